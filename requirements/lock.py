@@ -1,0 +1,52 @@
+"""Rewrite the lock files beside this one from pyproject.toml (`make lock`; needs uv).
+
+base.lock holds everything but torch. torch.lock holds PyPI's torch with the CUDA packages that its Linux build needs.
+torch-cpu.lock holds the CPU-only build, which PyPI does not carry: `make env` takes it where pip's own configuration
+knows a place that has it, and torch.lock everywhere else.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TORCH = "torch==2.13.0"
+# Not on PyPI, so no resolver finds its hash: CPython 3.11, Linux x86-64.
+TORCH_CPU_HASH = "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b"
+TORCH_FAMILY = re.compile(r"^(torch|nvidia|cuda|triton)\b")
+HEADER = "# Made by `make lock`; do not edit. Installed with --require-hashes --no-deps.\n"
+
+
+def compile_universal() -> str:
+    """Resolve every extra for every platform, with hashes."""
+    command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes", "--no-header"]
+    command += ["--no-annotate", "--python-version", "3.11", "--constraints", "-", "--quiet"]
+    for extra in ("dev", "quantum", "app"):
+        command += ["--extra", extra]
+    command += ["--no-emit-index-url"]
+    done = subprocess.run(command, cwd=HERE.parent, input=TORCH, capture_output=True, text=True, check=True)
+    build = subprocess.run(
+        ["uv", "pip", "compile", "-", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--quiet"],
+        input="hatchling\neditables\n", capture_output=True, text=True, check=True, cwd=HERE.parent,
+    )  # fmt: skip
+    seen = set(re.findall(r"^([A-Za-z0-9_.-]+)==", done.stdout, re.M))
+    extra = [b for b in blocks(build.stdout) if b.split("==")[0] not in seen]
+    return done.stdout + "".join(extra)
+
+
+def blocks(text: str) -> list[str]:
+    """Split a compiled file into one block a package."""
+    return [b for b in re.split(r"(?m)^(?=[A-Za-z0-9])", text) if "==" in b]
+
+
+def main() -> None:
+    """Write the three lock files."""
+    found = sorted(blocks(compile_universal()))
+    torch = [b for b in found if TORCH_FAMILY.match(b)]
+    (HERE / "base.lock").write_text(HEADER + "".join(b for b in found if b not in torch))
+    (HERE / "torch.lock").write_text(HEADER + "".join(torch))
+    (HERE / "torch-cpu.lock").write_text(f"{HEADER}{TORCH}+cpu \\\n    --hash=sha256:{TORCH_CPU_HASH}\n")
+
+
+if __name__ == "__main__":
+    main()

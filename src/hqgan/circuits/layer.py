@@ -1,0 +1,46 @@
+"""A circuit as a layer of a network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.statevector import check_shapes, simulate
+from hqgan.types import Backend, UserError
+
+
+class QuantumLayer(nn.Module):
+    """k sub-generators of one ansatz, each with weights of its own.
+
+    Attributes:
+        ansatz: the circuit.
+        weights: (k, L, n, R) parameter in radians, started uniform in [0, 1), as in HybridQ (arXiv 2506.21015v1).
+        backend: what runs the circuits, a `hqgan.types.Backend`; may be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        ansatz: Ansatz,
+        sub_generators: int = 1,
+        *,
+        backend: Backend = simulate,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        """Draw the weights from `generator`, or from torch's global one."""
+        super().__init__()
+        if sub_generators < 1:
+            raise UserError(f"A quantum layer needs at least 1 sub-generator, not {sub_generators}.")
+        self.ansatz = ansatz
+        self.backend = backend
+        self.weights = nn.Parameter(torch.rand(sub_generators, *ansatz.weight_shape, generator=generator))
+
+    def forward(self, angles: Tensor) -> Tensor:
+        """Readout (B, k, M) of encoding angles (B, k, n) in radians; UserError if the shape is another."""
+        check_shapes(self.ansatz, angles, self.weights)
+        return self.backend(self.ansatz, angles, self.weights)
+
+    def extra_repr(self) -> str:
+        """One line for print(model)."""
+        a = self.ansatz
+        return f"sub_generators={len(self.weights)}, qubits={a.qubits}, layers={a.layers}, readouts={a.readouts}"

@@ -1,0 +1,168 @@
+"""What the simulator works out once for an ansatz: its layout, entanglers and readouts as constant tensors."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hqgan.circuits.ansatz import Ansatz
+from hqgan.types import UserError, plural
+
+# Bytes of state that one pass works on. Larger batches are cut: a state that falls out of the cache halves the speed.
+# An accelerator wants them whole, as far as they fit.
+_CHUNK_CPU = 4 << 20
+_CHUNK_ACCELERATOR = 1 << 30
+
+
+@dataclass(frozen=True)
+class Family:
+    """Pauli words that one change of basis makes diagonal, all at once.
+
+    A diagonal word's sign at a basis state is the product of a sign for each half of its qubits; words share halves.
+    """
+
+    basis: list[Tensor] | None  # for each group (d, d), to the words' basis; None for Z words and probabilities
+    signs: tuple[Tensor, Tensor] | None  # (l, P) and (Q, r) distinct signs of the halves; None for probabilities
+    halves: tuple[Tensor, Tensor]  # (m,) and (m,): which of the l and of the r a word has
+    places: Tensor  # (m,): where in the readout the words stand
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an ansatz needs on a device, all of it constant."""
+
+    ansatz: Ansatz
+    dtype: torch.dtype  # of a state; complex if the ansatz is
+    parts: int  # 2 if a state's real and imaginary part are held as two real vectors
+    absorbed: int  # layers whose rotations are part of the product state
+    groups: tuple[int, ...]  # qubits in each group, the first group holding qubit 0
+    signs: Tensor | None  # (N,) of a layer's CZs
+    moves: tuple[Tensor, Tensor] | None  # (N,) and (N,): a layer's CNOTs and their inverse, as sources
+    families: tuple[Family, ...]
+    chunk: int  # bytes
+
+
+@lru_cache(maxsize=32)
+def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
+    """Work the plan out, or give the one made before.
+
+    Args:
+        ansatz: the circuit.
+        dtype: float32 or float64, of angles and readouts.
+        device: where the circuit runs.
+
+    Raises:
+        UserError: A state of so many qubits does not fit into the device's memory.
+    """
+    n = ansatz.qubits
+    size = 8 * 2**n * dtype.itemsize  # a state, its adjoint, a copy of both to write to; real and imaginary part
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if device.type == "cuda":
+        memory = torch.cuda.get_device_properties(device).total_memory
+    if size > memory:
+        raise UserError(f"{plural(n, 'qubit')} need {size / 2**30:,.0f} GiB, and {device} has {memory / 2**30:,.0f}.")
+    complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
+    count = -(-n // 4)
+    groups = tuple(n // count + (i < n % count) for i in range(count))
+    # Constants made in inference mode could not be used in training.
+    with torch.inference_mode(False), torch.no_grad():
+        index = torch.arange(2**n, device=device)
+        signs, moves = None, None
+        if ansatz.layers and ansatz.pairs and ansatz.entangler == "cz":
+            odd = torch.zeros_like(index)
+            for a, b in ansatz.pairs:
+                odd ^= _bit(index, a, n) & _bit(index, b, n)
+            signs = (1 - 2 * odd).to(dtype)
+        elif ansatz.layers and ansatz.pairs:
+            source = index
+            for control, target in reversed(ansatz.pairs):
+                source = source ^ (_bit(source, control, n) << (n - 1 - target))
+            moves = source, torch.argsort(source)
+        return Plan(
+            ansatz=ansatz,
+            dtype=dtype if ansatz.real else complex_dtype,
+            parts=2 if ansatz.real and set(ansatz.encoding) != {"ry"} else 1,
+            absorbed=min(1, ansatz.layers) if ansatz.pairs else ansatz.layers,
+            groups=groups,
+            signs=signs,
+            moves=moves,
+            families=_families(ansatz, groups, dtype, complex_dtype, device),
+            chunk=_CHUNK_CPU if device.type == "cpu" else _CHUNK_ACCELERATOR,
+        )
+
+
+def _bit(index: Tensor, qubit: int, n: int) -> Tensor:
+    return (index >> (n - 1 - qubit)) & 1
+
+
+def _families(
+    ansatz: Ansatz, groups: tuple[int, ...], dtype: torch.dtype, complex_dtype: torch.dtype, device: torch.device
+) -> tuple[Family, ...]:
+    """Sort the readout into as few families as a greedy search finds, and work out their bases and signs."""
+    if ansatz.probabilities:
+        none = torch.zeros(0, dtype=torch.long, device=device)
+        return (Family(None, None, (none, none), torch.arange(ansatz.readouts, device=device)),)
+    found: list[tuple[dict[int, str], list[int]]] = []
+    for place, word in enumerate(ansatz.words):
+        for letters, places in found:
+            if all(letters.get(qubit, letter) == letter for qubit, letter in word):
+                letters.update(word)
+                places.append(place)
+                break
+        else:
+            found.append((dict(word), [place]))
+
+    n, first = ansatz.qubits, ansatz.qubits // 2
+    state_dtype = dtype if ansatz.real else complex_dtype
+    h = 0.5**0.5
+    to_z = {"Z": [[1, 0], [0, 1]], "X": [[h, h], [h, -h]], "Y": [[h, -1j * h], [h, 1j * h]]}
+    families = []
+    for letters, places in found:
+        basis = None
+        if set(letters.values()) != {"Z"}:
+            single = [torch.tensor(to_z[letters.get(q, "Z")], dtype=state_dtype, device=device) for q in range(n)]
+            basis = [kron(torch.stack(list(block))) for block in _split(single, groups)]
+        signs, halves = [], []
+        for start, stop in ((0, first), (first, n)):
+            index = torch.arange(2 ** (stop - start), device=device)
+            kinds: dict[frozenset[int], int] = {}
+            which = []
+            for place in places:
+                half = frozenset(q - start for q, _ in ansatz.words[place] if start <= q < stop)
+                which.append(kinds.setdefault(half, len(kinds)))
+            rows = []
+            for half in kinds:
+                odd = torch.zeros_like(index)
+                for qubit in half:
+                    odd ^= _bit(index, qubit, stop - start)
+                rows.append((1 - 2 * odd).to(dtype))
+            signs.append(torch.stack(rows))
+            halves.append(torch.tensor(which, device=device))
+        families.append(
+            Family(
+                basis,
+                (signs[0], signs[1].T.contiguous()),
+                (halves[0], halves[1]),
+                torch.tensor(places, device=device),
+            )
+        )
+    return tuple(families)
+
+
+def _split(items: list[Any], sizes: tuple[int, ...]) -> list[list[Any]]:
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return [items[start : start + size] for start, size in zip(starts, sizes, strict=True)]
+
+
+def kron(factors: Tensor) -> Tensor:
+    """Kronecker product over the first axis, of vectors (m, ..., 2, 1) or of matrices (m, ..., 2, 2)."""
+    product = factors[0]
+    for factor in factors[1:]:
+        pairs = product[..., :, None, :, None] * factor[..., None, :, None, :]
+        product = pairs.flatten(-4, -3).flatten(-2, -1)
+    return product

@@ -1,0 +1,63 @@
+"""The slow, obvious simulator: gate by gate, as a textbook has it, with autograd's own gradients.
+
+It is what `statevector` is tested against, and shares no code with it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hqgan.circuits.ansatz import Ansatz
+
+_I = [[1, 0], [0, 1]]
+_PAULI = {"X": [[0, 1], [1, 0]], "Y": [[0, -1j], [1j, 0]], "Z": [[1, 0], [0, -1]]}
+
+
+def reference(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
+    """Readout (B, k, M) of angles (B, k, n) and weights (k, L, n, R), in complex128 one circuit at a time."""
+    rows = [torch.stack([_run(ansatz, x, w) for x, w in zip(sample, weights, strict=True)]) for sample in angles]
+    return torch.stack(rows).to(angles.dtype)
+
+
+def _run(ansatz: Ansatz, x: Tensor, w: Tensor) -> Tensor:
+    state = torch.zeros((2,) * ansatz.qubits, dtype=torch.complex128)
+    state[(0,) * ansatz.qubits] = 1
+    for gate in ansatz.encoding:
+        for qubit in range(ansatz.qubits):
+            state = _apply(state, _rotation(gate, x[qubit]), [qubit])
+    for layer in range(ansatz.layers):
+        for r, gate in enumerate(ansatz.rotations):
+            for qubit in range(ansatz.qubits):
+                state = _apply(state, _rotation(gate, w[layer, qubit, r]), [qubit])
+        for pair in ansatz.pairs:
+            state = _apply(state, _controlled("Z" if ansatz.entangler == "cz" else "X"), list(pair))
+    if ansatz.probabilities:
+        return state.abs().square().flatten()
+    return torch.stack([_expectation(state, word) for word in ansatz.words])
+
+
+def _rotation(gate: str, angle: Tensor) -> Tensor:
+    """exp(-i angle P / 2) = cos(angle / 2) - i sin(angle / 2) P."""
+    angle = angle.to(torch.float64)
+    pauli = torch.tensor(_PAULI[gate[1].upper()], dtype=torch.complex128)
+    return torch.cos(angle / 2) * torch.tensor(_I, dtype=torch.complex128) - 1j * torch.sin(angle / 2) * pauli
+
+
+def _controlled(pauli: str) -> Tensor:
+    identity, gate = (torch.tensor(m, dtype=torch.complex128) for m in (_I, _PAULI[pauli]))
+    return torch.block_diag(identity, gate)
+
+
+def _apply(state: Tensor, gate: Tensor, qubits: list[int]) -> Tensor:
+    """Apply a gate (2^m, 2^m) to m of the axes of a state (2, ..., 2); the first qubit is the most significant."""
+    m = len(qubits)
+    state = torch.tensordot(gate.reshape((2,) * (2 * m)), state, dims=(list(range(m, 2 * m)), qubits))
+    return torch.movedim(state, list(range(m)), qubits)
+
+
+def _expectation(state: Tensor, word: tuple[tuple[int, str], ...]) -> Tensor:
+    turned = state
+    for qubit, letter in word:
+        turned = _apply(turned, torch.tensor(_PAULI[letter], dtype=torch.complex128), [qubit])
+    return (state.conj() * turned).sum().real

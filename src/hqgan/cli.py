@@ -1,0 +1,212 @@
+"""The command `hqgan`: each command parses, calls one function, prints. Heavy libraries load inside the commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hqgan.console import bar, say, show, training_progress
+from hqgan.types import UserError, plural
+
+if TYPE_CHECKING:
+    from hqgan.config import Config
+
+app = typer.Typer(
+    help="Hybrid classical-quantum GANs for colour images of rare skin diseases.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+data_app = typer.Typer(help="Look at a data set.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+DataOption = Annotated[str, typer.Option("--data", help="A data set's folder, or demo for procedural lesions.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Options before the command; `main` reads --debug itself."""
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
+    data: Annotated[str | None, typer.Option("--data", help="A data set's folder, or demo. [default: demo]")] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="See `hqgan presets`. [default: hqgan]")] = None,
+    kimg: Annotated[float | None, typer.Option("--kimg", help="Thousands of real images to show the critic.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of weights, noise and data order.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ... [default: auto]")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Any field: --set training.lr_critic=1e-4")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved config and stop.")] = False,
+) -> None:
+    """Train a generator; Ctrl-C saves, --resume goes on."""
+    from hqgan import config as configs
+
+    given = {"data.path": data, "training.kimg": kimg, "training.seed": seed, "training.device": device}
+    changes = {k: v for k, v in given.items() if v is not None} | configs.parse_assignments(set_ or [])
+    config = _resolve(out, preset, changes, resume)
+    if dry_run:
+        print(config.model_dump_json(indent=2))
+        return
+    _train(config, out, resume)
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option("--out", help="The run's folder.")] = Path("runs/demo")) -> None:
+    """Train the preset `demo` on procedural lesions and generate a contact sheet; goes on where it was stopped."""
+    from hqgan import config as configs
+    from hqgan.generate import counts_by_class, load
+    from hqgan.generate import generate as write_images
+    from hqgan.run import last_evaluation, stored_config
+
+    config = stored_config(out) or configs.preset("demo")
+    _train(config, out, resume=True)
+    loaded = load(out)
+    folder = out / "generated"
+    write_images(loaded, counts_by_class(loaded.classes, 8, []), folder, 0, last_evaluation(out))
+    print(f"The contact sheet is {folder / 'contact-sheet.png'}; training as it went is in {out / 'samples'}.")
+
+
+@app.command()
+def generate(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint's .json.")],
+    out: Annotated[Path, typer.Option("--out", help="A new folder for the images.")],
+    class_: Annotated[list[str] | None, typer.Option("--class", help="NAME=COUNT, as often as needed.")] = None,
+    per_class: Annotated[int | None, typer.Option("--per-class", min=0, help="Images of every class.")] = None,
+    seed: SeedOption = 0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda ...")] = "auto",
+) -> None:
+    """Make images by class, with a manifest, a contact sheet and a model card."""
+    from hqgan.generate import counts_by_class, load
+    from hqgan.generate import generate as write_images
+    from hqgan.run import last_evaluation, resolve_device
+
+    loaded = load(run, str(resolve_device(device)))
+    counts = counts_by_class(loaded.classes, per_class, class_ or [])
+    with bar("images") as update:
+        write_images(loaded, counts, out, seed, last_evaluation(loaded.path.parent.parent), update)
+    print(f"{plural(sum(counts.values()), 'image')}, manifest.csv, contact-sheet.png and MODEL_CARD.md are in {out}.")
+
+
+@app.command()
+def evaluate(
+    run_or_folder: Annotated[Path | None, typer.Argument(help="A run, or a folder of images by class.")] = None,
+    data: DataOption = "",
+    json_file: JsonOption = None,
+    check_extractors: Annotated[
+        bool, typer.Option("--check-extractors", help="Judge the judges: planted degradations of real images.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of noise and subsamples. [default: 0]")] = None,
+) -> None:
+    """Distances of generated images to held-out real ones, with the real floor and the PCA-Gaussian bar."""
+    from hqgan import evaluate as evaluation
+
+    if check_extractors:
+        if not data:
+            raise UserError("--check-extractors needs --data: the real images to degrade.")
+        with bar("images") as update:
+            checked = evaluation.check(data, seed or 0, say=say, on_data=update)
+        _write_json(json_file, checked)
+        show(*evaluation.check_table(checked))
+        return
+    if run_or_folder is None:
+        raise UserError(
+            "hqgan evaluate takes a run or a folder of images: hqgan evaluate runs/ham --data path/to/ham10000."
+        )
+    with bar("images") as update:
+        result = evaluation.evaluate(run_or_folder, data or None, seed or 0, say=say, on_data=update)
+    _write_json(json_file, result)
+    show(*evaluation.table(result))
+
+
+@app.command()
+def presets(
+    json_out: Annotated[bool, typer.Option("--json", help="Print JSON, without timing.")] = False,
+    classes: Annotated[int, typer.Option("--classes", min=2, max=1000, help="Classes to count parameters for.")] = 8,
+    epoch: Annotated[int, typer.Option("--epoch", min=1, help="Images of an epoch.")] = 4186,
+) -> None:
+    """List the presets with their sizes, and the seconds that an epoch takes on this machine."""
+    from hqgan import presets as listing
+
+    if json_out:
+        print(json.dumps(listing.describe(classes), indent=1))
+    else:
+        show(listing.table(listing.describe(classes, epoch=epoch), epoch))
+
+
+@data_app.command("inspect")
+def inspect_data(
+    path: Annotated[str, typer.Argument(help="A data set's folder, or demo.")],
+    size: Annotated[int, typer.Option("--size", help="Side of the images in pixels.")] = 64,
+    seed: SeedOption = 0,
+    json_file: JsonOption = None,
+) -> None:
+    """Classes, counts, sizes, groups, broken files, and what the split will be."""
+    from hqgan.data import inspect as inspection
+
+    with bar("images") as update:
+        found = inspection.inspect(path, size, seed, progress=update)
+    _write_json(json_file, found)
+    for line in inspection.lines(found):
+        print(line)
+
+
+def main() -> None:
+    """Run the command line; bad input is one sentence on standard error and exit code 2."""
+    debug = "--debug" in sys.argv
+    # Accepted anywhere, as people add it to a command that failed.
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        app(args=arguments, prog_name="hqgan")
+    except UserError as error:
+        if debug:
+            raise
+        print(f"hqgan: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("hqgan: stopped.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _resolve(out: Path, preset: str | None, changes: dict[str, Any], resume: bool) -> Config:
+    """The config asked for; when resuming without naming a preset, the run's own with the changes."""
+    from hqgan import config as configs
+    from hqgan.run import stored_config
+
+    stored = stored_config(out) if resume else None
+    if stored is not None and preset is None:
+        return configs.replace(stored, changes)
+    return configs.preset(preset or "hqgan", changes)
+
+
+def _write_json(path: Path | None, values: Any) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(values, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); choose another place for --json.") from error
+
+
+def _train(config: Config, out: Path, resume: bool) -> None:
+    from hqgan import run
+    from hqgan.training.loop import Interrupted
+
+    with training_progress() as (on_data, on_step):
+        try:
+            run.train(config, out, resume=resume, say=say, on_data=on_data, on_step=on_step)
+        except Interrupted:
+            print(f"Stopped and saved. Go on with: hqgan train --out {out} --resume", file=sys.stderr)
+            raise typer.Exit(130) from None
+    print(f"The run is in {out}: samples/ shows it learn, metrics.jsonl has its numbers.")

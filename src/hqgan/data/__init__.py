@@ -1,0 +1,15 @@
+"""Data sets as memory-mapped uint8 images: opening, caching, splitting, drawing batches."""
+
+from hqgan.data.open import open_data
+from hqgan.data.sampling import BatchSampler, augment_dihedral
+from hqgan.data.splits import check_leaks, load_split, save_split, split_by_group
+
+__all__ = [
+    "BatchSampler",
+    "augment_dihedral",
+    "check_leaks",
+    "load_split",
+    "open_data",
+    "save_split",
+    "split_by_group",
+]

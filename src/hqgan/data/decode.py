@@ -1,0 +1,117 @@
+"""One image file to one square uint8 array, or the reason why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+# Part of every cache key: raise it whenever the pixels that come out change.
+RULE = "centre square, lanczos, 1"
+MAX_PIXELS = 50_000_000
+# No other decoder is tried, whatever a file claims to be: Pillow's list ends with Ghostscript.
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+
+ORIENTATION_TAG = 0x0112
+Turn = Image.Transpose
+TURNS = {
+    2: Turn.FLIP_LEFT_RIGHT,
+    3: Turn.ROTATE_180,
+    4: Turn.FLIP_TOP_BOTTOM,
+    5: Turn.TRANSPOSE,
+    6: Turn.ROTATE_270,
+    7: Turn.TRANSVERSE,
+    8: Turn.ROTATE_90,
+}
+SIDEWAYS = {TURNS[5], TURNS[6], TURNS[7], TURNS[8]}
+
+
+class Decoded(NamedTuple):
+    """One image as it goes into the cache.
+
+    Attributes:
+        pixels: (S, S, 3) uint8, or None where the file was unreadable.
+        original: width and height in pixels as a viewer shows the file, after its EXIF rotation.
+        reason: why it was unreadable; empty where it was not.
+    """
+
+    pixels: np.ndarray | None
+    original: tuple[int, int] = (0, 0)
+    reason: str = ""
+
+
+def decode(path: Path, size: int) -> Decoded:
+    """Decode, rotate as EXIF says, put on white where transparent, crop the centre square, resize antialiased.
+
+    Anything wrong with the file comes back as a reason rather than an exception, since files come from strangers
+    and Pillow's decoders raise many kinds.
+
+    Args:
+        path: an image file in any Pillow mode.
+        size: side of the result in pixels.
+    """
+    try:
+        if path.stat().st_size == 0:
+            return Decoded(None, reason="empty file")
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return Decoded(None, reason=_too_large(image.width, image.height))
+            width, height = image.size
+            # Let the JPEG decoder shrink by a power of two first, never below four times the target's side.
+            image.draft(None, (4 * size, 4 * size))
+            turn = _turn(image)
+            square = _rgb(_square(image)).resize((size, size), Image.Resampling.LANCZOS)
+        if turn is not None:
+            # After cropping and shrinking, where it costs nothing: the square looks the same from every side.
+            square = square.transpose(turn)
+            if turn in SIDEWAYS:
+                width, height = height, width
+        return Decoded(np.asarray(square), (width, height))
+    except Image.DecompressionBombError:
+        return Decoded(None, reason=f"more than {MAX_PIXELS // 1_000_000} million pixels")
+    except Image.UnidentifiedImageError:
+        return Decoded(None, reason="not a PNG, JPEG, BMP, TIFF or WebP image")
+    except FileNotFoundError:
+        return Decoded(None, reason="missing")
+    except PermissionError:
+        return Decoded(None, reason="permission denied")
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Pillow quotes paths in some messages; the reason must not depend on where the data lies.
+        text = str(error).replace(str(path), path.name).partition("\n")[0]
+        return Decoded(None, reason=f"damaged ({text or type(error).__name__})")
+
+
+def _too_large(width: int, height: int) -> str:
+    return f"{width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million"
+
+
+def _turn(image: Image.Image) -> Turn | None:
+    """What EXIF says has to be done to the pixels; nothing where EXIF is damaged, for the picture is still good."""
+    try:
+        return TURNS.get(image.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:
+        return None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Any mode to RGB; transparency becomes white."""
+    if image.mode.startswith("I"):
+        # 16-bit grey: Pillow's own conversion clips everything above 255 to white.
+        wide = np.asarray(image).astype(np.int64)
+        image = Image.fromarray((wide >> 8 if wide.max() > 255 else wide).clip(0, 255).astype(np.uint8))
+    elif image.mode == "F":
+        raise ValueError("floating-point pixels have no defined range")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _square(image: Image.Image) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))

@@ -1,0 +1,70 @@
+"""What a data set holds, as plain data for ``hqgan data inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hqgan.data.open import Progress, open_with_sizes
+from hqgan.data.splits import SIDES, split_by_group
+from hqgan.types import plural
+
+
+def inspect(
+    path: str | Path, size: int = 64, seed: int = 0, *, cache: Path | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Open a data set, split it as a run with this seed would, and describe both.
+
+    Args:
+        path: as for `open_data`.
+        size: side of the cached images in pixels.
+        seed: of the split, and of procedural images.
+        cache: as for `open_data`.
+        progress: as for `open_data`.
+
+    Returns:
+        what JSON can hold: ``layout``, ``path``, ``size``, ``seed``, ``images``, ``groups``, ``classes`` (a list of
+        ``name``, ``images``, ``groups`` and images in ``train``, ``validation`` and ``test``), ``original_size``
+        (``min``, ``median`` and ``max`` as [width, height] in pixels, each side by itself), ``skipped`` (a list of
+        [file, reason]), ``licence`` and ``fingerprint``.
+
+    Raises:
+        UserError: as `open_data`.
+    """
+    data, original = open_with_sizes(path, size, seed=seed, cache=cache, progress=progress)
+    split = split_by_group(data.labels, data.groups, seed)
+    classes = []
+    for label, name in enumerate(data.classes):
+        mine = data.labels == label
+        row: dict[str, Any] = {"name": name, "images": int(mine.sum()), "groups": len(np.unique(data.groups[mine]))}
+        classes.append(row | {side: int(mine[getattr(split, side)].sum()) for side in SIDES})
+    summaries = {"min": original.min(0), "median": np.median(original, 0), "max": original.max(0)}
+    return {
+        "layout": data.name,
+        "path": str(path),
+        "size": size,
+        "seed": seed,
+        "images": len(data),
+        "groups": len(np.unique(data.groups)),
+        "classes": classes,
+        "original_size": {name: [int(side) for side in sides] for name, sides in summaries.items()},
+        "skipped": [list(row) for row in data.skipped],
+        "licence": data.licence,
+        "fingerprint": data.fingerprint,
+    }
+
+
+def summary(report: dict[str, Any]) -> list[str]:
+    """The report of `inspect` without its table of classes, one sentence a line."""
+    low, middle, high = ("x".join(map(str, report["original_size"][name])) for name in ("min", "median", "max"))
+    bad = report["skipped"]
+    lines = [
+        f"{report['path']}: {report['layout']}, {plural(report['images'], 'image')} of "
+        f"{plural(report['groups'], 'group')}; split by group, seed {report['seed']}",
+        f"original size {low} to {high} pixels, median {middle}; used at {report['size']}x{report['size']}",
+        f"licence: {report['licence']}",
+        f"fingerprint: {report['fingerprint'][:16]}",
+    ]
+    return lines + [f"left out: {file} ({reason})" for file, reason in bad]

@@ -1,0 +1,63 @@
+"""What a data set's folder holds, before any image is decoded."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a data set by name, as its own files describe them.
+
+    Attributes:
+        name: the recognised layout.
+        classes: the class names that the layout allows, in order.
+        files: image files relative to the root, with forward slashes; the data set's order.
+        labels: the class name of each file.
+        groups: the lesion or patient of each file; empty where none is known.
+        licence: one line.
+        total: how many images the data set claims, readable or not.
+        skipped: (file, reason) of those already known to be unusable.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    files: list[str]
+    labels: list[str]
+    groups: list[str]
+    licence: str
+    total: int
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder is none of the data set's: dot files and what macOS adds to archives."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def walk_images(folder: Path) -> list[str]:
+    """Image files anywhere below `folder`, relative to it, sorted; no hidden ones, no pipes or devices."""
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    # Plain strings instead of paths: a data set of 25,000 files should open at once.
+    todo = [("", os.fspath(folder))]
+    while todo:
+        prefix, place = todo.pop()
+        # Links are followed, for people link big folders; but each folder once, for links can form a ring.
+        stat = os.stat(place)  # noqa: PTH116
+        if (stat.st_dev, stat.st_ino) in seen:
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if hidden(entry.name):
+                    continue
+                if entry.is_dir():
+                    todo.append((f"{prefix}{entry.name}/", entry.path))
+                elif os.path.splitext(entry.name)[1].lower() in IMAGE_ENDINGS and entry.is_file():  # noqa: PTH122
+                    found.append(prefix + entry.name)
+    return sorted(found)

@@ -1,0 +1,180 @@
+"""Opening a data set: recognise the layout, decode once into the cache, hand out a memory map."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from hqgan.data import cache as store
+from hqgan.data import demo, folder, ham10000
+from hqgan.data.decode import RULE, Decoded, decode
+from hqgan.data.listing import Listing, hidden
+from hqgan.types import ImageData, UserError, listed, plural
+
+LAYOUTS = "HAM10000 (HAM10000_metadata.csv beside its image folders) and one folder of images per class"
+MAX_UNREADABLE = 0.05
+# Images handed to the pool at a time: enough to keep it busy, few enough to stop soon after Ctrl-C.
+CHUNK = 64
+
+Progress = Callable[[int, int], None]
+
+
+def open_data(
+    path: str | Path, size: int = 64, *, seed: int = 0, cache: Path | None = None, progress: Progress | None = None
+) -> ImageData:
+    """Open a data set as square uint8 images in a read-only memory map.
+
+    The first time, images are decoded, cropped to their centre square and resized antialiased; the result is cached by
+    content, and opening again takes a fraction of a second. The source is never written to.
+
+    Args:
+        path: ``demo`` or ``demo:2000`` for so many procedural images (1,400 by default); otherwise the folder of
+            HAM10000 or of a class-per-folder tree. ``./demo`` is a folder of that name.
+        size: side of the images in pixels, 8 to 1024.
+        seed: of the procedural images; other data do not depend on it.
+        cache: folder for decoded images; None takes ``$HQGAN_CACHE``, else the user's cache folder.
+        progress: called with (images done, images in all) while decoding.
+
+    Raises:
+        UserError: nothing usable there, more than 5 % of the images unreadable, or the cache cannot be written.
+    """
+    return open_with_sizes(path, size, seed=seed, cache=cache, progress=progress)[0]
+
+
+def open_with_sizes(
+    path: str | Path, size: int = 64, *, seed: int = 0, cache: Path | None = None, progress: Progress | None = None
+) -> tuple[ImageData, np.ndarray]:
+    """`open_data`, and the (N, 2) widths and heights in pixels that the images had before cropping."""
+    if not 8 <= size <= 1024:
+        raise UserError(f"An image size of {size} pixels is outside 8 to 1024.")
+    place = store.cache_folder(cache)
+    count = demo.count_of(str(path))
+    if count is not None:
+        listing = demo.listing(count, seed)
+        contents = [""] * len(listing.files)
+        key = store.key_of("demo", demo.VERSION, count, seed, size)
+    else:
+        root = Path(path)
+        listing = recognise(root)
+        _refuse_unreadable(root, listing.skipped, listing.total)
+        _classes(listing.classes, listing.labels, str(path))
+        contents = store.hash_files(root, listing.files, place)
+        key = store.key_of(RULE, size, list(zip(listing.files, contents, strict=True)))
+
+    entry = store.load(place, key, size)
+    if entry is None:
+        if count is not None:
+            rows = demo.render(count, seed, size)
+        else:
+            rows = _decode_all(root, listing, size)
+        counted = _counted(rows, len(listing.files), progress)
+        entry = store.store(place, key, size, counted, len(listing.files))
+    return _assemble(listing, contents, entry, size, str(path)), entry.original
+
+
+def recognise(root: Path) -> Listing:
+    """Which layout the folder `root` has, and what it lists.
+
+    Raises:
+        UserError: it is no folder, is empty, or has no known layout.
+    """
+    try:
+        if not root.exists():
+            raise UserError(f"There is no folder {root}: give a data set's folder, or demo for procedural images.")
+        if not root.is_dir():
+            raise UserError(f"{root} is a file, not a folder: give the folder that holds the data set.")
+        found = sorted(p.name + "/" * p.is_dir() for p in root.iterdir() if not hidden(p.name))
+        if not found:
+            raise UserError(f"The folder {root} is empty: give the folder that holds the data set.")
+        listing = ham10000.recognise(root) or folder.recognise(root)
+    except OSError as error:
+        raise UserError(f"{root} cannot be read ({error.strerror or error}): check its permissions.") from error
+    if listing is None:
+        shown = listed(found[:4]) if len(found) <= 4 else f"{', '.join(found[:3])} and {len(found) - 3:,} more"
+        raise UserError(f"The layout of {root} is not known: it holds {shown}; hqgan reads {LAYOUTS}.")
+    return listing
+
+
+def _decode_all(root: Path, listing: Listing, size: int) -> Iterator[tuple[str, Decoded]]:
+    """Decode in parallel, in order.
+
+    Raises:
+        UserError: after the last image, where too many were unreadable.
+    """
+    skipped = list(listing.skipped)
+    with ThreadPoolExecutor(store.workers()) as pool:
+        for start in range(0, len(listing.files), CHUNK):
+            files = listing.files[start : start + CHUNK]
+            # Pillow warns of odd files on standard error; what matters of it comes back as a reason.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                images = list(pool.map(decode, [root / file for file in files], [size] * len(files)))
+            for file, image in zip(files, images, strict=True):
+                if image.pixels is None:
+                    skipped.append((file, image.reason))
+                yield file, image
+    _refuse_unreadable(root, skipped, listing.total)
+
+
+def _counted(
+    rows: Iterator[tuple[str, Decoded]], total: int, progress: Progress | None
+) -> Iterator[tuple[str, Decoded]]:
+    for done, row in enumerate(rows, 1):
+        yield row
+        if progress:
+            progress(done, total)
+
+
+def _refuse_unreadable(root: Path, skipped: Sequence[tuple[str, str]], total: int) -> None:
+    bad = [f"{file} ({reason})" for file, reason in skipped if not file.endswith("/")]
+    if len(bad) > MAX_UNREADABLE * total:
+        shown = listed(bad) if len(bad) <= 3 else f"{', '.join(bad[:3])} and {len(bad) - 3:,} more"
+        raise UserError(
+            f"{len(bad):,} of the {plural(total, 'image')} in {root} cannot be used, more than {MAX_UNREADABLE:.0%}: "
+            f"{shown}; repair or remove them."
+        )
+
+
+def _assemble(listing: Listing, contents: Sequence[str], entry: store.Entry, size: int, path: str) -> ImageData:
+    rows = {file: i for i, file in enumerate(listing.files)}
+    kept = [rows[file] for file in entry.files]
+    named = [listing.labels[i] for i in kept]
+    classes = _classes(listing.classes, named, path)
+    labels = np.array([classes.index(name) for name in named], np.int64)
+    groups = np.array(_groups(listing, contents, kept), np.str_)
+    digest = hashlib.sha256(f"{entry.digest} {size} {classes!r}".encode("utf-8", "surrogateescape"))
+    digest.update(labels.astype("<i8").tobytes())
+    for array in (labels, groups):
+        array.flags.writeable = False
+    return ImageData(
+        name=listing.name,
+        classes=classes,
+        images=entry.images,
+        labels=labels,
+        groups=groups,
+        files=np.array(entry.files, np.str_),
+        fingerprint=digest.hexdigest(),
+        licence=listing.licence,
+        skipped=tuple(listing.skipped + entry.skipped),
+    )
+
+
+def _classes(known: Sequence[str], labels: Sequence[str], path: str) -> tuple[str, ...]:
+    """The classes that have an image, in order; fewer than two are an error."""
+    present = set(labels)
+    classes = tuple(name for name in known if name in present)
+    if len(classes) < 2:
+        what = f"one class only ({classes[0]!r})" if classes else "no image"
+        raise UserError(f"{path} has {what}: a class-conditional model needs images of two classes or more.")
+    return classes
+
+
+def _groups(listing: Listing, contents: Sequence[str], kept: Sequence[int]) -> list[str]:
+    """The lesion where it is known, else the image itself; copies of one file count as one image."""
+    first: dict[str, str] = {}
+    return [listing.groups[i] or first.setdefault(contents[i] or listing.files[i], listing.files[i]) for i in kept]

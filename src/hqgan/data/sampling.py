@@ -1,0 +1,69 @@
+"""Which images a training step sees, as a pure function of seed and step: resuming needs no saved state."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+
+class BatchSampler:
+    """The order of training images.
+
+    Unbalanced, the batches walk through a new permutation of all images in each epoch, none repeated within it.
+    Balanced, they walk through permutations of the classes, so that each class is equally likely, and within a class
+    through permutations of its images, so that none is repeated before all have been shown.
+
+    Args:
+        labels: (N,) int class indices of the images to draw from.
+        batch: images a step.
+        seed: equal seeds give equal orders.
+        balanced: classes equally often instead of images equally often.
+    """
+
+    def __init__(self, labels: np.ndarray, batch: int, seed: int, balanced: bool = False) -> None:
+        if len(labels) == 0 or batch < 1:
+            raise ValueError("a sampler needs at least one image and a batch of at least one")
+        self.batch_size = batch
+        self.balanced = balanced
+        self._size = len(labels)
+        self._members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        self._permutation = lru_cache(maxsize=4 * len(self._members) + 8)(_permutation)
+        self._seed = seed
+
+    def batch(self, step: int) -> np.ndarray:
+        """Indices (batch,) int64 into the labels, of step 0, 1, ..."""
+        positions = range(step * self.batch_size, (step + 1) * self.batch_size)
+        pick = self._one_balanced if self.balanced else self._one
+        return np.array([pick(position) for position in positions], np.int64)
+
+    def _one(self, position: int) -> int:
+        epoch, place = divmod(position, self._size)
+        return self._permutation(self._size, self._seed, 0, epoch)[place]
+
+    def _one_balanced(self, position: int) -> int:
+        # Each block of K positions holds every class once, so a class's k-th image comes in block k.
+        block, place = divmod(position, len(self._members))
+        chosen = self._permutation(len(self._members), self._seed, 1, block)[place]
+        members = self._members[chosen]
+        epoch, within = divmod(block, len(members))
+        return members[self._permutation(len(members), self._seed, 2 + chosen, epoch)[within]]
+
+
+def augment_dihedral(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Turn and mirror each image at random, the eight ways of a square; dermatoscopic images have no up.
+
+    Args:
+        images: (B, S, S, 3), any type; not changed.
+        rng: draws two integers an image.
+    """
+    turns, mirrored = rng.integers(4, size=len(images)), rng.integers(2, size=len(images))
+    result = np.empty_like(images)
+    for i, image in enumerate(images):
+        turned = np.rot90(image, turns[i])
+        result[i] = turned[:, ::-1] if mirrored[i] else turned
+    return result
+
+
+def _permutation(count: int, *key: int) -> np.ndarray:
+    return np.random.Generator(np.random.PCG64(key)).permutation(count)

@@ -1,0 +1,123 @@
+"""Splits in which no lesion (or patient) stands on two sides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hqgan.types import ImageData, Split, UserError
+
+SIDES = ("train", "validation", "test")
+
+
+def split_by_group(
+    labels: np.ndarray, groups: np.ndarray, seed: int, fractions: Sequence[float] = (0.7, 0.1, 0.2)
+) -> Split:
+    """Split images into train, validation and test: stratified by class, whole groups on one side.
+
+    Every class with three groups or more has at least one on each side; one with two has them in train and test. A
+    group whose images differ in label counts for its most common one.
+
+    Args:
+        labels: (N,) int class indices.
+        groups: (N,) str.
+        seed: equal seeds give equal splits.
+        fractions: of the images in train, validation and test; they sum to 1, and a side of 0 stays empty.
+    """
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"three fractions that sum to 1 are needed, not {fractions}")
+    labels = np.asarray(labels)
+    # Numbered by first appearance, so that the names themselves do not matter.
+    _, first, inverse = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    group_of = rank[inverse]
+    sizes = np.bincount(group_of)
+    label_of = _group_labels(labels, group_of, len(sizes))
+
+    side_of_group = np.zeros(len(sizes), np.int64)
+    # Test before validation: the side that the small classes need first.
+    order = [side for side in (0, 2, 1) if fractions[side] > 0]
+    for label in np.unique(label_of):
+        members = np.flatnonzero(label_of == label)
+        np.random.Generator(np.random.PCG64([seed, int(label)])).shuffle(members)
+        missing = np.array(fractions) * sizes[members].sum()
+        missing[np.array(fractions) == 0] = -np.inf
+        for i, group in enumerate(members):
+            side = order[i] if i < len(order) else int(np.argmax(missing))
+            side_of_group[group] = side
+            missing[side] -= sizes[group]
+    side_of = side_of_group[group_of]
+    return Split(*(np.flatnonzero(side_of == side) for side in range(3)))
+
+
+def check_leaks(split: Split, groups: np.ndarray) -> None:
+    """Raise a `UserError` that names a group (or an image of one) standing on two sides of the split."""
+    sides = [(name, set(np.asarray(groups)[getattr(split, name)].tolist())) for name in SIDES]
+    for i, (name, here) in enumerate(sides):
+        for other, there in sides[i + 1 :]:
+            if both := sorted(here & there):
+                more = f" and {len(both) - 1:,} more" if len(both) > 1 else ""
+                raise UserError(
+                    f"The split leaks: group {both[0]!r}{more} stands in {name} and in {other}; split by group again."
+                )
+
+
+def save_split(path: Path, split: Split, data: ImageData) -> None:
+    """Write a split as JSON, by file names, with a hash of the data that it belongs to; whole or not at all.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    content = {"version": 1, "data": data.name, "hash": _hash(data)}
+    content |= {name: data.files[getattr(split, name)].tolist() for name in SIDES}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"The split {path} cannot be written ({error.strerror or error}).") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_split(path: Path, data: ImageData) -> Split:
+    """Read a split back for the same data.
+
+    Raises:
+        UserError: the file is missing or damaged, leaks, or was made for other data.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        names = {side: [str(file) for file in content[side]] for side in SIDES}
+        made_for = content["hash"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        what = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise UserError(f"The split {path} cannot be read ({what}): remove it to split again.") from error
+    row = {file: i for i, file in enumerate(data.files.tolist())}
+    listed_files = [file for side in SIDES for file in names[side]]
+    if made_for != _hash(data) or len(set(listed_files)) != len(listed_files) or not row.keys() >= set(listed_files):
+        raise UserError(
+            f"The split {path} was made for other data: files, classes or groups have changed since; "
+            "restore the data, or start a new run."
+        )
+    split = Split(*(np.array(sorted(row[file] for file in names[side]), np.int64) for side in SIDES))
+    check_leaks(split, data.groups)
+    return split
+
+
+def _group_labels(labels: np.ndarray, group_of: np.ndarray, count: int) -> np.ndarray:
+    """Each group's most common label; among equals the smaller."""
+    kinds, index = np.unique(labels, return_inverse=True)
+    votes = np.zeros((count, max(len(kinds), 1)), np.int64)
+    np.add.at(votes, (group_of, index), 1)
+    return kinds[votes.argmax(1)]
+
+
+def _hash(data: ImageData) -> str:
+    rows = [data.classes, data.files.tolist(), data.labels.tolist(), data.groups.tolist()]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -1,0 +1,234 @@
+"""Generated images against the held-out part of a data set, and the judges against planted degradations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hqgan import config as configs
+from hqgan.data import load_split, open_data, split_by_group
+from hqgan.data.cache import cache_folder
+from hqgan.data.decode import decode
+from hqgan.data.folder import recognise
+from hqgan.generate import latent_seed, load, make_images
+from hqgan.metrics import suite
+from hqgan.metrics.check import check_extractors
+from hqgan.metrics.features import View, load_views
+from hqgan.metrics.suite import Judge
+from hqgan.models.build import Generator
+from hqgan.types import ImageData, Split, UserError, listed, plural
+
+Say = Callable[[str], None]
+Progress = Callable[[int, int], None] | None
+
+
+def views_of(data: ImageData, split: Split, say: Say) -> list[View]:
+    """The views for a data set's training part, trained now or from the cache."""
+    return load_views(
+        data.images,
+        data.labels,
+        split.train,
+        fingerprint=data.fingerprint,
+        cache=cache_folder(None),
+        report=say,
+    )
+
+
+def judge_of(data: ImageData, split: Split, side: str, seed: int, say: Say) -> Judge:
+    """A judge on one side of the split.
+
+    Args:
+        data: the data set.
+        split: its split.
+        side: ``validation`` in training, ``test`` for results.
+        seed: of the judge's draws.
+        say: told what is being trained.
+    """
+    real = getattr(split, side)
+    return Judge(
+        views_of(data, split, say),
+        data.images[real],
+        data.labels[real],
+        data.images[split.train],
+        data.labels[split.train],
+        data.classes,
+        seed=seed,
+    )
+
+
+def matched_images(generator: Generator, classes: Sequence[str], labels: np.ndarray, seed: int) -> np.ndarray:
+    """One uint8 image for each label, numbered by class as `hqgan generate` numbers them."""
+    numbers = np.zeros(len(classes), np.int64)
+    seeds = []
+    for label in labels:
+        seeds.append(latent_seed(seed, classes[label], int(numbers[label])))
+        numbers[label] += 1
+    return np.stack(list(make_images(generator, labels.tolist(), seeds)))
+
+
+def evaluate(
+    target: Path, data_path: str | None, seed: int = 0, *, say: Say, on_data: Progress = None
+) -> dict[str, Any]:
+    """Measure a run, or a folder of images by class, on the test part of a data set.
+
+    Args:
+        target: a run's folder (as many images as the test part has, in its class mix, are made), or
+            ``folder/<class>/*.png``.
+        data_path: the real data; None for the run's own.
+        seed: of the noise and of all draws.
+        say: told what goes on.
+        on_data: decoding progress.
+
+    Returns:
+        What was measured (`target`, data, split, hashes) and `metrics`, the rows of `hqgan.metrics.suite`.
+
+    Raises:
+        UserError: data that the run was not trained on, unknown classes, no images.
+    """
+    if not target.exists():
+        raise UserError(f"There is no run or folder at {target}.")
+    is_run = target.suffix == ".json" or (target / "config.json").exists() or (target / "checkpoints").exists()
+    loaded = load(target) if is_run else None
+    path = data_path or (loaded.config.data.path if loaded else None)
+    if path is None:
+        raise UserError(f"{target} is a folder of images: name the real ones to hold it against with --data.")
+    size = loaded.config.data.size if loaded else 64
+    split_seed = loaded.config.data.seed if loaded else seed
+    data = open_data(path, size, seed=split_seed, progress=on_data)
+    split = split_by_group(data.labels, data.groups, split_seed)
+    about: dict[str, Any] = {
+        "target": str(target),
+        "data": data.name,
+        "fingerprint": data.fingerprint,
+        "side": "test",
+        "split_seed": split_seed,
+        "seed": seed,
+    }
+    if loaded:
+        if loaded.values["data"]["fingerprint"] != data.fingerprint:
+            raise UserError(
+                f"{target} was not trained on {path}, or that has changed since; give the run's own --data."
+            )
+        recorded = loaded.path.parent.parent / "split.json"
+        if recorded.exists():
+            split = load_split(recorded, data)
+        about |= {
+            "images": loaded.values["images"],
+            "checkpoint_sha256": loaded.checkpoint_hash,
+            "config_hash": configs.digest(loaded.config),
+        }
+        judge = judge_of(data, split, "test", seed, say)
+        say(f"generating {plural(len(judge.labels), 'image')}")
+        rows = judge(matched_images(loaded.generator, data.classes, judge.labels, seed), judge.labels)
+    else:
+        images, labels = _read_folder(target, data)
+        rows = suite.evaluate(
+            images,
+            labels,
+            data.images[split.test],
+            data.labels[split.test],
+            data.images[split.train],
+            data.labels[split.train],
+            data.classes,
+            views_of(data, split, say),
+            seed=seed,
+        )
+    return {**about, "metrics": rows}
+
+
+def check(data_path: str, seed: int = 0, *, say: Say, on_data: Progress = None) -> dict[str, Any]:
+    """Judge every view by planted degradations of the test part; see `hqgan.metrics.check`."""
+    data = open_data(data_path, 64, seed=seed, progress=on_data)
+    split = split_by_group(data.labels, data.groups, seed)
+    rows = check_extractors(
+        views_of(data, split, say),
+        data.images[split.train],
+        data.labels[split.train],
+        data.images[split.test],
+        data.labels[split.test],
+        seed=seed,
+        report=lambda name: say(f"planting {name}"),
+    )
+    return {"data": data.name, "fingerprint": data.fingerprint, "seed": seed, "views": rows}
+
+
+def table(result: dict[str, Any]) -> list[Any]:
+    """Rich tables of an evaluation: over all classes, and the normalised kernel distance by class."""
+    from rich.table import Table
+
+    rows = result["metrics"]
+    over_all = Table(
+        title=f"{result['target']} against the test part of {result['data']}",
+        caption="normalised: 0 is real against real, 1 the PCA-Gaussian; brackets: 95 % by subsampling",
+    )
+    over_all.add_column("metric")
+    for name in ("value", "interval", "real floor", "PCA-Gaussian", "normalised", "N"):
+        over_all.add_column(name, justify="right")
+    for row in (r for r in rows if r["class"] is None):
+        if row["value"] is None:
+            over_all.add_row(row["name"], "-", row["reason"], "", "", "", str(row["n"]))
+            continue
+        interval = "" if row["low"] is None else f"[{row['low']:.3g}, {row['high']:.3g}]"
+        cells = [_number(row[k]) for k in ("floor", "bar", "normalised")]
+        over_all.add_row(row["name"], f"{row['value']:.4g}", interval.replace("[", r"\["), *cells, str(row["n"]))
+    classes = list(dict.fromkeys(r["class"] for r in rows if r["class"] is not None))
+    views = list(dict.fromkeys(r["view"] for r in rows if r["class"] is not None))
+    by_class = Table(title="Kernel distance by class, normalised", caption="-: too few images on a side")
+    by_class.add_column("view")
+    for name in classes:
+        by_class.add_column(name, justify="right")
+    for view in views:
+        of_view = {r["class"]: r for r in rows if r["view"] == view and r["class"] is not None}
+        by_class.add_row(view, *(_number(of_view[c]["normalised"]) or "-" for c in classes))
+    return [over_all, by_class]
+
+
+def check_table(result: dict[str, Any]) -> list[Any]:
+    """A rich table of `check`: a row for each view's distance, a column for each degradation, mild to full."""
+    from rich.table import Table
+
+    views = result["views"]
+    names = list(dict.fromkeys(name for row in views for name in row["degradations"]))
+    points = {n: next(row["degradations"][n] for row in views if n in row["degradations"]) for n in names}
+    strengths = [f"{n} {'/'.join(format(p['strength'], 'g') for p in points[n])}" for n in names]
+    out = Table(
+        title=f"Planted degradations of {result['data']}'s test part",
+        caption="distances, mild to full strength; strengths: " + "; ".join(strengths),
+    )
+    out.add_column("view")
+    out.add_column("real floor", justify="right")
+    for name in names:
+        out.add_column(name.replace("_", " "), justify="right")
+    out.add_column("ranks them")
+    for row in views:
+        cells = ["\n".join(f"{p['value']:.3g}" for p in row["degradations"].get(n, [])) for n in names]
+        verdict = "right" if row["right"] else "WRONG: " + "; ".join(row["reasons"])
+        out.add_row(f"{row['view']}\n{row['measure']}", _number(row["floor"]), *cells, verdict, end_section=True)
+    right = listed([f"{r['view']} ({r['measure']})" for r in views if r["right"]])
+    return [out, f"Ranked right: {right}."]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _read_folder(folder: Path, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of a class-per-folder tree, at the real data's size and in its class order."""
+    listing = recognise(folder) if folder.is_dir() else None
+    if listing is None:
+        raise UserError(f"{folder} is neither a run nor a folder of images by class (folder/<class>/*.png).")
+    if unknown := sorted(set(listing.classes) - set(data.classes)):
+        raise UserError(
+            f"{folder} has classes that {data.name} lacks ({listed(unknown)}); it has {listed(data.classes)}."
+        )
+    images, labels = [], []
+    for file, name in zip(listing.files, listing.labels, strict=True):
+        decoded = decode(folder / file, data.images.shape[1])
+        if decoded.pixels is None:
+            raise UserError(f"{folder / file} cannot be read ({decoded.reason}); remove it and run again.")
+        images.append(decoded.pixels)
+        labels.append(data.classes.index(name))
+    return np.stack(images), np.array(labels, np.int64)

@@ -1,0 +1,198 @@
+"""From a checkpoint to images: PNG folders by class, a manifest, a contact sheet and a model card."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hqgan import config as configs
+from hqgan.config import Config
+from hqgan.images import labelled_rows, to_uint8, write_png
+from hqgan.model_card import model_card
+from hqgan.models.build import Generator, build_generator
+from hqgan.training import checkpoint
+from hqgan.types import UserError, listed, plural
+
+BATCH = 64
+"""Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""
+
+MANIFEST = "manifest.csv"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A trained generator (its moving average) and what is known of it.
+
+    Attributes:
+        path: the checkpoint's JSON.
+        checkpoint_hash: SHA-256 of the checkpoint's tensors file.
+        values: the checkpoint's JSON: images shown, classes, data, licence.
+    """
+
+    generator: Generator
+    config: Config
+    classes: tuple[str, ...]
+    path: Path
+    checkpoint_hash: str
+    values: dict[str, Any]
+
+
+def load(run: str | Path, device: str = "cpu") -> Loaded:
+    """Load the newest checkpoint of a run folder, or the checkpoint whose JSON is named.
+
+    Raises:
+        UserError: no run there, no checkpoint yet, or a damaged one.
+    """
+    path = Path(run)
+    if not path.exists():
+        raise UserError(f"There is no run at {path}.")
+    if path.is_dir():
+        newest = checkpoint.latest(path / "checkpoints")
+        if newest is None:
+            raise UserError(
+                f"{path} holds no checkpoint (checkpoints/*.json): is it a run folder, trained for a while?"
+            )
+        path = newest
+    elif path.suffix != ".json":
+        raise UserError(f"{path} is not a checkpoint: name the run's folder, or a checkpoint's .json.")
+    tensors, values = checkpoint.read(path, "ema/")
+    try:
+        config = configs.from_dict(values["config"], str(path))
+        classes = tuple(str(c) for c in values["classes"])
+        generator = build_generator(config, len(classes))
+        generator.load_state_dict(tensors)
+    except (KeyError, RuntimeError) as error:
+        raise UserError(f"The checkpoint {path} does not fit its own config ({error}).") from error
+    generator.eval().requires_grad_(False).to(device)
+    return Loaded(generator, config, classes, path, values["sha256"], values)
+
+
+def latent_seed(seed: int, name: str, index: int) -> int:
+    """The seed of one image's noise: a function of the call's seed, the class's name and the image's number in it."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()[:7], "little")
+
+
+def noise_of(latent_seeds: Sequence[int], size: int) -> torch.Tensor:
+    """Normal noise (B, size), each row from a seed of its own."""
+    rows = torch.empty(len(latent_seeds), size)
+    for row, seed in zip(rows, latent_seeds, strict=True):
+        row.normal_(generator=torch.Generator().manual_seed(seed))
+    return rows
+
+
+@torch.no_grad()
+def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Sequence[int]) -> Iterator[np.ndarray]:
+    """uint8 images (S, S, 3), one for each label and latent seed, in order; the generator in evaluation mode."""
+    device = next(generator.parameters()).device
+    for start in range(0, len(labels), BATCH):
+        here, seeds = list(labels[start : start + BATCH]), list(latent_seeds[start : start + BATCH])
+        filler = BATCH - len(here)
+        noise = noise_of(seeds + [0] * filler, generator.noise_size).to(device)
+        images = generator(noise, torch.tensor(here + [0] * filler, device=device))
+        yield from to_uint8(images)[: len(here)]
+
+
+def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Sequence[str]) -> dict[str, int]:
+    """``--per-class 200`` and ``--class df=500`` as a count for each class asked for.
+
+    Raises:
+        UserError: nothing asked for, an unknown class, or not a whole number.
+    """
+    counts = dict.fromkeys(classes, per_class) if per_class is not None else {}
+    for text in wanted:
+        name, _, number = text.partition("=")
+        if name not in classes:
+            raise UserError(f"There is no class {name!r} in this run; its classes are {listed(classes)}.")
+        if not number.isdecimal():
+            raise UserError(f"--class takes NAME=COUNT, as in {name}=500, not {text!r}.")
+        counts[name] = int(number)
+    counts = {name: n for name, n in counts.items() if n > 0}
+    if not counts:
+        raise UserError("Nothing to generate: ask for --per-class 200 or --class df=500.")
+    return counts
+
+
+def generate(
+    loaded: Loaded,
+    counts: Mapping[str, int],
+    out: Path,
+    seed: int = 0,
+    metrics: Sequence[Mapping[str, Any]] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Write images and what belongs to them.
+
+    `out` gets ``<class>/<class>-00000.png``, ``manifest.csv`` (file, class, seed, latent seed, checkpoint hash),
+    ``contact-sheet.png`` and ``MODEL_CARD.md``. The same seed gives the same bytes, and image number i of a class is the
+    same however many are asked for.
+
+    Args:
+        loaded: from `load`.
+        counts: images by class name.
+        out: a new or empty folder, or one that an equal call wrote or was writing.
+        seed: of the noise.
+        metrics: rows for the model card.
+        progress: called with images done and images in all.
+
+    Returns:
+        The manifest's path.
+
+    Raises:
+        UserError: `out` holds anything else; it is left as it is.
+    """
+    order = [name for name in loaded.classes if name in counts]
+    rows = [
+        (f"{name}/{name}-{i:05d}.png", name, seed, latent_seed(seed, name, i), loaded.checkpoint_hash)
+        for name in order
+        for i in range(counts[name])
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "class", "seed", "latent_seed", "checkpoint_sha256"])
+    writer.writerows(rows)
+    manifest = text.getvalue().encode()
+    unfinished = out / f"{MANIFEST}.unfinished"
+    _claim(out, manifest, unfinished)
+
+    labels = [loaded.classes.index(row[1]) for row in rows]
+    sheet: dict[str, list[np.ndarray]] = {name: [] for name in order}
+    for done, (row, image) in enumerate(
+        zip(rows, make_images(loaded.generator, labels, [r[3] for r in rows]), strict=True)
+    ):
+        path = out / row[0]
+        path.parent.mkdir(exist_ok=True)
+        write_png(path, image)
+        if len(sheet[row[1]]) < 8:
+            sheet[row[1]].append(image)
+        progress(done + 1, len(rows))
+    title = f"{loaded.config.preset} after {loaded.values['images']:,} images, seed {seed}"
+    picture = labelled_rows([(name, np.stack(images)) for name, images in sheet.items()], scale=2, title=title)
+    write_png(out / "contact-sheet.png", picture)
+    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics)
+    checkpoint.write_atomically(out / "MODEL_CARD.md", card.encode())
+    checkpoint.write_atomically(out / MANIFEST, manifest)
+    unfinished.unlink(missing_ok=True)
+    return out / MANIFEST
+
+
+def _claim(out: Path, manifest: bytes, unfinished: Path) -> None:
+    """Make sure that writing into `out` destroys nothing: it is empty, or holds this very call's images."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file; choose another --out.")
+    for name in (out / MANIFEST, unfinished):
+        if name.exists() and name.read_bytes() == manifest:
+            return
+    if out.exists() and any(out.iterdir()):
+        raise UserError(
+            f"{out} holds other files ({plural(len(list(out.iterdir())), 'entry')[:-1]}...); choose another --out."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint.write_atomically(unfinished, manifest)

@@ -1,0 +1,1 @@
+"""How results are measured: extractors (views), distances, the bar, and the protocols that put them together."""

@@ -1,0 +1,49 @@
+"""Improved precision and recall: do generated images look real, and are all real images covered?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+NEIGHBOURS = 5
+"""k of the k-nearest-neighbour balls. The paper takes 3 of 50,000 images; at about 1,000, 5 is the less noisy choice."""
+
+
+def pairwise(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared Euclidean distances (N, M) float64 of features (N, D) and (M, D)."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * (a @ b.T)
+    return np.maximum(squared, 0.0, out=squared)
+
+
+def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = NEIGHBOURS) -> tuple[float, float]:
+    """Improved precision and recall of generated against real features.
+
+    Precision is the share of *generated* images inside the manifold of the *real* ones (quality); recall the share of
+    *real* images inside the manifold of the *generated* ones (variety). A manifold is the union of balls, one about each
+    image, that reach to its k-th nearest neighbour in its own set.
+
+    Args:
+        real: (N, D) features.
+        generated: (M, D) features; equal sizes keep the two comparable.
+        k: neighbours, itself not counted.
+
+    Returns:
+        Precision and recall, both in [0, 1].
+
+    References:
+        Kynkäänniemi et al., "Improved Precision and Recall Metric", 2019, eq. 1-2 (arXiv 1904.06991).
+    """
+    return from_distances(pairwise(real, real), pairwise(generated, generated), pairwise(real, generated), k)
+
+
+def from_distances(
+    real: np.ndarray, generated: np.ndarray, cross: np.ndarray, k: int = NEIGHBOURS
+) -> tuple[float, float]:
+    """The same from squared distances: real (N, N), generated (M, M), real to generated (N, M)."""
+    if min(len(real), len(generated)) <= k:
+        raise ValueError(f"{min(cross.shape)} images are too few for {k} nearest neighbours")
+    reach_real = np.partition(real, k, axis=1)[:, k]  # index 0 is the image itself, at distance 0
+    reach_generated = np.partition(generated, k, axis=1)[:, k]
+    precision = (cross <= reach_real[:, None]).any(0).mean()
+    recall = (cross <= reach_generated[None]).any(1).mean()
+    return float(precision), float(recall)

@@ -1,0 +1,88 @@
+"""The model card that goes with generated images: what made them, what they are for, what they cannot show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hqgan.config import Config, HybridConfig
+
+
+def model_card(
+    config: Config,
+    classes: Sequence[str],
+    values: Mapping[str, Any],
+    checkpoint_hash: str,
+    metrics: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Markdown after Mitchell et al. (arXiv 1810.03993), from a run's own facts.
+
+    Args:
+        config: of the run.
+        classes: names.
+        values: a checkpoint's JSON: `images`, `step`, `data` (name, licence, fingerprint, images by class).
+        checkpoint_hash: SHA-256 of the weights.
+        metrics: rows of the last evaluation on the validation part, may be empty.
+    """
+    data = values["data"]
+    counts = ", ".join(f"{name} {n}" for name, n in zip(classes, data["training_images"], strict=True))
+    return "\n".join(
+        [
+            f"# Model card: HQ-GAN `{config.preset}` on {data['name']}",
+            "",
+            "These images are synthetic. They are not for diagnosis, and no picture shows a patient by intent.",
+            "",
+            "## Model",
+            f"- {_describe(config)}",
+            f"- Trained for {values['step']:,} generator steps, {values['images']:,} real images shown (repeats counted), "
+            f"batch {config.training.batch}, loss {config.training.loss}, seed {config.training.seed}.",
+            f"- Weights: moving average, SHA-256 of the checkpoint `{checkpoint_hash}`.",
+            f"- Size of the images: {config.data.size}x{config.data.size} pixels.",
+            "",
+            "## Training data",
+            f"- {data['name']}, fingerprint `{data['fingerprint'][:16]}`; training part of the split with seed "
+            f"{config.data.seed}, no lesion on two sides.",
+            f"- Training images by class: {counts}.",
+            f"- Licence of the data: {data['licence']}. Generated images inherit its conditions; ask its publisher where unsure.",
+            "",
+            "## Intended use",
+            "- Research on generative models and on augmenting rare classes, with a test on real images never seen.",
+            "- Not for diagnosis, treatment, or any decision about a person; not as evidence of what a disease looks like.",
+            "",
+            "## Metrics",
+            *_table(metrics),
+            "",
+            "## Limits",
+            "- The model knows what its training part shows: its cameras, its clinics, its skin tones, its labels' errors.",
+            "- Rare classes are learnt from few lesions; their images vary less than the disease does.",
+            "- A generated image can lie close to a training image. No copying audit is part of this card.",
+            "- The circuits were simulated; quantum-inspired is the honest word for what they did.",
+            "",
+        ]
+    )
+
+
+def _describe(config: Config) -> str:
+    g = config.generator
+    if not isinstance(g, HybridConfig):
+        return f"Classical generator `{g.kind}` with a conditional critic."
+    c = g.circuit
+    return (
+        f"Hybrid generator: {g.sub_generators} simulated circuits of {c.qubits} qubits and {c.layers} layers beside a "
+        f"convolutional branch, {g.decoder} decoder, conditional critic."
+    )
+
+
+def _table(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [m for m in metrics if m.get("value") is not None and m.get("class") is None]
+    if not rows:
+        return ["- None were taken in this run; see `hqgan evaluate`."]
+    head = [
+        "On the validation part, at the last evaluation; lower distances are better, 1.0 normalised is the PCA-Gaussian.",
+        "",
+    ]
+    lines = ["| metric | value | real floor | PCA-Gaussian | N |", "| --- | --- | --- | --- | --- |"]
+    for m in rows:
+        cells = [f"{m[k]:.4g}" if m.get(k) is not None else "" for k in ("value", "floor", "bar")]
+        lines.append(f"| {m['name']} | {' | '.join(cells)} | {m['n']} |")
+    return head + lines

@@ -1,0 +1,1 @@
+"""The generators that the hybrid is compared with, one file each."""

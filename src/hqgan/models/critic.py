@@ -1,0 +1,42 @@
+"""The conditional critic that every generator here is trained against."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from hqgan.config import CriticConfig
+
+
+class Critic(nn.Module):
+    """Four stride-2 4x4 convolutions without norm or bias, leaky ReLU 0.2, a linear score plus a class projection.
+
+    Source: arXiv 2506.21015 (head "pool"); the projection is Miyato & Koyama's (arXiv 1802.05637).
+
+    Args:
+        config: channels and head.
+        classes: number of classes.
+        size: of the images, in pixels; a multiple of 16.
+    """
+
+    def __init__(self, config: CriticConfig, classes: int, size: int) -> None:
+        super().__init__()
+        widths = (3, *config.channels)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False) for a, b in zip(widths, widths[1:], strict=False)
+        )
+        self.flat = config.head == "flat"
+        top = config.channels[-1]
+        self.score = nn.Linear(top * (size // 16) ** 2 if self.flat else top, 1)
+        self.embedding = nn.Embedding(classes, config.class_embedding)
+        self.projection = nn.Linear(config.class_embedding, top, bias=False)
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Scores (B,) of images (B, 3, size, size) in [-1, 1] as members of classes (B,); higher is more real."""
+        x = images
+        for convolution in self.convolutions:
+            x = F.leaky_relu(convolution(x), 0.2)
+        pooled = x.mean((2, 3))
+        score = self.score(x.flatten(1) if self.flat else pooled)[:, 0]
+        return score + (self.projection(self.embedding(labels)) * pooled).sum(1)

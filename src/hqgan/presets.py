@@ -1,0 +1,72 @@
+"""What `hqgan presets` lists: sizes of the networks and circuits, and how fast a step is on this machine."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+
+from hqgan.config import PRESETS, Config, preset
+from hqgan.models.build import build_critic, build_generator, figures
+from hqgan.training.loop import images_per_step, new_state, step
+from hqgan.types import Batch
+
+
+def describe(classes: int = 8, *, epoch: int | None = None) -> dict[str, dict[str, Any]]:
+    """Preset name to figures.
+
+    Args:
+        classes: number of classes, on which embeddings and prototypes depend.
+        epoch: images of an epoch; given, each preset is timed and gets `seconds_per_epoch`.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in PRESETS:
+        config = preset(name)
+        found[name] = figures(config, classes)
+        if epoch is not None:
+            # An epoch shows each image critic_steps times, as the paper's code counts.
+            seconds = seconds_per_step(config, classes)
+            found[name]["seconds_per_epoch"] = (
+                seconds * epoch * config.training.critic_steps / images_per_step(config.training)
+            )
+    return found
+
+
+def seconds_per_step(config: Config, classes: int, steps: int = 3) -> float:
+    """The fastest of a few training steps on random images, after one to warm up, on the CPU."""
+    torch.manual_seed(0)
+    generator, critic = build_generator(config, classes), build_critic(config, classes)
+    state = new_state(generator, critic, config.training, torch.device("cpu"))
+    size = config.data.size
+    images = (
+        torch.rand(config.training.batch, 3, size, size).mul(2).sub(1).contiguous(memory_format=torch.channels_last)
+    )
+    batch = Batch(images, torch.arange(config.training.batch) % classes)
+    times = []
+    for _ in range(steps + 1):
+        start = time.perf_counter()
+        step(state, batch, config.training)
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def table(rows: dict[str, dict[str, Any]], epoch: int) -> Any:
+    """A rich table of `describe`'s result."""
+    from rich.table import Table
+
+    result = Table(caption=f"An epoch is {epoch:,} images; seconds were measured here, on this CPU.")
+    result.add_column("preset")
+    for title in ("generator", "of it quantum", "critic", "qubits", "depth", "sub-generators", "s an epoch"):
+        result.add_column(title, justify="right")
+    for name, row in rows.items():
+        figures_ = (
+            "generator_parameters",
+            "quantum_parameters",
+            "critic_parameters",
+            "qubits",
+            "depth",
+            "sub_generators",
+        )
+        result.add_row(name, *(f"{row[k]:,}" for k in figures_), f"{row['seconds_per_epoch']:.0f}")
+    return result

@@ -1,0 +1,258 @@
+"""A run: config -> data, networks, hooks, loop. Where the parts meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hqgan import config as configs
+from hqgan.config import Config
+from hqgan.data import (
+    BatchSampler,
+    augment_dihedral,
+    check_leaks,
+    load_split,
+    open_data,
+    save_split,
+    split_by_group,
+)
+from hqgan.data.cache import cache_folder
+from hqgan.evaluate import judge_of, matched_images
+from hqgan.generate import latent_seed, make_images
+from hqgan.images import labelled_rows, to_float, write_png
+from hqgan.metrics.features import train_proto
+from hqgan.metrics.suite import Judge
+from hqgan.models.build import build_critic, build_generator
+from hqgan.models.generator import HybridGenerator
+from hqgan.models.prototypes import PrototypeLatent
+from hqgan.run_log import RunLog, read_lines
+from hqgan.training import checkpoint
+from hqgan.training.loop import Diverged, Hook, Interrupted, State, images_per_step, new_state, steps_of
+from hqgan.training.loop import train as train_loop
+from hqgan.types import Batch, ImageData, Split, UserError
+
+GRID_COLUMNS = 8
+
+
+def silent(text: str) -> None:
+    """Say nothing."""
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` is CUDA where there is one, else the CPU.
+
+    Raises:
+        UserError: the device is unknown or absent.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"The device {name!r} cannot be used ({str(error).splitlines()[0]}); try --device cpu."
+        ) from error
+    return device
+
+
+def train(
+    config: Config,
+    out: Path,
+    *,
+    resume: bool = False,
+    say: Callable[[str], None] = silent,
+    on_data: Callable[[int, int], None] | None = None,
+    on_step: Callable[[State, int], None] = lambda state, total: None,
+) -> Path:
+    """Train a model and leave a run folder.
+
+    Args:
+        config: what to do.
+        out: the run folder; new or empty, unless `resume`.
+        resume: go on from the newest checkpoint in `out`; the config must be the same but may ask for more kimg.
+        say: told what is going on, a line at a time.
+        on_data: told images decoded and images in all, when a data set is opened for the first time.
+        on_step: told the state and the images in all, after each step.
+
+    Returns:
+        `out`.
+
+    Raises:
+        UserError: bad input, a full disk, divergence; what was written stays.
+        Interrupted: stopped by Ctrl-C, after a checkpoint was written.
+    """
+    _check_folder(config, out, resume)
+    device = resolve_device(config.training.device)
+    data = open_data(config.data.path, config.data.size, seed=config.data.seed, progress=on_data)
+    for file, reason in data.skipped[:5]:
+        say(f"left out {file}: {reason}")
+    if len(data.skipped) > 5:
+        say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
+    out.mkdir(parents=True, exist_ok=True)
+    split = _split(config, data, out)
+    configs.write(config, out / "config.json")
+
+    torch.manual_seed(config.training.seed)
+    np.random.seed(config.training.seed % 2**32)  # noqa: NPY002 - libraries that draw globally draw the same
+    generator = build_generator(config, len(data.classes))
+    critic = build_critic(config, len(data.classes))
+    source = generator.source if isinstance(generator, HybridGenerator) else None
+    if isinstance(source, PrototypeLatent):
+        say("training the feature network that prototypes start from")
+        means = train_proto(
+            data.images,
+            data.labels,
+            split.train,
+            len(data.classes),
+            fingerprint=data.fingerprint,
+            cache=cache_folder(None),
+        )
+        source.start_from(torch.from_numpy(means))
+    state = new_state(generator, critic, config.training, device)
+    start = checkpoint.latest(out / "checkpoints")
+    if start is not None:
+        tensors, values = checkpoint.read(start)
+        if values["data"]["fingerprint"] != data.fingerprint:
+            raise UserError(
+                f"{config.data.path} is not the data that {out} was trained on; give that, or another --out."
+            )
+        state.restore(tensors, values)
+        say(f"resuming at {state.images:,} images from {start.name}")
+    say("preparing the judges on the validation part")
+    judge = judge_of(data, split, "validation", config.data.seed, say)
+    log = RunLog(out, state)
+    describe = {
+        "config": config.model_dump(mode="json"),
+        "config_hash": configs.digest(config),
+        "classes": list(data.classes),
+        "data": {
+            "name": data.name,
+            "licence": data.licence,
+            "fingerprint": data.fingerprint,
+            "training_images": np.bincount(data.labels[split.train], minlength=len(data.classes)).tolist(),
+        },
+    }
+    log.start(describe, device)
+
+    def save(state: State) -> None:
+        tensors = state.tensors()
+        bad = [k for k, v in tensors.items() if v.is_floating_point() and not torch.isfinite(v).all()]
+        if bad:
+            raise Diverged(f"Training diverged at step {state.step}: {bad[0]} is no longer finite")
+        ema = {k.removeprefix("ema/"): v for k, v in tensors.items() if k.startswith("ema/")}
+        values = {**describe, **state.values(), "ema_sha256": checkpoint.tensors_hash(ema)}
+        log.flush()
+        checkpoint.write(out / "checkpoints", f"images-{state.images:09d}", tensors, values)
+
+    every = {
+        name: steps_of(getattr(config.training, f"{name}_kimg"), config.training) for name in ("sample", "evaluate")
+    }
+    hooks = [
+        Hook("sample", every["sample"], lambda state: _sample_grid(state, data, out)),
+        Hook("evaluate", every["evaluate"], lambda state: _evaluate(state, judge, log)),
+        Hook("checkpoint", steps_of(config.training.checkpoint_kimg, config.training), save),
+    ]
+    total = steps_of(config.training.kimg, config.training) * images_per_step(config.training)
+    try:
+        train_loop(
+            state,
+            _batches(data, split, config, device),
+            config.training,
+            hooks,
+            log.record,
+            lambda state: on_step(state, total),
+        )
+    except Interrupted:
+        save(state)
+        raise
+    except Diverged as error:
+        last = checkpoint.latest(out / "checkpoints")
+        kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
+        raise UserError(
+            f"{error}; {kept}. Lower the learning rates (--set training.lr_generator=...) and try again."
+        ) from error
+    finally:
+        log.close()
+    log.finish(state)
+    return out
+
+
+def stored_config(out: Path) -> Config | None:
+    """The config of the run in `out`, or None where there is no run."""
+    return configs.read(out / "config.json") if (out / "config.json").exists() else None
+
+
+def last_evaluation(run: Path) -> list[dict[str, Any]]:
+    """The rows of the newest evaluation in a run's metrics, for its model card; empty where there is none."""
+    found = [line["rows"] for line in read_lines(run / "metrics.jsonl") if line["kind"] == "evaluate"]
+    return found[-1] if found else []
+
+
+def _check_folder(config: Config, out: Path, resume: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file; choose another --out.")
+    before = stored_config(out)
+    if before is None:
+        if out.exists() and any(p.name != "log.txt" for p in out.iterdir()):
+            raise UserError(f"{out} holds files that are not a run's; choose another --out.")
+        return
+    if not resume:
+        raise UserError(f"{out} holds a run already; go on with it by --resume, or choose another --out.")
+    longer = configs.replace(before, {"training.kimg": max(before.training.kimg, config.training.kimg)})
+    if changed := configs.differences(longer, config):
+        more = f" and {len(changed) - 2} more" if len(changed) > 2 else ""
+        raise UserError(
+            f"--resume needs the config that {out} was started with; theirs / yours differ in {'; '.join(changed[:2])}{more}. "
+            "Leave the options away to go on with theirs."
+        )
+
+
+def _split(config: Config, data: ImageData, out: Path) -> Split:
+    path = out / "split.json"
+    if path.exists():
+        return load_split(path, data)
+    split = split_by_group(data.labels, data.groups, config.data.seed)
+    check_leaks(split, data.groups)
+    save_split(path, split, data)
+    return split
+
+
+def _batches(data: ImageData, split: Split, config: Config, device: torch.device) -> Callable[[int], Batch]:
+    sampler = BatchSampler(
+        data.labels[split.train], config.training.batch, config.training.seed, config.training.balanced
+    )
+
+    def batch(step: int) -> Batch:
+        rows = split.train[sampler.batch(step)]
+        images = data.images[rows]
+        if config.training.dihedral:
+            images = augment_dihedral(images, np.random.default_rng([config.training.seed, step]))
+        floats = to_float(images).to(device, memory_format=torch.channels_last)
+        return Batch(floats, torch.from_numpy(data.labels[rows]).to(device))
+
+    return batch
+
+
+def _sample_grid(state: State, data: ImageData, out: Path) -> None:
+    """The same latents each time, a row for each class, by the averaged generator."""
+    classes = range(len(data.classes))
+    labels = [c for c in classes for _ in range(GRID_COLUMNS)]
+    seeds = [latent_seed(0, data.classes[c], i) for c in classes for i in range(GRID_COLUMNS)]
+    images = np.stack(list(make_images(state.average, labels, seeds)))  # type: ignore[arg-type]
+    rows = [(name, images[c * GRID_COLUMNS : (c + 1) * GRID_COLUMNS]) for c, name in enumerate(data.classes)]
+    (out / "samples").mkdir(exist_ok=True)
+    write_png(out / "samples" / f"images-{state.images:09d}.png", labelled_rows(rows, title=f"{state.images:,} images"))
+
+
+def _evaluate(state: State, judge: Judge, log: RunLog) -> dict[str, Any]:
+    start = time.perf_counter()
+    images = matched_images(state.average, judge.classes, judge.labels, seed=0)  # type: ignore[arg-type]
+    rows = judge(images, judge.labels)
+    log.skip(time.perf_counter() - start)
+    return {"rows": rows}

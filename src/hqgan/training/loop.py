@@ -1,0 +1,310 @@
+"""The training loop: steps only. Evaluation, logging, pictures and checkpoints hang on it as hooks."""
+
+from __future__ import annotations
+
+import math
+import random
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hqgan.config import TrainingConfig
+from hqgan.training import ema, losses
+from hqgan.training.augment import augment
+from hqgan.training.randomness import stream
+from hqgan.types import Batch, UserError
+
+DIVERGED = 1e6
+"""A loss beyond this is divergence: WGAN losses on 64x64 images stay in the hundreds."""
+
+
+@dataclass
+class State:
+    """Everything that a step changes; what a checkpoint holds.
+
+    Attributes:
+        step: generator steps done.
+        images: real images shown to the critic so far, repeats counted.
+        sums: running sums of losses since the last log line, with their `count`.
+    """
+
+    generator: Any
+    critic: nn.Module
+    average: nn.Module
+    generator_optimiser: torch.optim.Optimizer
+    critic_optimiser: torch.optim.Optimizer
+    step: int = 0
+    images: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    count: int = 0
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Flat name to tensor: networks, average, optimisers, torch's random state."""
+        found: dict[str, torch.Tensor] = {"rng/torch": torch.get_rng_state()}
+        for prefix, module in self._modules().items():
+            found |= {f"{prefix}/{k}": v for k, v in module.state_dict().items()}
+        for prefix, optimiser in self._optimisers().items():
+            for index, slots in optimiser.state_dict()["state"].items():
+                found |= {f"{prefix}/{index}/{slot}": torch.as_tensor(v) for slot, v in slots.items()}
+        return found
+
+    def values(self) -> dict[str, Any]:
+        """What a checkpoint's JSON holds: counters and the other libraries' random states."""
+        name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)  # noqa: NPY002
+        version, internal, gauss = random.getstate()
+        return {
+            "step": self.step,
+            "images": self.images,
+            "sums": self.sums,
+            "count": self.count,
+            "rng": {
+                "numpy": [name, np.asarray(keys).tolist(), position, has_gauss, cached],
+                "python": [version, list(internal), gauss],
+            },
+        }
+
+    def restore(self, tensors: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> None:
+        """Become the state that `tensors` and `values` were taken from."""
+        for prefix, module in self._modules().items():
+            module.load_state_dict(_under(tensors, f"{prefix}/"))
+        for prefix, optimiser in self._optimisers().items():
+            slots: dict[int, dict[str, torch.Tensor]] = {}
+            for key, value in _under(tensors, f"{prefix}/").items():
+                index, slot = key.split("/")
+                slots.setdefault(int(index), {})[slot] = value
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
+        torch.set_rng_state(tensors["rng/torch"])
+        name, keys, *rest = values["rng"]["numpy"]
+        np.random.set_state((name, np.array(keys, np.uint32), *rest))  # noqa: NPY002
+        version, internal, gauss = values["rng"]["python"]
+        random.setstate((version, tuple(internal), gauss))
+        self.step, self.images = values["step"], values["images"]
+        self.sums, self.count = dict(values["sums"]), values["count"]
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"generator": self.generator, "critic": self.critic, "ema": self.average}
+
+    def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"generator_optimiser": self.generator_optimiser, "critic_optimiser": self.critic_optimiser}
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Something done every `every` steps and after the last one.
+
+    Attributes:
+        name: the kind of line it writes.
+        call: takes the state; what it returns, if anything, is recorded.
+    """
+
+    name: str
+    every: int
+    call: Callable[[State], dict[str, Any] | None]
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM; the state is that of a finished step."""
+
+
+class Diverged(UserError):
+    """A loss or a weight is no longer a finite number."""
+
+
+def images_per_step(config: TrainingConfig) -> int:
+    """Real images shown to the critic for one generator step, repeats counted."""
+    return config.batch * config.critic_steps
+
+
+def steps_of(kimg: float, config: TrainingConfig) -> int:
+    """Generator steps that make up `kimg`, at least one."""
+    return max(1, math.ceil(kimg * 1000 / images_per_step(config)))
+
+
+def new_state(generator: Any, critic: nn.Module, config: TrainingConfig, device: torch.device) -> State:
+    """The networks on `device`, fresh optimisers and average; circuits get a learning rate of their own."""
+    # Convolutions on a CPU are a tenth faster with the channels last.
+    for network in (generator, critic):
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    groups = [
+        {"params": ps, "lr": config.lr_circuit if name == "circuit" else config.lr_generator}
+        for name, ps in generator.parts().items()
+    ]
+    return State(
+        generator=generator,
+        critic=critic,
+        average=ema.averaged_copy(generator),
+        generator_optimiser=torch.optim.Adam(groups, betas=config.betas_generator),
+        critic_optimiser=torch.optim.Adam(critic.parameters(), lr=config.lr_critic, betas=config.betas_critic),
+    )
+
+
+def train(
+    state: State,
+    batches: Callable[[int], Batch],
+    config: TrainingConfig,
+    hooks: list[Hook],
+    record: Callable[[str, State, dict[str, Any]], None],
+    on_step: Callable[[State], None] = lambda state: None,
+) -> None:
+    """Step until `config.kimg` images were shown.
+
+    Args:
+        state: moved in place.
+        batches: step index to real images and labels on the right device; a pure function.
+        config: how to learn.
+        hooks: run in order after the steps they name.
+        record: takes a kind, the state and what is to be written.
+        on_step: called after each step, for progress.
+
+    Raises:
+        Diverged: with the values that were not finite.
+        Interrupted: after the step in which Ctrl-C or SIGTERM came; a second Ctrl-C stops at once.
+    """
+    total, log_every = steps_of(config.kimg, config), steps_of(config.log_kimg, config)
+    with _stop_requests() as stop:
+        while state.step < total:
+            logged = (state.step + 1) % log_every == 0 or state.step + 1 == total
+            values, norms = step(state, batches(state.step), config, with_norms=logged)
+            bad = {k: v for k, v in values.items() if not abs(v) < DIVERGED}
+            if bad:
+                raise Diverged(
+                    f"Training diverged at step {state.step}: {', '.join(f'{k} is {v}' for k, v in bad.items())}"
+                )
+            for name, value in values.items():
+                state.sums[name] = state.sums.get(name, 0.0) + value
+            state.count += 1
+            if logged:
+                means = {name: value / state.count for name, value in state.sums.items()}
+                record("train", state, {**means, **norms})
+                state.sums, state.count = {}, 0
+            for hook in hooks:
+                if state.step % hook.every == 0 or state.step == total:
+                    found = hook.call(state)
+                    if found is not None:
+                        record(hook.name, state, found)
+            on_step(state)
+            if stop:
+                raise Interrupted
+
+
+def step(
+    state: State, real: Batch, config: TrainingConfig, *, with_norms: bool = False
+) -> tuple[dict[str, float], dict[str, float]]:
+    """`config.critic_steps` critic steps on one real batch, then a generator step.
+
+    Returns:
+        The losses, and gradient norms by part where asked for.
+    """
+    generator, critic, now = state.generator, state.critic, state.step
+    device, size = real.images.device, len(real)
+    generator.train()
+    noise = _noise(config, "critic noise", now, config.critic_steps * size, generator.noise_size, device)
+    with torch.no_grad():
+        # The generator stands still during the critic's steps, so their images are made in one call.
+        fakes = generator(noise, real.labels.repeat(config.critic_steps)).chunk(config.critic_steps)
+    values: dict[str, float] = {}
+    for i, fake in enumerate(fakes):
+        critic_step = now * config.critic_steps + i
+        values |= _critic_step(state, real, fake, config, critic_step)
+    norms = {"norm/critic": _norm(list(critic.parameters()))} if with_norms else {}
+
+    critic.requires_grad_(False)
+    rng = stream(config.seed, "generator augment", now)
+    noise = _noise(config, "generator noise", now, size, generator.noise_size, device)
+    fake_scores = critic(augment(generator(noise, real.labels), config.augment, rng), real.labels)
+    real_scores = None
+    if config.loss == "relativistic":
+        real_scores = critic(augment(real.images, config.augment, rng), real.labels)
+    loss = losses.generator_loss(config.loss, fake_scores, real_scores)
+    penalty = generator.penalty()
+    total = loss if penalty is None else loss + config.prototype_weight * penalty
+    state.generator_optimiser.zero_grad(set_to_none=True)
+    total.backward()
+    if with_norms:
+        norms |= {f"norm/{name}": _norm(ps) for name, ps in generator.parts().items()}
+    state.generator_optimiser.step()
+    critic.requires_grad_(True)
+
+    values["loss/generator"] = loss.item()
+    if penalty is not None:
+        values["loss/prototypes"] = penalty.item()
+    generator.observe(values["loss/generator"], values["loss/critic"])
+    state.step += 1
+    state.images += images_per_step(config)
+    ema.update(state.average, generator, state.images, images_per_step(config), 1000 * config.ema_half_life_kimg)
+    return values, norms
+
+
+def _critic_step(
+    state: State, real: Batch, fake: torch.Tensor, config: TrainingConfig, critic_step: int
+) -> dict[str, float]:
+    critic, labels = state.critic, real.labels
+
+    def score(images: torch.Tensor) -> torch.Tensor:
+        return critic(augment(images, config.augment, rng), labels)
+
+    rng = stream(config.seed, "critic augment", critic_step)
+    scores = critic(
+        torch.cat([augment(real.images, config.augment, rng), augment(fake, config.augment, rng)]), labels.repeat(2)
+    )
+    real_scores, fake_scores = scores.chunk(2)
+    loss = losses.critic_loss(config.loss, real_scores, fake_scores)
+    values = {
+        "loss/critic": loss.item(),
+        "score/real": real_scores.mean().item(),
+        "score/fake": fake_scores.mean().item(),
+    }
+    if config.loss == "wgan-gp":
+        penalty = losses.interpolation_penalty(score, real.images, fake, rng)
+        loss = loss + config.gp_weight * penalty
+        values["loss/penalty"] = penalty.item()
+    elif config.r1_weight and critic_step % config.r1_every == 0:
+        penalty = losses.zero_centred_penalty(score, real.images)
+        if config.loss == "relativistic":
+            penalty = penalty + losses.zero_centred_penalty(score, fake)
+        loss = loss + config.r1_weight * config.r1_every * penalty
+    state.critic_optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    state.critic_optimiser.step()
+    return values
+
+
+def _noise(config: TrainingConfig, name: str, step: int, count: int, size: int, device: torch.device) -> torch.Tensor:
+    return torch.randn(count, size, generator=stream(config.seed, name, step)).to(device)
+
+
+def _norm(parameters: list[nn.Parameter]) -> float:
+    squares = [p.grad.square().sum() for p in parameters if p.grad is not None]
+    return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+
+
+def _under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """A list that Ctrl-C or SIGTERM adds to; the second Ctrl-C acts as usual. Only the main thread may set handlers."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    try:
+        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: a caller's own threads are the caller's to stop
+        before = {}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,62 @@
+"""Adversarial losses and gradient penalties. Scores are (B,) tensors; higher means more real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional as F
+
+Score = Callable[[torch.Tensor], torch.Tensor]
+
+
+def critic_loss(kind: str, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    """What the critic minimises.
+
+    Args:
+        kind: ``wgan-gp`` (arXiv 1704.00028, without its penalty), ``hinge`` (1705.02894), ``logistic`` (1406.2661) or
+            ``relativistic`` (1807.00734, the pairing loss of 2501.05441).
+        real: scores of real images.
+        fake: scores of generated images, one beside each real one.
+    """
+    match kind:
+        case "wgan-gp":
+            return fake.mean() - real.mean()
+        case "hinge":
+            return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        case "logistic":
+            return F.softplus(-real).mean() + F.softplus(fake).mean()
+        case "relativistic":
+            return F.softplus(fake - real).mean()
+    raise ValueError(f"unknown loss {kind!r}")
+
+
+def generator_loss(kind: str, fake: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
+    """What the generator minimises; only ``relativistic`` looks at the real scores."""
+    match kind:
+        case "wgan-gp" | "hinge":
+            return -fake.mean()
+        case "logistic":
+            return F.softplus(-fake).mean()
+        case "relativistic":
+            assert real is not None
+            return F.softplus(real - fake).mean()
+    raise ValueError(f"unknown loss {kind!r}")
+
+
+def interpolation_penalty(
+    score: Score, real: torch.Tensor, fake: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Mean (|grad| - 1)^2 at random points between real and generated images (arXiv 1704.00028, equation 3)."""
+    mix = torch.rand(len(real), 1, 1, 1, generator=generator).to(real.device)
+    points = (mix * real + (1 - mix) * fake).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(score(points).sum(), points, create_graph=True)
+    # The offset keeps the square root's derivative finite where a gradient vanishes.
+    return ((gradient.square().sum((1, 2, 3)) + 1e-12).sqrt() - 1).square().mean()
+
+
+def zero_centred_penalty(score: Score, images: torch.Tensor) -> torch.Tensor:
+    """Half the mean squared gradient norm of the score at `images` (R1 on real ones, arXiv 1801.04406, equation 9)."""
+    images = images.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(score(images).sum(), images, create_graph=True)
+    return gradient.square().sum((1, 2, 3)).mean() / 2

@@ -1,0 +1,113 @@
+"""The few types that every part of the package shares. Imports nothing of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+class UserError(Exception):
+    """Bad input: one sentence that says what is wrong, where, and what to do. The command line exits with 2."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Real or generated images with their classes.
+
+    Attributes:
+        images: (B, 3, H, W) float32 in [-1, 1].
+        labels: (B,) int64 class indices.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set in memory order: decoded, resized, labelled.
+
+    Attributes:
+        name: what the layout was recognised as, e.g. ``ham10000``.
+        classes: class names; a label is an index into them.
+        images: (N, S, S, 3) uint8, usually a read-only memory map.
+        labels: (N,) int64.
+        groups: (N,) str; images of one group (lesion, patient) never stand on two sides of a split.
+        files: (N,) str; where each image came from, relative to the data set's root.
+        fingerprint: hex SHA-256 of content, size and classes; equal for equal data.
+        licence: one line on what the publisher allows, or ``unknown``.
+        skipped: (file, reason) of images that were left out as unreadable.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    images: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    files: np.ndarray
+    fingerprint: str
+    licence: str = "unknown"
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three disjoint, sorted int64 index arrays into an `ImageData`."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """What the training loop needs of a generator; the loop knows no model by name."""
+
+    def parts(self) -> dict[str, list[torch.nn.Parameter]]:
+        """Disjoint named parameter lists (encoder, circuit, ...), for learning rates and gradient norms."""
+        ...
+
+    def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Images (B, 3, H, W) in [-1, 1] from latent noise (B, z) and labels (B,)."""
+        ...
+
+
+class FeatureExtractor(Protocol):
+    """A fixed map from images to feature vectors, used as the eye of a metric."""
+
+    name: str
+    hash: str
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Features (N, D) float32 of uint8 images (N, S, S, 3)."""
+        ...
+
+
+class Backend(Protocol):
+    """What runs a circuit."""
+
+    def __call__(self, ansatz: Any, angles: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Readout (B, k, M) of encoding angles (B, k, n) and weights (k, L, n, R), all in radians."""
+        ...
+
+
+def plural(n: int, noun: str) -> str:
+    """``1 image``, ``2 images``; for sentences."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}{'es' if noun.endswith('ss') else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b and c``; for sentences."""
+    names = list(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"

@@ -1,0 +1,334 @@
+"""Recognising layouts, and every kind of bad input."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_pictures import picture, write
+
+from hqgan.data import open_data
+from hqgan.data.inspect import inspect, summary
+from hqgan.types import UserError
+
+Ham = Callable[..., Path]
+
+
+def test_folder(tree: Path) -> None:
+    data = open_data(tree, 16)
+    assert data.name == "folder"
+    assert data.classes == ("angioma", "mole", "scar")
+    assert np.bincount(data.labels).tolist() == [10, 6, 4]
+    assert data.images.shape == (20, 16, 16, 3)
+    assert data.images.dtype == np.uint8
+    assert data.files[0] == "angioma/0.png"
+    assert (data.groups == data.files).all()
+    assert data.licence == "unknown"
+    assert data.skipped == ()
+
+
+def test_images_are_read_only(tree: Path) -> None:
+    images = open_data(tree, 16).images
+    assert isinstance(images, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        images[0] = 0
+
+
+def test_folder_takes_any_ending_nested_and_linked_but_nothing_hidden(tree: Path) -> None:
+    for ending in ("PNG", "JPG", "jpeg", "bmp", "TIF", "tiff", "webp"):
+        write(tree / "scar" / "deeper" / f"x.{ending}", 7)
+    write(tree / "scar" / ".hidden.png", 8)
+    write(tree / ".cache" / "a.png", 8)
+    write(tree / "__MACOSX" / "a.png", 8)
+    (tree / "scar" / "notes.txt").write_text("no image")
+    outside = write(tree.parent / "elsewhere" / "linked.png", 9).parent
+    (tree / "scar" / "link").symlink_to(outside)
+    (tree / "scar" / "ring").symlink_to(tree / "scar")
+    data = open_data(tree, 16)
+    assert np.bincount(data.labels).tolist() == [10, 6, 4 + 7 + 1]
+    assert data.classes == ("angioma", "mole", "scar")
+
+
+def test_copies_of_a_file_share_a_group(tree: Path) -> None:
+    shutil.copy(tree / "mole" / "0.png", tree / "scar" / "copy.png")
+    data = open_data(tree, 16)
+    group = dict(zip(data.files.tolist(), data.groups.tolist(), strict=True))
+    assert group["scar/copy.png"] == group["mole/0.png"]
+    assert len(set(data.groups.tolist())) == 20
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("HAM10000_images_part_1", "HAM10000_images_part_2"),
+        ("ham10000_images_part_1", "ham10000_images_part_2"),
+        (".", "."),
+        ("images/a", "images/b"),
+    ],
+)
+def test_ham10000(ham: Ham, parts: tuple[str, str]) -> None:
+    data = open_data(ham(parts), 16)
+    assert data.name == "ham10000"
+    assert data.classes == ("bkl", "mel", "nv", "vasc")
+    assert len(data) == 40
+    assert len(set(data.groups.tolist())) == 20
+    assert data.licence.startswith("CC BY-NC 4.0")
+    assert data.labels[:4].tolist() == [2, 2, 1, 1]
+
+
+def test_ham10000_from_dataverse_has_tabs_and_quotes(ham: Ham) -> None:
+    root = ham()
+    table = root / "HAM10000_metadata.csv"
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    (root / "HAM10000_metadata").write_text("\n".join("\t".join(f'"{cell}"' for cell in row) for row in rows))
+    expected = open_data(root, 16)
+    table.unlink()
+    assert open_data(root, 16).fingerprint == expected.fingerprint
+
+
+def test_ham10000_without_lesion_is_its_own_group(ham: Ham) -> None:
+    data = open_data(ham(ISIC_0000003=",ISIC_0000003,mel,histo,,male,back"), 16)
+    assert data.groups[3] == data.files[3]
+    assert data.groups[2] != data.groups[3]
+
+
+def test_ham10000_reports_missing_images_and_unknown_labels(ham: Ham) -> None:
+    root = ham(ISIC_0000005="HAM_1,ISIC_0000005,scc,histo,,male,back")
+    (root / "HAM10000_images_part_1" / "ISIC_0000006.jpg").unlink()
+    data = open_data(root, 16)
+    assert data.skipped == (("ISIC_0000005", "unknown dx 'scc'"), ("ISIC_0000006", "missing"))
+    assert len(data) == 38
+
+
+def test_ham10000_with_one_part_only_says_so(ham: Ham) -> None:
+    root = ham()
+    shutil.rmtree(root / "HAM10000_images_part_2")
+    with pytest.raises(UserError, match=r"20 of the 40 images in .* more than 5%: ISIC_0000001 \(missing\)"):
+        open_data(root, 16)
+
+
+def test_ham10000_without_its_table_is_not_taken_for_two_classes(ham: Ham) -> None:
+    root = ham()
+    (root / "HAM10000_metadata.csv").unlink()
+    with pytest.raises(UserError, match=r"not HAM10000_metadata\.csv"):
+        open_data(root, 16)
+
+
+def test_ham10000_with_a_damaged_table(ham: Ham) -> None:
+    root = ham()
+    (root / "HAM10000_metadata.csv").write_text("something,else\n1,2\n")
+    with pytest.raises(UserError, match="lacks the columns"):
+        open_data(root, 16)
+    (root / "HAM10000_metadata.csv").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(UserError, match="not a readable table"):
+        open_data(root, 16)
+
+
+def test_another_table_beside_class_folders_does_no_harm(tree: Path) -> None:
+    (tree / "labels.csv").write_text("file,label\n")
+    (tree / "binary.csv").write_bytes(b"\xff\xfe\x00\x80")
+    assert open_data(tree, 16).name == "folder"
+
+
+def oriented(path: Path) -> None:
+    """Red above blue as it should be seen, stored lying on its side."""
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    pixels[:20, :, 0], pixels[20:, :, 2] = 255, 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(pixels)).save(path, exif=exif, quality=95)
+
+
+def test_exif_rotation_is_honoured(tree: Path) -> None:
+    oriented(tree / "scar" / "z.jpg")
+    picture(1, 60, 30).save(tree / "scar" / "zz.jpg", exif=b"Exif\x00\x00damaged")
+    data = open_data(tree, 16)
+    image = data.images[data.files.tolist().index("scar/z.jpg")]
+    assert image[2, 8, 0] > 200 > 50 > image[2, 8, 2]
+    assert image[13, 8, 2] > 200 > 50 > image[13, 8, 0]
+    assert data.skipped == ()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16", "YCbCr"])
+def test_any_mode_becomes_rgb(tree: Path, mode: str) -> None:
+    grey = np.full((20, 20), 128, np.uint8)
+    if mode == "I;16":
+        image = Image.fromarray(grey.astype(np.uint16) * 257)
+    else:
+        image = Image.fromarray(grey).convert("RGB").convert("L" if mode in ("L", "LA", "1") else "RGB").convert(mode)
+    name = {"CMYK": "m.jpg", "YCbCr": "m.jpg"}.get(mode, "m.png")
+    image.save(tree / "scar" / name)
+    data = open_data(tree, 16)
+    assert data.skipped == ()
+    mean = data.images[data.files.tolist().index(f"scar/{name}")].mean((0, 1))
+    assert np.ptp(mean) <= 3
+    assert abs(mean[0] - 128) < 6 or mode == "1"
+
+
+def test_transparency_becomes_white(tree: Path) -> None:
+    Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(tree / "scar" / "a.png")
+    palette = Image.new("P", (20, 20), 0)
+    palette.putpalette([0, 0, 0, 255, 0, 0])
+    palette.save(tree / "scar" / "b.png", transparency=0)
+    data = open_data(tree, 16)
+    rows = [data.files.tolist().index(f"scar/{name}.png") for name in "ab"]
+    assert (data.images[rows] == 255).all()
+
+
+def huge_png(path: Path, side: int) -> None:
+    """A PNG of a few bytes that claims side x side pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def spoil(kind: str, path: Path) -> None:
+    if kind == "text":
+        path.write_text("this is no image")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "truncated":
+        whole = write(path.with_name("whole.jpg"), 3, quality=95)
+        path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+        whole.unlink()
+    elif kind == "gif":
+        picture(1).save(path, format="GIF")
+    elif kind in ("8000", "12000", "20000"):
+        huge_png(path, int(kind))
+    elif kind == "float":
+        Image.fromarray(np.zeros((9, 9), np.float32)).save(path, format="TIFF")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("text", "not a PNG, JPEG, BMP, TIFF or WebP image"),
+        ("empty", "empty file"),
+        ("truncated", "truncated"),
+        ("gif", "not a PNG"),
+        ("8000", "8000 x 8000 pixels, more than 50 million"),
+        ("12000", "12000 x 12000 pixels, more than 50 million"),
+        ("20000", "more than 50 million"),
+        ("float", "floating-point"),
+    ],
+)
+def test_an_unreadable_image_is_named_and_left_out(tree: Path, kind: str, reason: str) -> None:
+    spoil(kind, tree / "mole" / "bad.jpg")
+    for data in (open_data(tree, 16), open_data(tree, 16)):
+        ((file, why),) = data.skipped
+        assert file == "mole/bad.jpg"
+        assert reason in why
+        assert str(tree) not in why
+        assert len(data) == len(data.files) == len(data.groups) == len(data.images) == 20
+        assert "mole/bad.jpg" not in data.files
+
+
+def test_more_than_a_twentieth_unreadable_is_an_error(tree: Path, cache: Path) -> None:
+    spoil("text", tree / "mole" / "bad1.jpg")
+    open_data(tree, 16)
+    spoil("empty", tree / "mole" / "bad2.jpg")
+    for _ in range(2):
+        with pytest.raises(UserError) as caught:
+            open_data(tree, 16)
+        assert "2 of the 22 images" in str(caught.value)
+        assert "mole/bad1.jpg (not a PNG" in str(caught.value)
+        assert "mole/bad2.jpg (empty file)" in str(caught.value)
+    assert len(list((cache / "images").iterdir())) == 1
+
+
+def test_missing_path(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no folder"):
+        open_data(tmp_path / "nowhere")
+
+
+def test_file_instead_of_folder(tree: Path) -> None:
+    with pytest.raises(UserError, match="is a file, not a folder"):
+        open_data(tree / "mole" / "0.png")
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "void").mkdir()
+    with pytest.raises(UserError, match="is empty"):
+        open_data(tmp_path / "void")
+
+
+def test_unknown_layout_says_what_was_found(tmp_path: Path) -> None:
+    write(tmp_path / "flat" / "a.png")
+    (tmp_path / "flat" / "docs").mkdir()
+    with pytest.raises(UserError, match=r"it holds a\.png and docs/; hqgan reads HAM10000 .* per class"):
+        open_data(tmp_path / "flat")
+
+
+def test_one_class_only(tmp_path: Path) -> None:
+    write(tmp_path / "one" / "mole" / "a.png")
+    with pytest.raises(UserError, match="one class only \\('mole'\\)"):
+        open_data(tmp_path / "one")
+
+
+def test_table_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "HAM10000_metadata.csv").write_text("lesion_id,image_id,dx\n")
+    with pytest.raises(UserError, match="no image"):
+        open_data(tmp_path)
+
+
+def test_split_folders_are_not_classes(tmp_path: Path) -> None:
+    for side in ("train", "test"):
+        write(tmp_path / "set" / side / "mole" / "a.png")
+    with pytest.raises(UserError, match="is split already"):
+        open_data(tmp_path / "set")
+
+
+def test_an_empty_class_is_mentioned(tree: Path) -> None:
+    (tree / "wart").mkdir()
+    data = open_data(tree, 16)
+    assert data.classes == ("angioma", "mole", "scar")
+    assert data.skipped == (("wart/", "no image in this folder"),)
+
+
+@pytest.mark.parametrize("size", [0, 7, 5000])
+def test_absurd_sizes(tree: Path, size: int) -> None:
+    with pytest.raises(UserError, match="outside 8 to 1024"):
+        open_data(tree, size)
+
+
+def test_progress_reaches_the_total(tree: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    open_data(tree, 16, progress=lambda *call: calls.append(call))
+    assert calls == [(i, 20) for i in range(1, 21)]
+
+
+def test_inspect(ham: Ham) -> None:
+    root = ham(ISIC_0000005="HAM_1,ISIC_0000005,scc,histo,,male,back")
+    report = inspect(root, 16, 0)
+    assert report["layout"] == "ham10000"
+    assert report["images"] == 39
+    assert report["groups"] == 20
+    assert [row["name"] for row in report["classes"]] == ["bkl", "mel", "nv", "vasc"]
+    for row in report["classes"]:
+        assert row["train"] + row["validation"] + row["test"] == row["images"]
+        assert min(row["train"], row["validation"], row["test"]) > 0
+    assert report["original_size"] == {"min": [24, 20], "median": [24, 20], "max": [24, 20]}
+    assert report["skipped"] == [["ISIC_0000005", "unknown dx 'scc'"]]
+    lines = summary(report)
+    assert "39 images of 20 groups" in lines[0]
+    assert lines[-1] == "left out: ISIC_0000005 (unknown dx 'scc')"
+
+
+def test_inspect_gives_sizes_as_seen(tmp_path: Path) -> None:
+    for name, turn in (("a", 1), ("b", 6)):
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        (tmp_path / "set" / name).mkdir(parents=True)
+        picture(1, 400, 300).save(tmp_path / "set" / name / "x.jpg", exif=exif)
+    sizes = inspect(tmp_path / "set", 8)["original_size"]
+    assert (sizes["min"], sizes["max"]) == ([300, 300], [400, 400])

@@ -1,0 +1,71 @@
+"""Imports run down only (docs/architecture.md)."""
+
+import ast
+from pathlib import Path
+
+import hqgan
+
+ROOT = Path(hqgan.__file__).parent
+# Each layer sees itself where it is a package, and the layers that its row names.
+FLOOR = {"types", "config", "images"}
+SIBLINGS = {"circuits", "data", "metrics", "training"}
+RUN_AND_BELOW = FLOOR | SIBLINGS | {"models", "model_card", "generate", "evaluate", "run_log", "run", "presets"}
+MAY_SEE = {
+    "types": set(),
+    "images": {"types"},
+    "config": {"types"},
+    **{name: FLOOR for name in SIBLINGS},
+    "models": FLOOR | {"circuits"},
+    "model_card": FLOOR,
+    "generate": FLOOR | {"models", "model_card", "training"},
+    "presets": FLOOR | {"models", "training"},
+    "evaluate": FLOOR | {"data", "metrics", "models", "training", "generate"},
+    "run_log": FLOOR | {"training"},
+    "run": RUN_AND_BELOW - {"run", "presets"},
+    "console": FLOOR | {"training"},
+    "cli": RUN_AND_BELOW | {"console"},
+    "__main__": {"cli"},
+    "__init__": RUN_AND_BELOW,
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    """First components below the package of everything a file imports, at the top or inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [f"{node.module}.{alias.name}" if node.module == "hqgan" else node.module for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "hqgan" and len(parts) > 1:
+                found.add(parts[1])
+    return found
+
+
+def violations() -> list[str]:
+    wrong = []
+    for path in sorted(ROOT.rglob("*.py")):
+        layer = path.relative_to(ROOT).parts[0].removesuffix(".py")
+        assert layer in MAY_SEE, f"{layer} has no place in docs/architecture.md's order of imports"
+        wrong += [f"{path.relative_to(ROOT)} imports {name}" for name in imports_of(path) - MAY_SEE[layer] - {layer}]
+    return wrong
+
+
+def test_imports_run_down_only():
+    assert violations() == []
+
+
+def test_an_upward_import_is_found(tmp_path):
+    file = tmp_path / "a.py"
+    file.write_text("def f():\n    from hqgan.run import train\n    from hqgan import config as c\n")
+    assert imports_of(file) == {"run", "config"}
+
+
+def test_circuits_know_no_models_and_training_no_metrics():
+    assert "models" not in MAY_SEE["circuits"]
+    assert "metrics" not in MAY_SEE["training"]

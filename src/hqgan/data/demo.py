@@ -14,7 +14,7 @@ from hqgan.data.painting import Canvas, along, arc, cells, cover, noise, step
 from hqgan.types import UserError
 
 # Part of the cache key: raise it whenever a picture changes.
-VERSION = 1
+VERSION = 2
 DEFAULT_COUNT = 1400
 # Three lesions a class, so that every class stands on every side of a split.
 SMALLEST = 6
@@ -114,7 +114,7 @@ def _skin(c: Canvas, rng: np.random.Generator) -> float:
     lines = np.abs(noise(c.u, c.v, rng, 7.0, 2))
     mottle = noise(c.u, c.v, rng, 2.0, 4)
     c.melanin += tone * (1 + 0.12 * mottle) + (0.015 + 0.06 * tone) * step(0.3, 0.0, lines)
-    c.blood += rng.uniform(0.08, 0.34) + 0.06 * noise(c.u, c.v, rng, 2.5, 4)
+    c.blood += rng.uniform(0.05, 0.28) + 0.06 * noise(c.u, c.v, rng, 2.5, 4)
     if rng.random() < 0.3:
         # Sun has left freckles.
         near, _, number = cells(c.u, c.v, rng, 3.2)

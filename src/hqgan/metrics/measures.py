@@ -23,10 +23,36 @@ Measured = dict[str, tuple[float | None, float | None, str | None]]
 def measure(view: View, generated: np.ndarray, real: np.ndarray, seed: int | None = None) -> Measured:
     """Every measure that a view has, of equally many generated and real images.
 
+    Arguments as `measure_distances`.
+
+    Returns:
+        ``frechet``, ``kernel``, ``precision`` and ``recall`` of a view of features; ``sliced`` of one of patches.
+    """
+    out = measure_distances(view, generated, real, seed)
+    if view.kind == "patches":
+        return out
+    n, k = min(len(generated), len(real)), manifold.NEIGHBOURS
+    if n // 2 <= k:
+        why = f"{n} images are too few for {k} nearest neighbours in halves of them"
+        return out | {"precision": (None, None, why), "recall": (None, None, why)}
+    rr, gg, rg = (manifold.pairwise(*p) for p in ((real, real), (generated, generated), (real, generated)))
+
+    def both(i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        return np.array(manifold.from_distances(rr[np.ix_(j, j)], gg[np.ix_(i, i)], rg[np.ix_(j, i)]))
+
+    values, spreads = _halves(both, len(generated), len(real), seed)
+    for place, name in enumerate(("precision", "recall")):
+        out[name] = float(values[place]), None if spreads is None else float(spreads[place]), None
+    return out
+
+
+def measure_distances(view: View, generated: np.ndarray, real: np.ndarray, seed: int | None = None) -> Measured:
+    """The distances that a view has, of equally many generated and real images.
+
     A spread is the standard deviation of the measure over random halves of both sets, drawn without replacement: with
     half of the images left out, the deviation among halves is that of the whole sample about the truth (delete-d
     jackknife, d = N / 2). A bootstrap would repeat images, which Fréchet distance, precision and recall take for a lack
-    of variety.
+    of variety. Near the floor the distances are degenerate and halves vary up to twice too much: an interval there is wide.
 
     Args:
         view: whose features these are.
@@ -35,7 +61,7 @@ def measure(view: View, generated: np.ndarray, real: np.ndarray, seed: int | Non
         seed: of the halves; None for no spreads.
 
     Returns:
-        ``frechet``, ``kernel``, ``precision`` and ``recall`` of a view of features; ``sliced`` of one of patches.
+        ``frechet`` and ``kernel`` of a view of features; ``sliced`` of one of patches.
 
     References:
         Shao & Wu, "A General Theory for Jackknife Variance Estimation", 1989; Politis & Romano, 1994.
@@ -60,17 +86,6 @@ def measure(view: View, generated: np.ndarray, real: np.ndarray, seed: int | Non
             lambda i, j: distances.frechet(generated[i], real[j]), len(generated), len(real), own
         )
     out["kernel"] = kernel(generated, real, seed)
-    if n // 2 <= manifold.NEIGHBOURS:
-        why = f"{n} images are too few for {manifold.NEIGHBOURS} nearest neighbours in halves of them"
-        return out | {"precision": (None, None, why), "recall": (None, None, why)}
-    rr, gg, rg = (manifold.pairwise(*p) for p in ((real, real), (generated, generated), (real, generated)))
-    for k, name in enumerate(("precision", "recall")):
-        out[name] = _spread(
-            lambda i, j, k=k: manifold.from_distances(rr[np.ix_(j, j)], gg[np.ix_(i, i)], rg[np.ix_(j, i)])[k],
-            len(generated),
-            len(real),
-            seed,
-        )
     return out
 
 
@@ -108,12 +123,21 @@ def labels_like(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
 def _spread(
     value: Callable[[np.ndarray, np.ndarray], float], n: int, m: int, seed: int | None, halves: int = HALVES
 ) -> tuple[float | None, float | None, str | None]:
+    """A measure with the spread of one number."""
+    whole, spread = _halves(lambda i, j: np.array(value(i, j)), n, m, seed, halves)
+    return float(whole), None if spread is None else float(spread), None
+
+
+def _halves(
+    value: Callable[[np.ndarray, np.ndarray], np.ndarray], n: int, m: int, seed: int | None, halves: int = HALVES
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """A measure of the rows `i` of one set and `j` of the other: of all rows, and its deviation over halves."""
     whole = value(np.arange(n), np.arange(m))
     if seed is None:
-        return whole, None, None
+        return whole, None
     rng = np.random.default_rng(seed)
     values = [value(rng.permutation(n)[: n // 2], rng.permutation(m)[: m // 2]) for _ in range(halves)]
-    return whole, float(np.std(values, ddof=1)), None
+    return whole, np.std(values, axis=0, ddof=1)
 
 
 def short(n: int) -> str:

@@ -1,0 +1,107 @@
+import pytest
+import torch
+
+from hqgan.config import PRESETS, preset
+from hqgan.models.build import build_critic, build_generator, figures
+
+# The authors' own command for ISIC 2019, eight classes (arXiv 2506.21015).
+PAPER = {
+    "generator_parameters": 9_376_059,
+    "quantum_parameters": 640,
+    "critic_parameters": 2_822_657,
+    "qubits": 16,
+    "depth": 8,
+    "sub_generators": 5,
+}
+
+
+def test_paper_has_the_papers_figures():
+    assert figures(preset("paper"), 8) == PAPER
+    parts = build_generator(preset("paper"), 8).parts()
+    assert sum(p.numel() for p in parts["prototypes"]) == 731_784
+
+
+def test_default_stays_under_a_million():
+    assert figures(preset("hqgan"), 8)["generator_parameters"] <= 1_000_000
+
+
+def test_control_is_of_the_same_size_and_has_the_same_critic():
+    ours, control = figures(preset("hqgan"), 7), figures(preset("dcgan"), 7)
+    assert ours["critic_parameters"] == control["critic_parameters"]
+    assert 0.9 < control["generator_parameters"] / ours["generator_parameters"] < 1.15
+    assert control["quantum_parameters"] == 0
+
+
+VARIANTS = [
+    *((name, {}) for name in PRESETS if name != "paper"),
+    ("paper", {"generator.circuit.qubits": 4}),
+    ("paper", {"generator.prototypes": False, "generator.class_embedding": 128, "generator.circuit.qubits": 4}),
+    ("paper", {"generator.decoder": "style2", "generator.circuit.qubits": 4}),
+    ("paper", {"generator.decoder": "style2", "generator.circuit.qubits": 4, "data.size": 32}),
+    ("paper", {"generator.decoder": "modulated", "generator.readout": "full", "generator.circuit.qubits": 4}),
+    ("hqgan", {"data.size": 32}),
+    ("dcgan", {"data.size": 32}),
+    ("demo", {"generator.readout": "mean", "generator.sub_generators": 5}),
+    ("demo", {"generator.circuit.layers": 0}),
+]
+
+
+@pytest.mark.parametrize(("name", "changes"), VARIANTS)
+def test_every_variant_makes_images_and_learns_in_every_part(name, changes):
+    config = preset(name, changes)
+    torch.manual_seed(0)
+    generator, critic = build_generator(config, 3), build_critic(config, 3)
+    labels = torch.tensor([0, 1, 2, 0])
+    images = generator(torch.randn(4, generator.noise_size), labels)
+    assert images.shape == (4, 3, config.data.size, config.data.size)
+    assert images.abs().max() <= 1
+    critic(images, labels).sum().backward()
+    parts = generator.parts()
+    everything = {id(p) for p in generator.parameters()}
+    assert sorted(id(p) for ps in parts.values() for p in ps) == sorted(everything), "parts are disjoint and complete"
+    for part, parameters in parts.items():
+        norm = sum(float(p.grad.square().sum()) for p in parameters if p.grad is not None and p.numel())
+        if any(p.numel() for p in parameters):
+            assert norm > 0, f"no gradient reaches {part}"
+
+
+def test_labels_and_noise_change_the_image():
+    torch.manual_seed(0)
+    generator = build_generator(preset("demo"), 3).eval()
+    noise = torch.randn(1, generator.noise_size).repeat(2, 1)
+    a, b = generator(noise, torch.tensor([0, 1]))
+    assert not torch.allclose(a, b)
+    a, b = generator(torch.randn(2, generator.noise_size), torch.tensor([0, 0]))
+    assert not torch.allclose(a, b)
+
+
+def test_quantum_branch_writes_at_its_sites_only():
+    """The paper's sub-generators speak at 5 of 16 sites; elsewhere the map is the 1x1 convolution's bias."""
+    generator = build_generator(preset("paper", {"generator.circuit.qubits": 3}), 2)
+    branch = generator.quantum
+    assert branch.sites.tolist() == [0, 4, 8, 11, 15]
+    seen = []
+    branch.out.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    _, readouts = branch(torch.randn(2, 16, 8, 8))
+    cells = seen[0].flatten(2)
+    for k, site in enumerate(branch.sites.tolist()):
+        assert torch.allclose(cells[:, k, site], readouts[:, k].mean(1))
+        others = [s for s in range(16) if s != site]
+        assert not cells[:, k, others].any()
+
+
+def test_full_readout_lies_at_its_own_site_in_every_channel():
+    branch = build_generator(preset("demo"), 2).quantum
+    seen = []
+    branch.out.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    _, readouts = branch(torch.randn(2, 16, 8, 8))
+    assert torch.equal(seen[0].flatten(2), readouts.transpose(1, 2))
+
+
+def test_a_site_reads_its_own_cell_of_the_map():
+    branch = build_generator(preset("demo"), 2).quantum
+    x = torch.randn(1, 16, 8, 8)
+    _, before = branch(x)
+    x[:, :, 2:4, 4:6] += 1  # the 2x2 pixels of site 1 * 4 + 2
+    _, after = branch(x)
+    assert [k for k in range(16) if not torch.equal(before[0, k], after[0, k])] == [6]

@@ -156,8 +156,7 @@ def inspect_data(
     with bar("images") as update:
         found = inspection.inspect(path, size, seed, progress=update)
     _write_json(json_file, found)
-    for line in inspection.lines(found):
-        print(line)
+    show(*inspection.summary(found), inspection.table(found))
 
 
 def main() -> None:

@@ -191,8 +191,6 @@ def _claim(out: Path, manifest: bytes, unfinished: Path) -> None:
         if name.exists() and name.read_bytes() == manifest:
             return
     if out.exists() and any(out.iterdir()):
-        raise UserError(
-            f"{out} holds other files ({plural(len(list(out.iterdir())), 'entry')[:-1]}...); choose another --out."
-        )
+        raise UserError(f"{out} holds other images or files; choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
     checkpoint.write_atomically(unfinished, manifest)

@@ -15,7 +15,7 @@ from hqgan.types import UserError, plural
 
 # Bytes of state that one pass works on. Larger batches are cut: a state that falls out of the cache halves the speed.
 # An accelerator wants them whole, as far as they fit.
-_CHUNK_CPU = 4 << 20
+_CHUNK_CPU = 1 << 20
 _CHUNK_ACCELERATOR = 1 << 30
 
 

@@ -68,3 +68,19 @@ def summary(report: dict[str, Any]) -> list[str]:
         f"fingerprint: {report['fingerprint'][:16]}",
     ]
     return lines + [f"left out: {file} ({reason})" for file, reason in bad]
+
+
+def table(report: dict[str, Any]) -> Any:
+    """A rich table of the classes: images, groups, and images on each side of the split."""
+    from rich.table import Table
+
+    columns = ("images", "groups", *SIDES)
+    result = Table()
+    result.add_column("class")
+    for title in columns:
+        result.add_column(title, justify="right")
+    for row in report["classes"]:
+        result.add_row(row["name"], *(f"{row[key]:,}" for key in columns))
+    result.add_section()
+    result.add_row("all", *(f"{sum(row[key] for row in report['classes']):,}" for key in columns))
+    return result

@@ -1,4 +1,4 @@
-"""Judging the judges: does a view rank planted degradations of held-out real images as they deserve?
+"""Judging the judges: whether a view ranks planted degradations of held-out real images as they deserve.
 
 Every planted set is compared with one subset of the training images of the same size and class mix, and so are the
 held-out images as they are (the floor). A measure of a view ranks right if
@@ -12,8 +12,8 @@ held-out images as they are (the floor). A measure of a view ranks right if
    than three times the noise and a fiftieth of the way to the PCA-Gaussian (a network that knows its training images lies).
 
 The noise is that of real against real: the standard deviation of the distance when training and held-out images are mixed
-and parted at random again and again (a permutation test's null distribution). Classes swapped leave a set as it was, so that only the
-distance by class can see them: the mean of the kernel distance over classes that are large enough.
+and parted at random again and again (a permutation test's null distribution). Classes swapped leave a set as it was, so
+that only the distance by class can see them: the mean of the kernel distance over classes that are large enough.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from hqgan.metrics import degradations as plant
+from hqgan.metrics import distances
 from hqgan.metrics.features import View, extract
 from hqgan.metrics.gaussian import fit_pca_gaussian
-from hqgan.metrics.measures import SMALLEST, Row, kernel, measure_distances, proportional
+from hqgan.metrics.measures import SMALLEST, Row, measure_distances, proportional
+from hqgan.metrics.threads import one_thread
 
 Report = Callable[[str], None]
 
@@ -66,8 +68,8 @@ def check_extractors(
     Returns:
         One row for each view and distance: ``view``, ``measure`` (``frechet``, ``kernel`` or ``sliced``), ``hash``, ``n``,
         ``seed``, ``floor``, ``mixed`` (the floor had the view no memory), ``noise``, ``bar`` (the PCA-Gaussian as shipped),
-        ``degradations`` (name to a list of
-        ``{strength, value, normalised}``, mild to full), ``right`` and ``reasons``, sentences on what is wrong.
+        ``degradations`` (name to a list of ``{strength, value, normalised}``, mild to full; classes swapped have a floor
+        of their own, ``floor_by_class``, and no normalised value), ``right`` and ``reasons``, sentences on what is wrong.
     """
     rng = np.random.default_rng(seed)
     classes = int(max(train_labels.max(), held_out_labels.max())) + 1
@@ -84,53 +86,51 @@ def check_extractors(
     plain = extract(views, base)
 
     keys = [(view, kind) for view in views for kind in _kinds(view)]
-    out: list[Row] = []
-    for view, kind in keys:
-        floor, _, why = measure_distances(view, plain[view.name], reference[view.name])[kind]
-        mixed, noise = _null(view, kind, plain[view.name], reference[view.name], seed) if floor is not None else (None, None)
-        out.append(
-            {
-                "view": view.name,
-                "measure": kind,
-                "hash": view.hash,
-                "n": n,
-                "seed": seed,
-                "floor": floor,
-                "mixed": mixed,
-                "noise": noise,
-                "bar": None,
-                "degradations": {},
-                "right": False,
-                "reasons": [] if floor is not None else [why],
-            }
-        )
+    with one_thread():
+        out = [_start(view, kind, plain[view.name], reference[view.name], seed) for view, kind in keys]
     for name, strength, images in _planted(held_out, held_out_labels, base, labels, train, train_labels, dropped, seed):
         if report:
             report(f"{name} {strength:g}")
         features = extract(views, images)
-        for view in views:
-            measured = measure_distances(view, features[view.name], reference[view.name])
-            for row in out:
-                if row["view"] == view.name:
-                    value = measured[row["measure"]][0]
-                    row["degradations"].setdefault(name, []).append({"strength": strength, "value": value})
-    for row, (view, _) in zip(out, keys, strict=True):
+        with one_thread():
+            measured = {v.name: measure_distances(v, features[v.name], reference[v.name]) for v in views}
+        for row in out:
+            if row["floor"] is not None:
+                value = measured[row["view"]][row["measure"]][0]
+                row["degradations"].setdefault(name, []).append({"strength": strength, "value": value})
+    for row in out:
         if row["floor"] is None:
             continue
-        row["bar"] = row["degradations"]["pca_gaussian"][0]["value"]
+        gap = row["bar"] = row["degradations"]["pca_gaussian"][0]["value"]
+        gap -= row["floor"]
         row["reasons"] += _faults(row)
-        if row["measure"] == "kernel":
-            row["reasons"] += _swaps(row, plain[view.name], labels, reference[view.name], reference_labels, seed)
-        gap = row["bar"] - row["floor"]
-        if row["floor"] - row["mixed"] > max(3 * row["noise"], MEMORY * gap):
-            row["reasons"].append("held-out images lie farther from training images than the two do when mixed")
         for points in row["degradations"].values():
             for point in points:
-                # Swaps have a floor of their own, by class, and so nothing to be normalised by.
-                comparable = points is not row["degradations"].get("classes_swapped") and gap > 0
-                point["normalised"] = (point["value"] - row["floor"]) / gap if comparable else None
+                point["normalised"] = (point["value"] - row["floor"]) / gap if gap > 0 else None
+        if row["measure"] == "kernel":
+            view = row["view"]
+            with one_thread():
+                row["reasons"] += _swaps(row, plain[view], labels, reference[view], reference_labels, seed)
         row["right"] = not row["reasons"]
     return out
+
+
+def _start(view: View, kind: str, own: np.ndarray, reference: np.ndarray, seed: int) -> Row:
+    """A row with floor and noise: of real against real, as they are and mixed."""
+    row: Row = {"view": view.name, "measure": kind, "hash": view.hash, "n": len(own), "seed": seed}
+    floor, _, why = measure_distances(view, own, reference)[kind]
+    row |= {"floor": floor, "mixed": None, "noise": None, "bar": None, "degradations": {}, "right": False}
+    row["reasons"] = [] if floor is not None else [why]
+    if floor is not None:
+        rng = np.random.default_rng(seed)
+        both = np.concatenate([own, reference])
+        values = []
+        for _ in range(MIXED):
+            order = rng.permutation(len(both))
+            a, b = both[order[: len(own)]], both[order[len(own) :]]
+            values.append(measure_distances(view, a, b)[kind][0] or 0.0)
+        row["mixed"], row["noise"] = float(np.mean(values)), float(np.std(values, ddof=1))
+    return row
 
 
 def _kinds(view: View) -> tuple[str, ...]:
@@ -170,8 +170,10 @@ def _planted(
 
 
 def _faults(row: Row) -> list[str]:
-    """Sentences on criteria 1 to 4."""
-    floor, noise, bar, faults = row["floor"], row["noise"] or 0.0, row["bar"], []
+    """Sentences on criteria 1 to 5."""
+    floor, noise, bar, faults = row["floor"], row["noise"], row["bar"], []
+    if floor - row["mixed"] > max(3 * noise, MEMORY * (bar - floor)):
+        faults.append("held-out images lie farther from training images than the two do when mixed")
     for name, points in row["degradations"].items():
         faults += _growth(name, [p["value"] for p in points], floor, noise)
         full = points[-1]["value"]
@@ -204,31 +206,23 @@ def _swaps(
     if len(large) < 2:
         return []
 
-    def by_class(given: np.ndarray, spread: bool = False) -> tuple[float, float]:
-        each = [
-            kernel(own[given == c], reference[reference_labels == c], seed if spread else None) for c in large
-        ]
-        deviations = [s or 0.0 for _, s, _ in each]
-        return float(np.mean([v for v, _, _ in each])), float(np.sqrt(np.square(deviations).sum()) / len(large))
+    def by_class(given: np.ndarray) -> float:
+        pairs = [(own[given == c], reference[reference_labels == c]) for c in large]
+        return float(np.mean([distances.kernel(*pair) for pair in pairs]))
 
-    floor, noise = by_class(labels, spread=True)
-    points = []
-    for share in plant.SWAPS:
-        value, _ = by_class(plant.swap_labels(labels, share, seed))
-        points.append({"strength": share, "value": value})
-    row["degradations"]["classes_swapped"] = points
-    row["floor_by_class"] = floor
-    return _growth("classes_swapped", [p["value"] for p in points], floor, noise)
-
-
-def _null(
-    view: View, kind: str, own: np.ndarray, reference: np.ndarray, seed: int | None
-) -> tuple[float, float]:
-    """Mean and standard deviation of a distance between random parts of both sets together."""
     rng = np.random.default_rng(seed)
-    both = np.concatenate([own, reference])
-    values = []
+    mixed = []
     for _ in range(MIXED):
-        order = rng.permutation(len(both))
-        values.append(measure_distances(view, both[order[: len(own)]], both[order[len(own) :]])[kind][0])
-    return float(np.mean(np.array(values, np.float64))), float(np.std(np.array(values, np.float64), ddof=1))
+        each = []
+        for c in large:
+            both = rng.permutation(np.concatenate([own[labels == c], reference[reference_labels == c]]))
+            each.append(distances.kernel(both[: counts[c]], both[counts[c] :]))
+        mixed.append(np.mean(each))
+    floor, noise = by_class(labels), float(np.std(mixed, ddof=1))
+    values = [by_class(plant.swap_labels(labels, share, seed)) for share in plant.SWAPS]
+    row["degradations"]["classes_swapped"] = [
+        {"strength": share, "value": value, "normalised": None}
+        for share, value in zip(plant.SWAPS, values, strict=True)
+    ]
+    row["floor_by_class"] = floor
+    return _growth("classes_swapped", values, floor, noise)

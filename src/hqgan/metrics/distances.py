@@ -31,7 +31,9 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     mean_a, mean_b = a.mean(0), b.mean(0)
     cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     cross = np.linalg.svd(_root(cov_a) @ _root(cov_b), compute_uv=False).sum()
-    distance = ((mean_a - mean_b) ** 2).sum() + np.trace(np.atleast_2d(cov_a)) + np.trace(np.atleast_2d(cov_b)) - 2 * cross
+    distance = (
+        ((mean_a - mean_b) ** 2).sum() + np.trace(np.atleast_2d(cov_a)) + np.trace(np.atleast_2d(cov_b)) - 2 * cross
+    )
     return max(float(distance), 0.0)
 
 
@@ -39,7 +41,9 @@ def frechet_reason(n: int, dimension: int) -> str | None:
     """Why the Fréchet distance cannot be had of `n` images in `dimension` features; None where it can."""
     if n > 2 * dimension:
         return None
-    return f"{n} images are too few for a Fréchet distance in {dimension} features; more than {2 * dimension} are needed"
+    return (
+        f"{n} images are too few for a Fréchet distance in {dimension} features; more than {2 * dimension} are needed"
+    )
 
 
 def gram(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -294,7 +294,9 @@ def _build(tensors: dict[str, np.ndarray]) -> list[View]:
             basis = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
             columns = networks.stage_columns(*STAGES.get(name, STAGES["derm"]))
 
-            def finish(raw: np.ndarray, basis: dict[str, np.ndarray] = basis, columns: np.ndarray = columns) -> np.ndarray:
+            def finish(
+                raw: np.ndarray, basis: dict[str, np.ndarray] = basis, columns: np.ndarray = columns
+            ) -> np.ndarray:
                 features = _standard(raw[:, columns], basis) @ basis["directions"] - basis["middle"]
                 return features.astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Improved precision and recall: do generated images look real, and are all real images covered?"""
+"""Improved precision and recall: do generated images look real, and are all real ones covered."""
 
 from __future__ import annotations
 

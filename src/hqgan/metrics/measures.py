@@ -82,9 +82,7 @@ def measure_distances(view: View, generated: np.ndarray, real: np.ndarray, seed:
     else:
         # Halves too small for their covariance give a value without an interval.
         own = seed if distances.frechet_reason(n // 2, generated.shape[1]) is None else None
-        out["frechet"] = _spread(
-            lambda i, j: distances.frechet(generated[i], real[j]), len(generated), len(real), own
-        )
+        out["frechet"] = _spread(lambda i, j: distances.frechet(generated[i], real[j]), len(generated), len(real), own)
     out["kernel"] = kernel(generated, real, seed)
     return out
 

@@ -173,7 +173,7 @@ def _fit(
         x = torch.rot90(x, turn % 4, (2, 3))
         x = (x.flip(3) if turn >= 4 else x).contiguous()
         optimiser.zero_grad()
-        loss(x, y, generator).backward()  # type: ignore[no-untyped-call]
+        loss(x, y, generator).backward()
         optimiser.step()
         schedule.step()
         if report and (step + 1) % 50 == 0:

@@ -18,6 +18,7 @@ import numpy as np
 from hqgan.metrics.features import View, extract
 from hqgan.metrics.gaussian import fit_pca_gaussian
 from hqgan.metrics.measures import SMALLEST, Measured, Row, kernel, measure, proportional, short
+from hqgan.metrics.threads import one_thread
 
 DRAWS = 3
 """Draws of training images, and of the PCA-Gaussian, whose mean is the floor and the bar."""
@@ -49,7 +50,7 @@ class Judge:
         *,
         seed: int = 0,
         n: int | None = None,
-        per_class: Sequence[int] | None = None,
+        per_class: np.ndarray | None = None,
     ) -> None:
         """Prepare the real side, the floor and the bar.
 
@@ -145,6 +146,10 @@ class Judge:
 
     def _measure(self, sample: tuple[Features, list[int]], seed: int | None) -> dict[Part, Measured]:
         """Every measure of a sample against the real images, over all and by class."""
+        with one_thread():
+            return self._measure_parts(sample, seed)
+
+    def _measure_parts(self, sample: tuple[Features, list[int]], seed: int | None) -> dict[Part, Measured]:
         features, counts = sample
         out: dict[Part, Measured] = {}
         over_all, real_over_all = _heads(counts, self._mix), _heads(self._real[1], self._mix)

@@ -1,0 +1,118 @@
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hqgan.generate import counts_by_class, generate, latent_seed, load, make_images
+from hqgan.types import UserError
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny_run):
+    return load(tiny_run)
+
+
+def contents(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_files_manifest_and_card(loaded, tmp_path):
+    generate(loaded, {"fibroma": 3, "nevus": 10}, tmp_path / "out", seed=7)
+    rows = list(csv.DictReader((tmp_path / "out" / "manifest.csv").read_text().splitlines()))
+    assert [r["class"] for r in rows] == ["fibroma"] * 3 + ["nevus"] * 10
+    assert rows[0]["file"] == "fibroma/fibroma-00000.png"
+    assert int(rows[0]["latent_seed"]) == latent_seed(7, "fibroma", 0)
+    assert rows[0]["checkpoint_sha256"] == loaded.checkpoint_hash
+    for row in rows:
+        with Image.open(tmp_path / "out" / row["file"]) as image:
+            assert image.size == (32, 32)
+            assert image.mode == "RGB"
+    card = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    for words in ("not for diagnosis", "Licence of the data: procedural", loaded.checkpoint_hash, "## Limits"):
+        assert words in card
+    assert (tmp_path / "out" / "contact-sheet.png").exists()
+    assert len(contents(tmp_path / "out")) == 13 + 3
+
+
+def test_same_seed_same_bytes_other_seed_other_bytes(loaded, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        generate(loaded, {"fibroma": 2}, tmp_path / name, seed=seed)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert contents(tmp_path / "a")["fibroma/fibroma-00000.png"] != contents(tmp_path / "c")["fibroma/fibroma-00000.png"]
+
+
+def test_an_image_does_not_depend_on_its_company(loaded):
+    seeds = [latent_seed(0, "nevus", i) for i in range(70)]
+    many = np.stack(list(make_images(loaded.generator, [5] * 70, seeds)))
+    few = np.stack(list(make_images(loaded.generator, [5] * 3, seeds[:3])))
+    assert np.array_equal(many[:3], few)
+    mixed = np.stack(list(make_images(loaded.generator, [0, 5], [1, seeds[1]])))
+    assert np.array_equal(mixed[1], many[1])
+
+
+def test_generation_leaves_the_global_random_state_alone(loaded):
+    before = torch.get_rng_state()
+    list(make_images(loaded.generator, [0], [1]))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_again_into_the_same_folder_is_fine_something_else_is_not(loaded, tmp_path):
+    out = tmp_path / "out"
+    generate(loaded, {"fibroma": 2}, out)
+    before = contents(out)
+    generate(loaded, {"fibroma": 2}, out)
+    assert contents(out) == before
+    with pytest.raises(UserError, match=r"holds .*; choose another --out"):
+        generate(loaded, {"fibroma": 3}, out)
+    assert contents(out) == before
+
+
+def test_an_interrupted_call_goes_on(loaded, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    generate(loaded, {"nevus": 5}, whole)
+
+    def stop(done, total):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(loaded, {"nevus": 5}, parts, progress=stop)
+    assert not (parts / "manifest.csv").exists()
+    generate(loaded, {"nevus": 5}, parts)
+    assert contents(whole) == contents(parts)
+
+
+def test_counts():
+    classes = ("df", "nv", "vasc")
+    assert counts_by_class(classes, 2, []) == {"df": 2, "nv": 2, "vasc": 2}
+    assert counts_by_class(classes, None, ["df=5", "vasc=1"]) == {"df": 5, "vasc": 1}
+    assert counts_by_class(classes, 2, ["nv=0"]) == {"df": 2, "vasc": 2}
+    for wanted, sentence in (
+        (["dff=3"], "no class 'dff' in this run; its classes are df, nv and vasc"),
+        (["df"], "--class takes NAME=COUNT"),
+        (["df=-1"], "--class takes NAME=COUNT"),
+        ([], "Nothing to generate"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            counts_by_class(classes, None, wanted)
+
+
+def test_bad_runs(tiny_run, tmp_path):
+    with pytest.raises(UserError, match="There is no run at"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        load(tmp_path)
+    (tmp_path / "model.pt").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(UserError, match="is not a checkpoint"):
+        load(tmp_path / "model.pt")
+    shutil.copytree(tiny_run / "checkpoints", tmp_path / "run" / "checkpoints")
+    newest = sorted((tmp_path / "run" / "checkpoints").glob("*.json"))[-1]
+    values = json.loads(newest.read_text())
+    values["config"]["generator"]["latent"] = 65
+    newest.write_text(json.dumps(values))
+    with pytest.raises(UserError, match="does not fit its own config"):
+        load(tmp_path / "run")

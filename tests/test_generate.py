@@ -1,6 +1,4 @@
 import csv
-import json
-import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +6,7 @@ import torch
 from PIL import Image
 
 from hqgan.generate import counts_by_class, generate, latent_seed, load, make_images
+from hqgan.training import checkpoint
 from hqgan.types import UserError
 
 
@@ -109,10 +108,8 @@ def test_bad_runs(tiny_run, tmp_path):
     (tmp_path / "model.pt").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(UserError, match="is not a checkpoint"):
         load(tmp_path / "model.pt")
-    shutil.copytree(tiny_run / "checkpoints", tmp_path / "run" / "checkpoints")
-    newest = sorted((tmp_path / "run" / "checkpoints").glob("*.json"))[-1]
-    values = json.loads(newest.read_text())
+    tensors, values = checkpoint.read(checkpoint.latest(tiny_run / "checkpoints"))
     values["config"]["generator"]["latent"] = 65
-    newest.write_text(json.dumps(values))
+    checkpoint.write(tmp_path / "run" / "checkpoints", "images-1", tensors, values)
     with pytest.raises(UserError, match="does not fit its own config"):
         load(tmp_path / "run")

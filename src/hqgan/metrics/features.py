@@ -28,6 +28,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from hqgan.metrics.threads import one_thread
+from hqgan.types import UserError
+
 if TYPE_CHECKING:
     import torch
 
@@ -104,7 +107,13 @@ def load_views(
 
     Returns:
         The views in the order of `NAMES`.
+
+    Raises:
+        UserError: images of a size that the views cannot look at.
     """
+    side = images.shape[1]
+    if side < 32 or side % 4:
+        raise UserError(f"The judges look at images of 32 pixels or more, a multiple of 4; these have {side}.")
 
     def fit() -> dict[str, np.ndarray]:
         return _fit_views(np.asarray(images[train]), np.asarray(labels)[train], report)
@@ -199,7 +208,8 @@ def _fit_views(images: np.ndarray, labels: np.ndarray, report: Report | None) ->
         sets = networks.run(network, clean), networks.run(network, spoiled)
         for name in names:
             columns = networks.stage_columns(*STAGES.get(name, STAGES["derm"]))
-            basis = _fit_basis(sets[0][:, columns], sets[1][:, columns])
+            with one_thread():
+                basis = _fit_basis(sets[0][:, columns], sets[1][:, columns])
             tensors |= {f"{prefix}/{name}/{key}": value for key, value in basis.items()}
     return tensors | _fit_patches(clean)
 

@@ -75,8 +75,9 @@ def _fit(images: np.ndarray, labels: np.ndarray, classes: int, components: int) 
     mean = flat.mean(0, dtype=np.float64)
     flat -= mean.astype(np.float32)
     k = min(components, len(flat) - 1, flat.shape[1])
-    # The spectrum of photographs falls fast, so two power iterations give these components to several digits.
-    _, _, directions = randomized_svd(flat, k, n_oversamples=16, n_iter=2, random_state=0)
+    # With these the weakest of 128 components of real lesions comes out to one part in 700; with the usual fewer it loses
+    # two thirds of its strength, and the bar with it.
+    _, _, directions = randomized_svd(flat, k, n_oversamples=64, n_iter=4, random_state=0)
     scores = (flat @ directions.T).astype(np.float64)
     means = np.zeros((classes, k))
     scatter = np.zeros((classes, k, k))

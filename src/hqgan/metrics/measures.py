@@ -68,6 +68,8 @@ def measure_distances(view: View, generated: np.ndarray, real: np.ndarray, seed:
     """
     n = min(len(generated), len(real))
     if view.kind == "patches":
+        if not n:
+            return {"sliced": (None, None, "no images")}
         a, b = (x.reshape(len(x), -1, view.width) for x in (generated, real))
 
         def sliced(i: np.ndarray, j: np.ndarray) -> float:
@@ -75,6 +77,9 @@ def measure_distances(view: View, generated: np.ndarray, real: np.ndarray, seed:
 
         # Sorting every patch again is the dear part, and a deviation needs no more than a few.
         return {"sliced": _spread(sliced, len(a), len(b), seed, HALVES // 3)}
+    if n < 4:
+        why = f"{n} images are too few for a distance; 4 are needed"
+        return {"frechet": (None, None, why), "kernel": (None, None, why)}
     out: Measured = {}
     reason = distances.frechet_reason(n, generated.shape[1])
     if reason:

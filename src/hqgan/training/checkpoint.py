@@ -43,6 +43,7 @@ def write(folder: Path, name: str, tensors: Mapping[str, torch.Tensor], values: 
     data = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
     spec = {k: [str(v.dtype).removeprefix("torch."), list(v.shape)] for k, v in sorted(tensors.items())}
     header = {**values, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "tensors": spec}
+    header["json_sha256"] = _digest(header)
     target = folder / f"{name}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,8 +89,10 @@ def read_values(path: Path) -> dict[str, Any]:
     """
     try:
         values = json.loads(path.read_text())
-        if not isinstance(values, dict) or not {"bytes", "sha256", "tensors"} <= values.keys():
+        if not isinstance(values, dict) or not {"bytes", "sha256", "tensors", "json_sha256"} <= values.keys():
             raise ValueError("fields are missing")
+        if values.pop("json_sha256") != _digest(values):
+            raise ValueError("its own SHA-256 is another")
     except FileNotFoundError:
         raise UserError(f"There is no checkpoint at {path}.") from None
     except (ValueError, UnicodeDecodeError) as error:
@@ -133,6 +136,10 @@ def tensors_hash(tensors: Mapping[str, torch.Tensor]) -> str:
         total.update(name.encode())
         total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return total.hexdigest()
+
+
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _instead(path: Path) -> str:

@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+from synthetic import lesions
+
+from hqgan.metrics.features import load_views
+
+
+@pytest.fixture(scope="session")
+def train_set():
+    return lesions((330, 220, 50), seed=1)
+
+
+@pytest.fixture(scope="session")
+def held_out():
+    return lesions((170, 120, 12), seed=2)
+
+
+@pytest.fixture(scope="session")
+def views_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("views")
+
+
+@pytest.fixture(scope="session")
+def views(train_set, views_cache):
+    images, labels = train_set
+    return load_views(images, labels, np.arange(len(labels)), fingerprint="made up", cache=views_cache)

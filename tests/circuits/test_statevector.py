@@ -64,6 +64,27 @@ def test_small_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     plan.make_plan.cache_clear()
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_share_the_chunks_and_leave_torch_as_it_was(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    ansatz = Ansatz(5, 3, readout=("X0", "Z1", "X4"))
+    alone = outputs_and_gradients(simulate, ansatz, *inputs(ansatz, 5, 3))
+    monkeypatch.setattr(plan, "_CHUNK_CPU", 3 * 2 * 2**5 * 8)
+    plan.make_plan.cache_clear()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        together = outputs_and_gradients(simulate, ansatz, *inputs(ansatz, 5, 3))
+        again = outputs_and_gradients(simulate, ansatz, *inputs(ansatz, 5, 3))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+        monkeypatch.undo()
+        plan.make_plan.cache_clear()
+    for a, b, c in zip(alone, together, again, strict=True):
+        torch.testing.assert_close(a, b)
+        assert torch.equal(b, c)
+
+
 def test_a_batch_is_its_samples() -> None:
     ansatz = Ansatz(6, 3)
     angles, weights = inputs(ansatz, 4, 3)

@@ -14,7 +14,9 @@ groups and turns samples first (k, S, N) into samples last (k, N, S); the next o
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,6 +26,8 @@ from hqgan.circuits.plan import Plan, kron, make_plan
 from hqgan.types import UserError
 
 Room = tuple[Tensor, Tensor]
+Block = tuple[slice, slice]
+T = TypeVar("T")
 
 
 def simulate(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
@@ -243,7 +247,7 @@ def _other(room: Room, state: Tensor) -> Tensor:
     return room[state.data_ptr() == room[0].data_ptr()]
 
 
-def _chunks(plan: Plan, k: int, b: int) -> list[tuple[slice, slice]]:
+def _chunks(plan: Plan, k: int, b: int) -> list[Block]:
     """Cut k sub-generators and B samples into blocks whose states stay in the cache."""
     fit = max(1, plan.chunk // (plan.parts * 2**plan.ansatz.qubits * plan.dtype.itemsize))
     rows, columns = max(1, min(k, fit // b)), min(b, fit)
@@ -255,38 +259,46 @@ def _no_autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, enabled=False)
 
 
+def _shared(work: Callable[[Sequence[int]], T], count: int, device: torch.device) -> list[T]:
+    """Run `work` on contiguous shares of `count` chunks, one share a CPU thread; results in order.
+
+    A product of 16x16 matrices is too small to be split: two threads on one are slower than one alone.
+    """
+    threads = torch.get_num_threads()
+    parts = min(threads, count)
+    chunks = [range(i * count // parts, (i + 1) * count // parts) for i in range(parts)]
+    if device.type != "cpu" or len(chunks) < 2:
+        return [work(range(count))]
+
+    def alone(share: Sequence[int]) -> T:
+        # Whether gradients are recorded is a property of the thread.
+        with torch.no_grad():
+            return work(share)
+
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(len(chunks), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(alone, chunks))
+    finally:
+        torch.set_num_threads(threads)
+
+
 class _Circuit(torch.autograd.Function):
     """Product state and fused gates in, readouts out."""
 
     @staticmethod
     def forward(ctx: Any, plan: Plan, keep: bool, left: Tensor, right: Tensor, *gates: Tensor) -> Tensor:
         k, _, b = left.shape[:3]
-        depth = gates[0].shape[0] if gates else 0
         out = torch.empty(k, b, plan.ansatz.readouts, dtype=plan.dtype.to_real(), device=left.device)
-        finals = []
-        room = None
-        for rows, columns in _chunks(plan, k, b):
-            one, other = left[rows, :, columns], right[rows, :, columns]
-            kc, bc = one.shape[0], one.shape[2]
-            if room is None or room[0].numel() != kc * bc * plan.parts * 2**plan.ansatz.qubits:
-                room = _room(plan, kc, bc, left.device)
-                entangle = _Entangler(plan, plan.parts * bc)
-            state, last = room[0], False
-            grid = state.view(*one.shape[:-1], other.shape[-1])
-            torch.mul(one[..., :1], other[..., :1, :], out=grid)
-            if plan.parts == 2:
-                grid.addcmul_(one[..., 1:], other[..., 1:, :])
-            state = entangle(state, last, room)
-            for layer in range(depth):
-                state = entangle(_turn(state, [g[layer, rows] for g in gates], last, room), not last, room)
-                last = not last
-            if keep:
-                state = state.clone()
-                finals.append(state)
-            out[rows, columns] = _measure(plan, state, last, room, bc)
+        chunks = _chunks(plan, k, b)
+
+        def work(share: Sequence[int]) -> list[Tensor]:
+            return _run(plan, keep, left, right, gates, [chunks[i] for i in share], out)
+
+        shares = _shared(work, len(chunks), left.device)
         # The final states belong to this call: the gradient starts from them.
         ctx.plan = plan
-        ctx.save_for_backward(left, right, *gates, *finals)
+        ctx.save_for_backward(left, right, *gates, *(final for finals in shares for final in finals))
         return out
 
     @staticmethod
@@ -304,31 +316,82 @@ class _Circuit(torch.autograd.Function):
         left, right, *rest = ctx.saved_tensors
         gates, finals = rest[:count], rest[count:]
         k, _, b = left.shape[:3]
-        depth = gates[0].shape[0] if gates else 0
         by_left, by_right = torch.empty_like(left), torch.empty_like(right)
-        by_gates = [torch.zeros_like(g) for g in gates]
-        room = None
-        for (rows, columns), final in zip(_chunks(plan, k, b), finals, strict=True):
-            one, other = left[rows, :, columns], right[rows, :, columns]
-            kc, bc = one.shape[0], one.shape[2]
-            if room is None or room[0].numel() != 2 * final.numel():
-                room = _room(plan, 2 * kc, bc, left.device)
-                entangle = _Entangler(plan, plan.parts * bc)
-            # States stand before their adjoints in the first place; the second is room to find the adjoints in.
-            both, last = room[0], depth % 2 == 1
-            both[:kc] = final
-            halves = room[1][:kc], room[1][kc:]
-            _unmeasure(plan, final, last, halves, gradient[rows, columns], both[kc:])
-            for layer in reversed(range(depth)):
-                both = entangle(both, last, room, inverse=True)
-                both, found = _unturn(both, [g[layer, rows] for g in gates], last, room)
-                last = not last
-                for by_gate, value in zip(by_gates, found, strict=True):
-                    by_gate[layer, rows] += value
-            adjoint = entangle(both, last, room, inverse=True)[kc:].view(*one.shape[:-1], other.shape[-1])
-            by_left[rows, :, columns] = adjoint @ other.mH
-            by_right[rows, :, columns] = (one.mH @ adjoint).sum(1, keepdim=True)
+        chunks = _chunks(plan, k, b)
+
+        def work(share: Sequence[int]) -> list[Tensor]:
+            own = [(chunks[i], finals[i]) for i in share]
+            return _run_back(plan, left, right, gates, own, gradient, by_left, by_right)
+
+        # Added in the order of the shares, so that the same threads give the same bits.
+        by_gates = [torch.stack(parts).sum(0) for parts in zip(*_shared(work, len(chunks), left.device), strict=True)]
         return by_left, by_right, *by_gates
+
+
+def _run(
+    plan: Plan, keep: bool, left: Tensor, right: Tensor, gates: Sequence[Tensor], chunks: Sequence[Block], out: Tensor
+) -> list[Tensor]:
+    """Write the readouts of `chunks` into `out`; their final states, if they are to be kept."""
+    depth = gates[0].shape[0] if gates else 0
+    finals = []
+    room = None
+    for rows, columns in chunks:
+        one, other = left[rows, :, columns], right[rows, :, columns]
+        kc, bc = one.shape[0], one.shape[2]
+        if room is None or room[0].numel() != kc * bc * plan.parts * 2**plan.ansatz.qubits:
+            room = _room(plan, kc, bc, left.device)
+            entangle = _Entangler(plan, plan.parts * bc)
+        state, last = room[0], False
+        grid = state.view(*one.shape[:-1], other.shape[-1])
+        torch.mul(one[..., :1], other[..., :1, :], out=grid)
+        if plan.parts == 2:
+            grid.addcmul_(one[..., 1:], other[..., 1:, :])
+        state = entangle(state, last, room)
+        for layer in range(depth):
+            state = entangle(_turn(state, [g[layer, rows] for g in gates], last, room), not last, room)
+            last = not last
+        if keep:
+            state = state.clone()
+            finals.append(state)
+        out[rows, columns] = _measure(plan, state, last, room, bc)
+    return finals
+
+
+def _run_back(
+    plan: Plan,
+    left: Tensor,
+    right: Tensor,
+    gates: Sequence[Tensor],
+    chunks: Sequence[tuple[Block, Tensor]],
+    gradient: Tensor,
+    by_left: Tensor,
+    by_right: Tensor,
+) -> list[Tensor]:
+    """Gradients of `chunks`, given with their final states: into `by_left` and `by_right`, and those of the gates."""
+    depth = gates[0].shape[0] if gates else 0
+    by_gates = [torch.zeros_like(g) for g in gates]
+    room = None
+    for (rows, columns), final in chunks:
+        one, other = left[rows, :, columns], right[rows, :, columns]
+        kc, bc = one.shape[0], one.shape[2]
+        if room is None or room[0].numel() != 2 * final.numel():
+            room = _room(plan, 2 * kc, bc, left.device)
+            entangle = _Entangler(plan, plan.parts * bc)
+        # States stand before their adjoints in the first place; the second is room to find the adjoints in.
+        both, last = room[0], depth % 2 == 1
+        both[:kc] = final
+        halves = room[1][:kc], room[1][kc:]
+        _unmeasure(plan, final, last, halves, gradient[rows, columns], both[kc:])
+        for layer in reversed(range(depth)):
+            both = entangle(both, last, room, inverse=True)
+            both, found = _unturn(both, [g[layer, rows] for g in gates], last, room)
+            last = not last
+            for by_gate, value in zip(by_gates, found, strict=True):
+                by_gate[layer, rows] += value
+        adjoint = entangle(both, last, room, inverse=True)[kc:].view(*one.shape[:-1], other.shape[-1])
+        by_left[rows, :, columns] = adjoint @ other.mH
+        by_right[rows, :, columns] = (one.mH @ adjoint).sum(1, keepdim=True)
+    return by_gates
 
 
 class _OnlyOnce(torch.autograd.Function):

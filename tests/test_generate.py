@@ -41,7 +41,9 @@ def test_same_seed_same_bytes_other_seed_other_bytes(loaded, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         generate(loaded, {"fibroma": 2}, tmp_path / name, seed=seed)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
-    assert contents(tmp_path / "a")["fibroma/fibroma-00000.png"] != contents(tmp_path / "c")["fibroma/fibroma-00000.png"]
+    assert (
+        contents(tmp_path / "a")["fibroma/fibroma-00000.png"] != contents(tmp_path / "c")["fibroma/fibroma-00000.png"]
+    )
 
 
 def test_an_image_does_not_depend_on_its_company(loaded):

@@ -80,7 +80,8 @@ def test_interrupted_and_resumed_equals_uninterrupted(tiny_run, tiny_config, tmp
 @pytest.mark.parametrize("loss", ["wgan-gp", "hinge", "relativistic"])
 def test_every_loss_resumes_with_prototypes_and_adaptive_noise(tiny_config, tmp_path, loss):
     changes = {"training.loss": loss, "training.kimg": 0.048, "training.critic_steps": 2, "training.balanced": True}
-    config = configs.replace(tiny_config, {**changes, "generator.prototypes": loss == "hinge"})
+    source = "prototypes" if loss == "hinge" else "bounded"
+    config = configs.replace(tiny_config, {**changes, "generator.latent_source": source})
     whole = train(config, tmp_path / "whole")
 
     def stop(state, total):
@@ -125,7 +126,7 @@ def test_a_longer_run_may_go_on(tiny_run, tiny_config, tmp_path):
 def test_another_config_is_refused_and_nothing_changes(tiny_run, tiny_config, tmp_path):
     shutil.copytree(tiny_run, tmp_path / "run")
     before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
-    with pytest.raises(UserError, match="training.lr_critic: 0.0002 / 0.1.*Leave the options away"):
+    with pytest.raises(UserError, match="training.lr_critic: 0.0004 / 0.1.*Leave the options away"):
         train(configs.replace(tiny_config, {"training.lr_critic": 0.1}), tmp_path / "run", resume=True)
     with pytest.raises(UserError, match="holds a run already; go on with it by --resume"):
         train(tiny_config, tmp_path / "run")

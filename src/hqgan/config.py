@@ -54,8 +54,8 @@ class HybridConfig(Section):
     kind: Literal["hybrid"] = "hybrid"
     latent: Count = 128
     class_embedding: Count = 32
-    prototypes: bool = True
-    """Draw the latent from a learnt mean of each class; otherwise from noise with MosaiQ's adaptive bound."""
+    latent_source: Literal["prototypes", "bounded", "normal"] = "prototypes"
+    """prototypes: around a learnt mean of each class (paper). bounded: MosaiQ's adaptive bound. normal: as it is."""
     encoder: Literal["constant", "spatial"] = "constant"
     """constant: the condition repeated over 8x8, then convolutions (paper). spatial: a linear map to a 4x4 map first."""
     encoder_channels: Count = 128
@@ -94,29 +94,29 @@ class TrainingConfig(Section):
     """How the run learns. Lengths are in kimg: thousands of real images shown to the critic, repeats counted."""
 
     kimg: float = Field(60, gt=0, le=1e6)
-    batch: int = Field(32, ge=2, le=4096)
+    batch: int = Field(16, ge=2, le=4096)
     seed: int = Field(0, ge=0)
     device: str = "auto"
-    loss: Literal["wgan-gp", "hinge", "logistic", "relativistic"] = "logistic"
+    loss: Literal["wgan-gp", "hinge", "logistic", "relativistic"] = "relativistic"
     critic_steps: int = Field(1, ge=1, le=100)
     """Critic steps on one real batch for each generator step."""
     gp_weight: Weight = 10.0
     """Gradient penalty of wgan-gp (arXiv 1704.00028)."""
-    r1_weight: Weight = 1.0
+    r1_weight: Weight = 0.1
     """R1 penalty on real images, gamma of arXiv 1801.04406; relativistic adds R2 on generated ones. Not for wgan-gp."""
     r1_every: Count = 8
     """Steps between two R1 penalties, each weighted by this number (lazy regularisation)."""
-    augment: tuple[Literal["color", "translation", "cutout"], ...] = ("color", "translation", "cutout")
+    augment: tuple[Literal["color", "translation", "cutout"], ...] = ("translation",)
     """Differentiable augmentation of real and generated images alike (arXiv 2006.10738)."""
     dihedral: bool = True
     """Turn and mirror real images: dermatoscopy has no up."""
     balanced: bool = False
     """Draw every class equally often instead of as often as it occurs."""
-    lr_generator: Rate = 2e-4
-    lr_circuit: Rate = 2e-3
-    lr_critic: Rate = 2e-4
-    betas_generator: tuple[Beta, Beta] = (0.0, 0.99)
-    betas_critic: tuple[Beta, Beta] = (0.0, 0.99)
+    lr_generator: Rate = 4e-4
+    lr_circuit: Rate = 4e-3
+    lr_critic: Rate = 4e-4
+    betas_generator: tuple[Beta, Beta] = (0.5, 0.99)
+    betas_critic: tuple[Beta, Beta] = (0.5, 0.99)
     prototype_weight: Weight = 5e-3
     ema_half_life_kimg: float = Field(5.0, ge=0)
     """Images after which half of an old weight is forgotten; 0 turns averaging off."""
@@ -164,7 +164,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "generator": {
             "kind": "hybrid",
             "latent": 64,
-            "prototypes": False,
+            "latent_source": "normal",
             "encoder": "spatial",
             "encoder_channels": 96,
             "feature_channels": 96,
@@ -183,7 +183,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "generator": {
             "kind": "hybrid",
             "latent": 64,
-            "prototypes": False,
+            "latent_source": "normal",
             "encoder": "spatial",
             "encoder_channels": 64,
             "feature_channels": 64,

@@ -35,7 +35,7 @@ def test_control_is_of_the_same_size_and_has_the_same_critic():
 VARIANTS = [
     *((name, {}) for name in PRESETS if name != "paper"),
     ("paper", {"generator.circuit.qubits": 4}),
-    ("paper", {"generator.prototypes": False, "generator.class_embedding": 128, "generator.circuit.qubits": 4}),
+    ("paper", {"generator.latent_source": "bounded", "generator.class_embedding": 128, "generator.circuit.qubits": 4}),
     ("paper", {"generator.decoder": "style2", "generator.circuit.qubits": 4}),
     ("paper", {"generator.decoder": "style2", "generator.circuit.qubits": 4, "data.size": 32}),
     ("paper", {"generator.decoder": "modulated", "generator.readout": "full", "generator.circuit.qubits": 4}),

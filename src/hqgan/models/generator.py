@@ -83,8 +83,14 @@ class HybridGenerator(nn.Module):
     def __init__(self, config: HybridConfig, classes: int, size: int) -> None:
         super().__init__()
         self.latent = config.latent
-        self.source: nn.Module
-        self.source = PrototypeLatent(classes, config.latent) if config.prototypes else BoundedNoise()
+        self.source: PrototypeLatent | BoundedNoise | nn.Identity
+        match config.latent_source:
+            case "prototypes":
+                self.source = PrototypeLatent(classes, config.latent)
+            case "bounded":
+                self.source = BoundedNoise()
+            case "normal":
+                self.source = nn.Identity()
         embedding = config.class_embedding
         self.embedding = nn.Embedding(classes, embedding)
         self.embedding_norm = nn.LayerNorm(embedding)

@@ -1,0 +1,120 @@
+"""Tables, curves and grids of finished runs on one data set, for docs/results/first-run.md.
+
+    python benchmarks/first_run.py runs/hqgan runs/dcgan runs/paper --out docs/results
+
+Prints Markdown: parameters, images, seconds, and the normalised distances on the test part by `hqgan evaluate`; writes
+first-run-curves.svg (validation distances against images and against training seconds) and a grid for each run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+from pathlib import Path
+from typing import Any
+
+from hqgan import evaluate
+from hqgan.config import read
+from hqgan.models.build import figures
+from hqgan.run_log import read_lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", help="where the data set lies, if not where the runs found it")
+    options = parser.parse_args()
+    found = {run: describe(run, options.data) for run in options.runs}
+    print(sizes(found), test_table(found), sep="\n\n")
+    curves(found, options.out / "first-run-curves.svg")
+    for run in options.runs:
+        newest = sorted((run / "samples").glob("*.png"))[-1]
+        shutil.copyfile(newest, options.out / f"first-run-{read(run / 'config.json').preset}.png")
+
+
+def describe(run: Path, data: str | None) -> dict[str, Any]:
+    config, about = read(run / "config.json"), json.loads((run / "run.json").read_text())
+    timing = read_lines(run / "timing.jsonl")
+    return {
+        "preset": config.preset,
+        "seed": config.training.seed,
+        "figures": figures(config, len(about["classes"])),
+        "images": about["images"],
+        "steps": about["steps"],
+        "epochs": about["images"] / config.training.critic_steps / sum(about["data"]["training_images"]),
+        "seconds": timing[-1]["seconds"],
+        "rate": statistics.median(t["images_per_second"] for t in timing if t["images_per_second"]),
+        "starts": len(about["starts"]),
+        "timing": [(t["images"], t["seconds"]) for t in timing],
+        "curve": [(m["images"], m["rows"]) for m in read_lines(run / "metrics.jsonl") if m["kind"] == "evaluate"],
+        "test": evaluate.evaluate(run, data, say=lambda text: None)["metrics"],
+        "machine": about["machine"],
+    }
+
+
+def sizes(found: dict[Path, dict[str, Any]]) -> str:
+    titles = (
+        "generator",
+        "of it quantum",
+        "critic",
+        "images shown",
+        "steps",
+        "epochs",
+        "training seconds",
+        "images/s (median)",
+    )
+    lines = [f"| preset | {' | '.join(titles)} |", "| --- |" + " ---: |" * len(titles)]
+    for row in found.values():
+        f = row["figures"]
+        lines.append(
+            f"| `{row['preset']}` | {f['generator_parameters']:,} | {f['quantum_parameters']:,} | {f['critic_parameters']:,} "
+            f"| {row['images']:,} | {row['steps']:,} | {row['epochs']:.1f} | {row['seconds']:,.0f} | {row['rate']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def test_table(found: dict[Path, dict[str, Any]]) -> str:
+    titles = [*(f"`{row['preset']}`" for row in found.values()), "real floor", "PCA-Gaussian"]
+    lines = [f"| metric on the test part | {' | '.join(titles)} |", "| --- |" + " ---: |" * len(titles)]
+    names = [r["name"] for r in next(iter(found.values()))["test"] if r["class"] is None]
+    for name in names:
+        rows = [next(r for r in run["test"] if r["name"] == name and r["class"] is None) for run in found.values()]
+        cells = [f"{r['value']:.3g} ({r['normalised']:.2f})" if r["normalised"] is not None else "-" for r in rows]
+        lines.append(f"| {name} | {' | '.join(cells)} | {rows[0]['floor']:.3g} | {rows[0]['bar']:.3g} |")
+    return "\n".join(lines)
+
+
+def curves(found: dict[Path, dict[str, Any]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "hqgan"
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    for row in found.values():
+        images = [i for i, _ in row["curve"]]
+        values = [
+            next(r["normalised"] for r in rows if r["name"].startswith("frechet_derm") and r["class"] is None)
+            for _, rows in row["curve"]
+        ]
+        seconds = dict(row["timing"])
+        axes[0].plot([i / 1000 for i in images], values, marker="o", ms=3, label=row["preset"])
+        # Evaluations come right after a line of timing at the same image count, or after the last one before it.
+        at = [max((s for n, s in seconds.items() if n <= i), default=0.0) for i in images]
+        axes[1].plot([s / 60 for s in at], values, marker="o", ms=3, label=row["preset"])
+    for axis, label in zip(axes, ("thousand real images shown", "training minutes"), strict=True):
+        axis.set_xlabel(label)
+        axis.set_yscale("log")
+        axis.axhline(1, color="grey", ls="--", lw=1)
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("Fréchet distance, view derm, validation\n(0 real, 1 PCA-Gaussian)")
+    axes[0].legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

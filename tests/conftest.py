@@ -11,7 +11,7 @@ TINY = {
     "data.size": 32,
     "generator.encoder_channels": 16,
     "generator.feature_channels": 16,
-    "generator.decoder_channels": [16, 8, 8],
+    "generator.decoder_channels": [16, 8],
     "generator.circuit.qubits": 3,
     "generator.circuit.layers": 2,
     "critic.channels": [8, 8, 16, 16],

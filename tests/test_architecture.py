@@ -14,7 +14,7 @@ MAY_SEE = {
     "types": set(),
     "images": {"types"},
     "config": {"types"},
-    **{name: FLOOR for name in SIBLINGS},
+    **dict.fromkeys(SIBLINGS, FLOOR),
     "models": FLOOR | {"circuits"},
     "model_card": FLOOR,
     "generate": FLOOR | {"models", "model_card", "training"},

@@ -157,5 +157,9 @@ def test_module_runs_and_help_needs_no_torch():
     done = subprocess.run([sys.executable, "-m", "hqgan", "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     assert "train" in done.stdout
-    code = "import sys; sys.argv = ['hqgan', '--help']\ntry:\n import hqgan.cli; hqgan.cli.main()\nfinally:\n assert 'torch' not in sys.modules"
+    code = (
+        "import sys; sys.argv = ['hqgan', '--help']\n"
+        "try:\n    import hqgan.cli; hqgan.cli.main()\n"
+        "finally:\n    assert 'torch' not in sys.modules"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

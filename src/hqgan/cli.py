@@ -132,7 +132,7 @@ def evaluate(
 def presets(
     json_out: Annotated[bool, typer.Option("--json", help="Print JSON, without timing.")] = False,
     classes: Annotated[int, typer.Option("--classes", min=2, max=1000, help="Classes to count parameters for.")] = 8,
-    epoch: Annotated[int, typer.Option("--epoch", min=1, help="Images of an epoch.")] = 4186,
+    epoch: Annotated[int, typer.Option("--epoch", min=1, help="Images of an epoch.")] = 4189,
 ) -> None:
     """List the presets with their sizes, and the seconds that an epoch takes on this machine."""
     from hqgan import presets as listing

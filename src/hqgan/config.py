@@ -62,13 +62,24 @@ class HybridConfig(Section):
     feature_channels: int = Field(32, ge=2)
     quantum_share: float = Field(0.5, gt=0, lt=1)
     """Share of the feature channels that goes to the quantum branch."""
+    classical_skip: bool = False
+    """Add the classical branch's input to its output."""
     circuit: CircuitConfig = CircuitConfig()
     sub_generators: int = Field(5, ge=1, le=16)
     readout: Literal["mean", "full"] = "mean"
     """mean: a sub-generator passes on the average of its readouts (paper). full: every readout is a channel of its site."""
     decoder: Literal["vanilla", "style2", "modulated"] = "vanilla"
-    decoder_channels: tuple[Count, Count, Count] = (128, 96, 64)
-    """Channels at 16, 32 and 64 pixels; the vanilla decoder's are the paper's and fixed."""
+    decoder_channels: tuple[Count, ...] = (128, 96, 64)
+    """style2: channels at 16, 32 and 64 pixels (three). modulated: at 16 and 32 (two). vanilla: the paper's, fixed."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> HybridConfig:
+        wanted = {"style2": 3, "modulated": 2}.get(self.decoder)
+        if wanted and len(self.decoder_channels) != wanted:
+            raise ValueError(
+                f"the decoder {self.decoder} takes {wanted} decoder_channels, not {len(self.decoder_channels)}"
+            )
+        return self
 
 
 class DcganConfig(Section):
@@ -166,14 +177,15 @@ PRESETS: dict[str, dict[str, Any]] = {
             "latent": 64,
             "latent_source": "normal",
             "encoder": "spatial",
-            "encoder_channels": 96,
-            "feature_channels": 96,
+            "encoder_channels": 160,
+            "feature_channels": 128,
             "quantum_share": 0.25,
+            "classical_skip": True,
             "circuit": {"qubits": 8, "layers": 4, "readout": ("X", "Z")},
             "sub_generators": 16,
             "readout": "full",
             "decoder": "modulated",
-            "decoder_channels": (96, 64, 32),
+            "decoder_channels": (64, 32),
         },
         "critic": _SMALL_CRITIC,
     },
@@ -185,14 +197,15 @@ PRESETS: dict[str, dict[str, Any]] = {
             "latent": 64,
             "latent_source": "normal",
             "encoder": "spatial",
-            "encoder_channels": 64,
+            "encoder_channels": 96,
             "feature_channels": 64,
             "quantum_share": 0.25,
+            "classical_skip": True,
             "circuit": {"qubits": 4, "layers": 3, "readout": ("X", "Z")},
             "sub_generators": 16,
             "readout": "full",
             "decoder": "modulated",
-            "decoder_channels": (64, 48, 24),
+            "decoder_channels": (48, 24),
         },
         "critic": {"channels": (32, 64, 128, 256), "head": "flat"},
         "training": {"kimg": 30.0, "ema_half_life_kimg": 2.0, "sample_kimg": 3.0, "checkpoint_kimg": 3.0},

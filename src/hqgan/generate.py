@@ -19,7 +19,7 @@ from hqgan.images import labelled_rows, to_uint8, write_png
 from hqgan.model_card import model_card
 from hqgan.models.build import Generator, build_generator
 from hqgan.training import checkpoint
-from hqgan.types import UserError, listed, plural
+from hqgan.types import UserError, listed
 
 BATCH = 64
 """Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""

@@ -9,7 +9,7 @@ import torch
 
 from hqgan.config import PRESETS, Config, preset
 from hqgan.models.build import build_critic, build_generator, figures
-from hqgan.training.loop import images_per_step, new_state, step
+from hqgan.training.loop import new_state, step
 from hqgan.types import Batch
 
 
@@ -25,11 +25,7 @@ def describe(classes: int = 8, *, epoch: int | None = None) -> dict[str, dict[st
         config = preset(name)
         found[name] = figures(config, classes)
         if epoch is not None:
-            # An epoch shows each image critic_steps times, as the paper's code counts.
-            seconds = seconds_per_step(config, classes)
-            found[name]["seconds_per_epoch"] = (
-                seconds * epoch * config.training.critic_steps / images_per_step(config.training)
-            )
+            found[name]["seconds_per_epoch"] = seconds_per_step(config, classes) * epoch / config.training.batch
     return found
 
 

@@ -38,11 +38,12 @@ VARIANTS = [
     ("paper", {"generator.latent_source": "bounded", "generator.class_embedding": 128, "generator.circuit.qubits": 4}),
     ("paper", {"generator.decoder": "style2", "generator.circuit.qubits": 4}),
     ("paper", {"generator.decoder": "style2", "generator.circuit.qubits": 4, "data.size": 32}),
-    ("paper", {"generator.decoder": "modulated", "generator.readout": "full", "generator.circuit.qubits": 4}),
+    ("paper", {"generator.decoder": "modulated", "generator.decoder_channels": [16, 8], "generator.circuit.qubits": 4}),
     ("hqgan", {"data.size": 32}),
     ("dcgan", {"data.size": 32}),
     ("demo", {"generator.readout": "mean", "generator.sub_generators": 5}),
     ("demo", {"generator.circuit.layers": 0}),
+    ("paper", {"generator.readout": "full", "generator.circuit.qubits": 4}),
 ]
 
 
@@ -99,7 +100,7 @@ def test_full_readout_lies_at_its_own_site_in_every_channel():
 
 
 def test_a_site_reads_its_own_cell_of_the_map():
-    branch = build_generator(preset("demo"), 2).quantum
+    branch = build_generator(preset("demo"), 2).quantum.eval()
     x = torch.randn(1, 16, 8, 8)
     _, before = branch(x)
     x[:, :, 2:4, 4:6] += 1  # the 2x2 pixels of site 1 * 4 + 2

@@ -1,4 +1,4 @@
-"""Building blocks of the generators: conditional modulation and up blocks."""
+"""Building blocks of the generators: modulation by a style, and the paper's up block."""
 
 from __future__ import annotations
 
@@ -27,36 +27,6 @@ class Modulation(nn.Module):
         """(B, C, H, W) and (B, style) to (B, C, H, W)."""
         gain, offset = self.affine(style)[..., None, None].chunk(2, dim=1)
         return self.norm(x) * (1 + gain) + offset
-
-
-class ModulatedUp(nn.Module):
-    """Residual block that doubles the size: modulation, ReLU, 4x4 transposed convolution; a 1x1 skip beside it.
-
-    The transposed convolution costs 4 taps an output pixel where upsampling and a 3x3 convolution cost 9.
-    """
-
-    def __init__(self, inputs: int, outputs: int, style: int) -> None:
-        super().__init__()
-        self.modulation = Modulation(inputs, style)
-        self.up = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
-        self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
-
-    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        """(B, inputs, H, W) and (B, style) to (B, outputs, 2H, 2W)."""
-        return self.up(F.relu(self.modulation(x, style))) + upsample(self.skip(x))
-
-
-class ModulatedConv(nn.Module):
-    """Residual block that keeps the size: modulation, ReLU, 3x3 convolution."""
-
-    def __init__(self, channels: int, style: int) -> None:
-        super().__init__()
-        self.modulation = Modulation(channels, style)
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        """(B, C, H, W) and (B, style) to (B, C, H, W)."""
-        return x + self.conv(F.relu(self.modulation(x, style)))
 
 
 class NoisyUp(nn.Module):

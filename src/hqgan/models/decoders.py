@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hqgan.models.blocks import ModulatedConv, ModulatedUp, Modulation, NoisyUp
+from hqgan.models.blocks import Modulation, NoisyUp
 
 
 class VanillaDecoder(nn.Module):
@@ -34,7 +34,7 @@ class VanillaDecoder(nn.Module):
 class Style2Decoder(nn.Module):
     """Residual up blocks with learnt noise injection, two convolutions to 3, tanh (arXiv 2506.21015, "style2")."""
 
-    def __init__(self, channels: int, widths: tuple[int, int, int], size: int) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...], size: int) -> None:
         super().__init__()
         ups = {32: 2, 64: 3}[size]
         steps = (channels, *widths[:ups])
@@ -54,27 +54,26 @@ class Style2Decoder(nn.Module):
 
 
 class ModulatedDecoder(nn.Module):
-    """Residual up blocks whose batch norms are steered by a style: the class and every readout of the circuits.
+    """DCGAN's transposed convolutions, each behind a batch norm that a style steers.
 
-    The fused map decides where things are, the style what they look like; the circuits' readouts are in both.
+    The style holds the latent, the class and every readout of the circuits: the fused map decides where things are, the
+    style what they look like, and the circuits speak in both. Each step costs what the control's does.
     """
 
     noise_size = 0
 
-    def __init__(self, channels: int, widths: tuple[int, int, int], style: int, size: int) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...], style: int, size: int) -> None:
         super().__init__()
-        ups = {32: 2, 64: 3}[size]
-        steps = (channels, *widths[:ups])
+        steps = (channels, *widths[: {32: 1, 64: 2}[size]])
         self.style = nn.Linear(style, 64)
-        self.first = ModulatedConv(channels, 64)
-        self.blocks = nn.ModuleList(ModulatedUp(a, b, 64) for a, b in zip(steps, steps[1:], strict=False))
-        self.norm = Modulation(steps[-1], 64)
-        self.out = nn.Conv2d(steps[-1], 3, 3, padding=1)
+        self.norms = nn.ModuleList(Modulation(a, 64) for a in steps)
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in zip(steps, (*steps[1:], 3), strict=True)
+        )
 
     def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         """(B, C, 8, 8) and (B, style) to (B, 3, size, size)."""
         style = F.relu(self.style(style))
-        x = self.first(x, style)
-        for block in self.blocks:
-            x = block(x, style)
-        return torch.tanh(self.out(F.relu(self.norm(x, style))))
+        for norm, up in zip(self.norms, self.ups, strict=True):
+            x = up(F.relu(norm(x, style)))
+        return torch.tanh(x)

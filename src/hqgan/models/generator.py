@@ -48,17 +48,24 @@ class QuantumBranch(nn.Module):
         self.full = config.readout == "full"
         self.angles = nn.Linear(channels, ansatz.qubits)
         self.circuit = QuantumLayer(ansatz, k)
+        self.style_size = k * ansatz.readouts if self.full else 0
+        # Without these the angles of an untrained branch hardly move, so that each site says one thing for every latent:
+        # a fixed pattern, which the decoder's batch norm then amplifies (docs/lab.md). The paper has neither.
+        self.angle_norm = nn.BatchNorm1d(ansatz.qubits) if self.full else nn.Identity()
+        self.readout_norm = nn.BatchNorm1d(self.style_size, affine=False) if self.full else nn.Identity()
         # With "mean" each sub-generator has a channel of its own, nought but at its site (the paper); with "full" the
         # sub-generators share the channels, one a readout, and tell themselves apart by their site.
         self.out = nn.Conv2d(ansatz.readouts if self.full else k, channels, 1)
         self.register_buffer("sites", torch.linspace(0, SITES - 1, k).round().long(), persistent=False)
-        self.style_size = k * ansatz.readouts if self.full else 0
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, C, 8, 8) to the branch's feature map (B, C, 8, 8) and the readouts (B, k, M)."""
+        """(B, C, 8, 8) to the branch's feature map (B, C, 8, 8) and what it passes on of the readouts (B, k, M)."""
         grid = F.avg_pool2d(x, 2).flatten(2).transpose(1, 2)
-        readouts = self.circuit(self.angles(grid[:, self.sites]))
+        angles = self.angles(grid[:, self.sites])
+        angles = self.angle_norm(angles.flatten(0, 1)).view_as(angles)
+        readouts = self.circuit(angles)
         batch, k, m = readouts.shape
+        readouts = self.readout_norm(readouts.flatten(1)).view_as(readouts)
         if self.full:
             cells = readouts.new_zeros(batch, SITES, m).index_copy(1, self.sites, readouts).transpose(1, 2)
         else:
@@ -100,10 +107,11 @@ class HybridGenerator(nn.Module):
         self.to_classical = nn.Conv2d(config.feature_channels, classical, 1)
         self.to_quantum = nn.Conv2d(config.feature_channels, quantum, 1)
         self.classical = nn.Conv2d(classical, classical, 3, padding=1)
+        self.residual = config.classical_skip
         self.quantum = QuantumBranch(quantum, config)
         self.decoder: VanillaDecoder | Style2Decoder | ModulatedDecoder
         if config.decoder == "modulated":
-            style = embedding + self.quantum.style_size
+            style = config.latent + embedding + self.quantum.style_size
             self.decoder = ModulatedDecoder(config.feature_channels, config.decoder_channels, style, size)
         elif config.decoder == "style2":
             self.decoder = Style2Decoder(config.feature_channels, config.decoder_channels, size)
@@ -117,12 +125,14 @@ class HybridGenerator(nn.Module):
         z = self.source(latent, labels) if isinstance(self.source, PrototypeLatent) else self.source(latent)
         condition = self.embedding_norm(self.embedding(labels))
         features = self.encoder(torch.cat([z, condition], 1))
-        classical = F.leaky_relu(self.classical(self.to_classical(features)), 0.2)
+        classical = self.to_classical(features)
+        branch = F.leaky_relu(self.classical(classical), 0.2)
+        classical = classical + branch if self.residual else branch
         quantum, readouts = self.quantum(self.to_quantum(features))
         fused = torch.cat([classical, quantum], 1)
         if isinstance(self.decoder, ModulatedDecoder):
-            style = torch.cat([condition, readouts.flatten(1)], 1) if self.quantum.full else condition
-            return self.decoder(fused, style)
+            spoken = [readouts.flatten(1)] if self.quantum.full else []
+            return self.decoder(fused, torch.cat([z, condition, *spoken], 1))
         return self.decoder(fused, extra)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
@@ -132,7 +142,7 @@ class HybridGenerator(nn.Module):
             "prototypes": [self.source],
             "encoder": [self.embedding, self.embedding_norm, self.encoder, self.to_classical, self.to_quantum],
             "classical branch": [self.classical],
-            "quantum branch": [self.quantum.angles, self.quantum.out],
+            "quantum branch": [self.quantum.angles, self.quantum.angle_norm, self.quantum.out],
             "decoder": [self.decoder],
         }
         lists = {name: [p for m in modules for p in m.parameters()] for name, modules in rest.items()}

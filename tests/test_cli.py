@@ -103,14 +103,12 @@ def test_debug_shows_the_traceback(hqgan, tmp_path):
 
 
 def test_train_resume_and_generate(hqgan, set_options, tmp_path):
-    code, out, err = hqgan(
-        "train", "--preset", "demo", *set_options, "--kimg", "0.016", "--out", tmp_path / "run", "--seed", 3
-    )
+    code, out, err = hqgan("train", "--preset", "demo", *set_options, "--out", tmp_path / "run", "--seed", 3)
     assert code == 0, err
     assert "The run is in" in out
-    code, _, err = hqgan("train", "--out", tmp_path / "run", "--resume", "--kimg", "0.032")
+    code, _, err = hqgan("train", "--out", tmp_path / "run", "--resume", "--kimg", "0.08")
     assert code == 0, err
-    assert "resuming at 16 images" in err
+    assert "resuming at 64 images" in err
     code, out, err = hqgan("generate", tmp_path / "run", "--class", "fibroma=2", "--out", tmp_path / "out")
     assert code == 0, err
     assert len(list((tmp_path / "out" / "fibroma").glob("*.png"))) == 2

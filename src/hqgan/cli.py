@@ -66,14 +66,16 @@ def demo(out: Annotated[Path, typer.Option("--out", help="The run's folder.")] =
     from hqgan import config as configs
     from hqgan.generate import counts_by_class, load
     from hqgan.generate import generate as write_images
-    from hqgan.run import last_evaluation, stored_config
+    from hqgan.run import draw_beside_real, last_evaluation, stored_config
 
     config = stored_config(out) or configs.preset("demo")
     _train(config, out, resume=True)
     loaded = load(out)
     folder = out / "generated"
     write_images(loaded, counts_by_class(loaded.classes, 8, []), folder, 0, last_evaluation(out))
-    print(f"The contact sheet is {folder / 'contact-sheet.png'}; training as it went is in {out / 'samples'}.")
+    draw_beside_real(out, out / "real-and-generated.png")
+    print(f"The contact sheet is {folder / 'contact-sheet.png'}, real lesions beside generated ones are in")
+    print(f"{out / 'real-and-generated.png'}, and training as it went is in {out / 'samples'}.")
 
 
 @app.command()

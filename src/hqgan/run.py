@@ -23,7 +23,7 @@ from hqgan.data import (
 )
 from hqgan.data.cache import cache_folder
 from hqgan.evaluate import judge_of, matched_images
-from hqgan.generate import latent_seed, make_images
+from hqgan.generate import latent_seed, load, make_images
 from hqgan.images import labelled_rows, to_float, write_png
 from hqgan.metrics.features import train_proto
 from hqgan.metrics.suite import Judge
@@ -186,6 +186,22 @@ def train(
 def stored_config(out: Path) -> Config | None:
     """The config of the run in `out`, or None where there is no run."""
     return configs.read(out / "config.json") if (out / "config.json").exists() else None
+
+
+def draw_beside_real(run: Path, path: Path, columns: int = 5) -> None:
+    """Write a picture of real training images of each class, left, and generated ones, right, of a finished run."""
+    loaded = load(run)
+    data = open_data(loaded.config.data.path, loaded.config.data.size, seed=loaded.config.data.seed)
+    split = load_split(run / "split.json", data)
+    rows = []
+    for label, name in enumerate(data.classes):
+        real = data.images[split.train[data.labels[split.train] == label][:columns]]
+        seeds = [latent_seed(0, name, i) for i in range(columns)]
+        made = np.stack(list(make_images(loaded.generator, [label] * columns, seeds)))
+        gap = np.full_like(made[:1], 255)
+        rows.append((name, np.concatenate([real, gap, made])))
+    title = f"left: {data.name} images of the training part; right: generated, {loaded.values['images']:,} images shown"
+    write_png(path, labelled_rows(rows, scale=2, title=title))
 
 
 def last_evaluation(run: Path) -> list[dict[str, Any]]:

@@ -161,3 +161,21 @@ def test_module_runs_and_help_needs_no_torch():
         "finally:\n    assert 'torch' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_full_disk_while_training_and_generating(hqgan, tiny_run, set_options, tmp_path, monkeypatch):
+    import errno
+
+    from hqgan import generate, run
+
+    def full(path, *rest, **more):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(run, "write_png", full)
+    text = sentence_of(hqgan("train", "--preset", "demo", *set_options, "--out", tmp_path / "run"))
+    assert "No space left on device" in text
+    assert "the last good checkpoint is" in text
+    assert "--resume" in text
+    monkeypatch.setattr(generate, "write_png", full)
+    text = sentence_of(hqgan("generate", tiny_run, "--per-class", 1, "--out", tmp_path / "out"))
+    assert "No space left on device" in text

@@ -173,6 +173,14 @@ def main() -> None:
             raise
         print(f"hqgan: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        # Full disks and missing rights, wherever a command meets them; nothing half written is left under its own name.
+        if debug or (error.filename is None and error.errno is None):
+            raise
+        place = error.filename2 or error.filename
+        where = f"{place} cannot be read or written" if place else "a file cannot be read or written"
+        print(f"hqgan: {where} ({error.strerror}); make room, or check the rights.", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         if debug:
             raise

@@ -171,6 +171,13 @@ def train(
     except Interrupted:
         save(state)
         raise
+    except OSError as error:
+        last = checkpoint.latest(out / "checkpoints")
+        kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
+        raise UserError(
+            f"The run's files in {out} cannot be written ({error.strerror or error}); {kept}. Make room, or give rights, "
+            "and run again with --resume."
+        ) from error
     except Diverged as error:
         last = checkpoint.latest(out / "checkpoints")
         kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"

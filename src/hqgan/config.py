@@ -68,13 +68,13 @@ class HybridConfig(Section):
     sub_generators: int = Field(5, ge=1, le=16)
     readout: Literal["mean", "full"] = "mean"
     """mean: a sub-generator passes on the average of its readouts (paper). full: every readout is a channel of its site."""
-    decoder: Literal["vanilla", "style2", "modulated"] = "vanilla"
+    decoder: Literal["vanilla", "style2", "transposed"] = "vanilla"
     decoder_channels: tuple[Count, ...] = (128, 96, 64)
-    """style2: channels at 16, 32 and 64 pixels (three). modulated: at 16 and 32 (two). vanilla: the paper's, fixed."""
+    """style2: channels at 16, 32 and 64 pixels (three). transposed: at 16 and 32 (two). vanilla: the paper's, fixed."""
 
     @model_validator(mode="after")
     def _fits(self) -> HybridConfig:
-        wanted = {"style2": 3, "modulated": 2}.get(self.decoder)
+        wanted = {"style2": 3, "transposed": 2}.get(self.decoder)
         if wanted and len(self.decoder_channels) != wanted:
             raise ValueError(
                 f"the decoder {self.decoder} takes {wanted} decoder_channels, not {len(self.decoder_channels)}"
@@ -124,7 +124,7 @@ class TrainingConfig(Section):
     balanced: bool = False
     """Draw every class equally often instead of as often as it occurs."""
     lr_generator: Rate = 4e-4
-    lr_circuit: Rate = 4e-3
+    lr_circuit: Rate = 1e-3
     lr_critic: Rate = 4e-4
     betas_generator: tuple[Beta, Beta] = (0.5, 0.99)
     betas_critic: tuple[Beta, Beta] = (0.5, 0.99)
@@ -184,7 +184,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "circuit": {"qubits": 8, "layers": 4, "readout": ("X", "Z")},
             "sub_generators": 16,
             "readout": "full",
-            "decoder": "modulated",
+            "decoder": "transposed",
             "decoder_channels": (64, 32),
         },
         "critic": _SMALL_CRITIC,
@@ -204,7 +204,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "circuit": {"qubits": 4, "layers": 3, "readout": ("X", "Z")},
             "sub_generators": 16,
             "readout": "full",
-            "decoder": "modulated",
+            "decoder": "transposed",
             "decoder_channels": (48, 24),
         },
         "critic": {"channels": (32, 64, 128, 256), "head": "flat"},

@@ -38,7 +38,10 @@ VARIANTS = [
     ("paper", {"generator.latent_source": "bounded", "generator.class_embedding": 128, "generator.circuit.qubits": 4}),
     ("paper", {"generator.decoder": "style2", "generator.circuit.qubits": 4}),
     ("paper", {"generator.decoder": "style2", "generator.circuit.qubits": 4, "data.size": 32}),
-    ("paper", {"generator.decoder": "modulated", "generator.decoder_channels": [16, 8], "generator.circuit.qubits": 4}),
+    (
+        "paper",
+        {"generator.decoder": "transposed", "generator.decoder_channels": [16, 8], "generator.circuit.qubits": 4},
+    ),
     ("hqgan", {"data.size": 32}),
     ("dcgan", {"data.size": 32}),
     ("demo", {"generator.readout": "mean", "generator.sub_generators": 5}),
@@ -76,6 +79,15 @@ def test_labels_and_noise_change_the_image():
     assert not torch.allclose(a, b)
 
 
+def readouts_of(branch, x):
+    """The circuits' readouts (B, k, M) for a feature map."""
+    seen = []
+    hook = branch.circuit.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    branch(x)
+    hook.remove()
+    return seen[0]
+
+
 def test_quantum_branch_writes_at_its_sites_only():
     """The paper's sub-generators speak at 5 of 16 sites; elsewhere the map is the 1x1 convolution's bias."""
     generator = build_generator(preset("paper", {"generator.circuit.qubits": 3}), 2)
@@ -83,7 +95,7 @@ def test_quantum_branch_writes_at_its_sites_only():
     assert branch.sites.tolist() == [0, 4, 8, 11, 15]
     seen = []
     branch.out.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    _, readouts = branch(torch.randn(2, 16, 8, 8))
+    readouts = readouts_of(branch, torch.randn(2, 16, 8, 8))
     cells = seen[0].flatten(2)
     for k, site in enumerate(branch.sites.tolist()):
         assert torch.allclose(cells[:, k, site], readouts[:, k].mean(1))
@@ -92,17 +104,18 @@ def test_quantum_branch_writes_at_its_sites_only():
 
 
 def test_full_readout_lies_at_its_own_site_in_every_channel():
-    branch = build_generator(preset("demo"), 2).quantum
+    branch = build_generator(preset("demo"), 2).quantum.eval()
     seen = []
     branch.out.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    _, readouts = branch(torch.randn(2, 16, 8, 8))
-    assert torch.equal(seen[0].flatten(2), readouts.transpose(1, 2))
+    readouts = readouts_of(branch, torch.randn(2, 16, 8, 8))
+    normed = readouts / (1 + branch.readout_norm.eps) ** 0.5  # the statistics of an untrained norm: mean 0, variance 1
+    assert torch.allclose(seen[0].flatten(2), normed.transpose(1, 2), atol=1e-6)
 
 
 def test_a_site_reads_its_own_cell_of_the_map():
     branch = build_generator(preset("demo"), 2).quantum.eval()
     x = torch.randn(1, 16, 8, 8)
-    _, before = branch(x)
+    before = readouts_of(branch, x)
     x[:, :, 2:4, 4:6] += 1  # the 2x2 pixels of site 1 * 4 + 2
-    _, after = branch(x)
+    after = readouts_of(branch, x)
     assert [k for k in range(16) if not torch.equal(before[0, k], after[0, k])] == [6]

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hqgan.models.blocks import Modulation, NoisyUp
+from hqgan.models.blocks import NoisyUp
 
 
 class VanillaDecoder(nn.Module):
@@ -53,27 +53,25 @@ class Style2Decoder(nn.Module):
         return torch.tanh(self.out(x))
 
 
-class ModulatedDecoder(nn.Module):
-    """DCGAN's transposed convolutions, each behind a batch norm that a style steers.
+class TransposedDecoder(nn.Module):
+    """The control's: batch norm, ReLU and a transposed convolution (arXiv 1511.06434) for each doubling, tanh at the end.
 
-    The style holds the latent, the class and every readout of the circuits: the fused map decides where things are, the
-    style what they look like, and the circuits speak in both. Each step costs what the control's does.
+    Args:
+        channels: of the fused map.
+        widths: channels at 16 and 32 pixels.
+        size: of the images.
     """
 
     noise_size = 0
 
-    def __init__(self, channels: int, widths: tuple[int, ...], style: int, size: int) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...], size: int) -> None:
         super().__init__()
         steps = (channels, *widths[: {32: 1, 64: 2}[size]])
-        self.style = nn.Linear(style, 64)
-        self.norms = nn.ModuleList(Modulation(a, 64) for a in steps)
-        self.ups = nn.ModuleList(
-            nn.ConvTranspose2d(a, b, 4, stride=2, padding=1) for a, b in zip(steps, (*steps[1:], 3), strict=True)
-        )
+        layers: list[nn.Module] = []
+        for a, b in zip(steps, (*steps[1:], 3), strict=True):
+            layers += [nn.BatchNorm2d(a), nn.ReLU(), nn.ConvTranspose2d(a, b, 4, stride=2, padding=1)]
+        self.up = nn.Sequential(*layers, nn.Tanh())
 
-    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        """(B, C, 8, 8) and (B, style) to (B, 3, size, size)."""
-        style = F.relu(self.style(style))
-        for norm, up in zip(self.norms, self.ups, strict=True):
-            x = up(F.relu(norm(x, style)))
-        return torch.tanh(x)
+    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """(B, C, 8, 8) to (B, 3, size, size); takes no noise."""
+        return self.up(x)

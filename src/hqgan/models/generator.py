@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.layer import QuantumLayer
 from hqgan.config import CircuitConfig, HybridConfig
-from hqgan.models.decoders import ModulatedDecoder, Style2Decoder, VanillaDecoder
+from hqgan.models.decoders import Style2Decoder, TransposedDecoder, VanillaDecoder
 from hqgan.models.prototypes import BoundedNoise, PrototypeLatent
 
 SITES = 16
@@ -48,18 +48,17 @@ class QuantumBranch(nn.Module):
         self.full = config.readout == "full"
         self.angles = nn.Linear(channels, ansatz.qubits)
         self.circuit = QuantumLayer(ansatz, k)
-        self.style_size = k * ansatz.readouts if self.full else 0
         # Without these the angles of an untrained branch hardly move, so that each site says one thing for every latent:
         # a fixed pattern, which the decoder's batch norm then amplifies (docs/lab.md). The paper has neither.
         self.angle_norm = nn.BatchNorm1d(ansatz.qubits) if self.full else nn.Identity()
-        self.readout_norm = nn.BatchNorm1d(self.style_size, affine=False) if self.full else nn.Identity()
+        self.readout_norm = nn.BatchNorm1d(k * ansatz.readouts, affine=False) if self.full else nn.Identity()
         # With "mean" each sub-generator has a channel of its own, nought but at its site (the paper); with "full" the
         # sub-generators share the channels, one a readout, and tell themselves apart by their site.
         self.out = nn.Conv2d(ansatz.readouts if self.full else k, channels, 1)
         self.register_buffer("sites", torch.linspace(0, SITES - 1, k).round().long(), persistent=False)
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, C, 8, 8) to the branch's feature map (B, C, 8, 8) and what it passes on of the readouts (B, k, M)."""
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, 8, 8) to the branch's feature map (B, C, 8, 8)."""
         grid = F.avg_pool2d(x, 2).flatten(2).transpose(1, 2)
         angles = self.angles(grid[:, self.sites])
         angles = self.angle_norm(angles.flatten(0, 1)).view_as(angles)
@@ -72,7 +71,7 @@ class QuantumBranch(nn.Module):
             values = torch.diag_embed(readouts.mean(2))
             cells = readouts.new_zeros(batch, k, SITES).index_copy(2, self.sites, values)
         features = self.out(cells.reshape(batch, -1, 4, 4))
-        return F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False), readouts
+        return F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 class HybridGenerator(nn.Module):
@@ -109,14 +108,14 @@ class HybridGenerator(nn.Module):
         self.classical = nn.Conv2d(classical, classical, 3, padding=1)
         self.residual = config.classical_skip
         self.quantum = QuantumBranch(quantum, config)
-        self.decoder: VanillaDecoder | Style2Decoder | ModulatedDecoder
-        if config.decoder == "modulated":
-            style = config.latent + embedding + self.quantum.style_size
-            self.decoder = ModulatedDecoder(config.feature_channels, config.decoder_channels, style, size)
-        elif config.decoder == "style2":
-            self.decoder = Style2Decoder(config.feature_channels, config.decoder_channels, size)
-        else:
-            self.decoder = VanillaDecoder(config.feature_channels)
+        self.decoder: VanillaDecoder | Style2Decoder | TransposedDecoder
+        match config.decoder:
+            case "vanilla":
+                self.decoder = VanillaDecoder(config.feature_channels)
+            case "style2":
+                self.decoder = Style2Decoder(config.feature_channels, config.decoder_channels, size)
+            case "transposed":
+                self.decoder = TransposedDecoder(config.feature_channels, config.decoder_channels, size)
         self.noise_size = config.latent + self.decoder.noise_size
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -128,12 +127,8 @@ class HybridGenerator(nn.Module):
         classical = self.to_classical(features)
         branch = F.leaky_relu(self.classical(classical), 0.2)
         classical = classical + branch if self.residual else branch
-        quantum, readouts = self.quantum(self.to_quantum(features))
-        fused = torch.cat([classical, quantum], 1)
-        if isinstance(self.decoder, ModulatedDecoder):
-            spoken = [readouts.flatten(1)] if self.quantum.full else []
-            return self.decoder(fused, torch.cat([z, condition, *spoken], 1))
-        return self.decoder(fused, extra)
+        quantum = self.quantum(self.to_quantum(features))
+        return self.decoder(torch.cat([classical, quantum], 1), extra)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter."""

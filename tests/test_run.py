@@ -191,3 +191,14 @@ def test_unknown_device():
 def test_import_loads_no_torch():
     code = "import sys, hqgan, hqgan.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_real_beside_generated(tiny_run, tmp_path):
+    from PIL import Image
+
+    from hqgan.run import draw_beside_real
+
+    draw_beside_real(tiny_run, tmp_path / "picture.png", columns=3)
+    with Image.open(tmp_path / "picture.png") as image:
+        assert image.width > 7 * 64
+        assert image.height > 7 * 64

@@ -108,7 +108,7 @@ def test_full_readout_lies_at_its_own_site_in_every_channel():
     seen = []
     branch.out.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     readouts = readouts_of(branch, torch.randn(2, 16, 8, 8))
-    normed = readouts / (1 + branch.readout_norm.eps) ** 0.5  # the statistics of an untrained norm: mean 0, variance 1
+    normed = readouts / (1 + 1e-4) ** 0.5  # statistics of an untrained norm: mean 0, variance 1
     assert torch.allclose(seen[0].flatten(2), normed.transpose(1, 2), atol=1e-6)
 
 

@@ -7,6 +7,42 @@ from torch import nn
 from torch.nn import functional as F
 
 
+class RunningNorm(nn.Module):
+    """Take away the running mean and divide by the running deviation, in training as in evaluation.
+
+    Batch norm would normalise by the batch at hand in training. Where the classes of a batch lie far apart and most of it is
+    one class, that is another function than the one with running statistics (docs/lab.md); here they are the same.
+
+    Args:
+        features: of the (B, features) input.
+        momentum: weight of a new batch in the statistics.
+    """
+
+    mean: torch.Tensor
+    variance: torch.Tensor
+    seen: torch.Tensor
+
+    def __init__(self, features: int, momentum: float = 0.02) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("variance", torch.ones(features))
+        self.register_buffer("seen", torch.tensor(0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, features) to the same; no gradient flows through the statistics."""
+        if self.training:
+            with torch.no_grad():
+                # The first batches count in full, so that the start's zeros and ones are forgotten.
+                self.seen += 1
+                weight = max(self.momentum, 1 / int(self.seen))
+                centred = x - self.mean
+                self.mean.lerp_(x.mean(0), weight)
+                # About the running mean, so that what differs between batches counts as well.
+                self.variance.lerp_((centred * (x - self.mean)).mean(0).clamp_min(0), weight)
+        return (x - self.mean) * (self.variance + 1e-4).rsqrt()
+
+
 class NoisyUp(nn.Module):
     """Residual up block with learnt noise injection, of the paper's decoder "style2".
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.layer import QuantumLayer
 from hqgan.config import CircuitConfig, HybridConfig
+from hqgan.models.blocks import RunningNorm
 from hqgan.models.decoders import Style2Decoder, TransposedDecoder, VanillaDecoder
 from hqgan.models.prototypes import BoundedNoise, PrototypeLatent
 
@@ -50,8 +51,8 @@ class QuantumBranch(nn.Module):
         self.circuit = QuantumLayer(ansatz, k)
         # Without these the angles of an untrained branch hardly move, so that each site says one thing for every latent:
         # a fixed pattern, which the decoder's batch norm then amplifies (docs/lab.md). The paper has neither.
-        self.angle_norm = nn.BatchNorm1d(ansatz.qubits) if self.full else nn.Identity()
-        self.readout_norm = nn.BatchNorm1d(k * ansatz.readouts, affine=False) if self.full else nn.Identity()
+        self.angle_norm = RunningNorm(ansatz.qubits) if self.full else nn.Identity()
+        self.readout_norm = RunningNorm(k * ansatz.readouts) if self.full else nn.Identity()
         # With "mean" each sub-generator has a channel of its own, nought but at its site (the paper); with "full" the
         # sub-generators share the channels, one a readout, and tell themselves apart by their site.
         self.out = nn.Conv2d(ansatz.readouts if self.full else k, channels, 1)
@@ -137,7 +138,7 @@ class HybridGenerator(nn.Module):
             "prototypes": [self.source],
             "encoder": [self.embedding, self.embedding_norm, self.encoder, self.to_classical, self.to_quantum],
             "classical branch": [self.classical],
-            "quantum branch": [self.quantum.angles, self.quantum.angle_norm, self.quantum.out],
+            "quantum branch": [self.quantum.angles, self.quantum.out],
             "decoder": [self.decoder],
         }
         lists = {name: [p for m in modules for p in m.parameters()] for name, modules in rest.items()}

@@ -64,8 +64,3 @@ def test_an_upward_import_is_found(tmp_path):
     file = tmp_path / "a.py"
     file.write_text("def f():\n    from hqgan.run import train\n    from hqgan import config as c\n")
     assert imports_of(file) == {"run", "config"}
-
-
-def test_circuits_know_no_models_and_training_no_metrics():
-    assert "models" not in MAY_SEE["circuits"]
-    assert "metrics" not in MAY_SEE["training"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,6 @@ class Split:
     test: np.ndarray
 
 
-@runtime_checkable
 class Trainable(Protocol):
     """What the training loop needs of a generator; the loop knows no model by name."""
 
@@ -78,19 +77,19 @@ class Trainable(Protocol):
         """Disjoint named parameter lists (encoder, circuit, ...), for learning rates and gradient norms."""
         ...
 
+    noise_size: int
+    """Length of the normal noise vector that one image takes."""
+
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Images (B, 3, H, W) in [-1, 1] from latent noise (B, z) and labels (B,)."""
+        """Images (B, 3, H, W) in [-1, 1] from normal noise (B, noise_size) and labels (B,)."""
         ...
 
+    def penalty(self) -> torch.Tensor | None:
+        """A regulariser to add to the generator's loss, or None."""
+        ...
 
-class FeatureExtractor(Protocol):
-    """A fixed map from images to feature vectors, used as the eye of a metric."""
-
-    name: str
-    hash: str
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Features (N, D) float32 of uint8 images (N, S, S, 3)."""
+    def observe(self, generator_loss: float, critic_loss: float) -> None:
+        """Told the losses of each finished step."""
         ...
 
 

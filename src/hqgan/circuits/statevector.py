@@ -14,20 +14,19 @@ groups and turns samples first (k, S, N) into samples last (k, N, S); the next o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.plan import Plan, kron, make_plan
+from hqgan.circuits.threads import shared
 from hqgan.types import UserError
 
 Room = tuple[Tensor, Tensor]
 Block = tuple[slice, slice]
-T = TypeVar("T")
 
 
 def simulate(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
@@ -259,30 +258,6 @@ def _no_autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, enabled=False)
 
 
-def _shared(work: Callable[[Sequence[int]], T], count: int, device: torch.device) -> list[T]:
-    """Run `work` on contiguous shares of `count` chunks, one share a CPU thread; results in order.
-
-    A product of 16x16 matrices is too small to be split: two threads on one are slower than one alone.
-    """
-    threads = torch.get_num_threads()
-    parts = min(threads, count)
-    chunks = [range(i * count // parts, (i + 1) * count // parts) for i in range(parts)]
-    if device.type != "cpu" or len(chunks) < 2:
-        return [work(range(count))]
-
-    def alone(share: Sequence[int]) -> T:
-        # Whether gradients are recorded is a property of the thread.
-        with torch.no_grad():
-            return work(share)
-
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(len(chunks), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(alone, chunks))
-    finally:
-        torch.set_num_threads(threads)
-
-
 class _Circuit(torch.autograd.Function):
     """Product state and fused gates in, readouts out."""
 
@@ -295,7 +270,7 @@ class _Circuit(torch.autograd.Function):
         def work(share: Sequence[int]) -> list[Tensor]:
             return _run(plan, keep, left, right, gates, [chunks[i] for i in share], out)
 
-        shares = _shared(work, len(chunks), left.device)
+        shares = shared(work, len(chunks), left.device)
         # The final states belong to this call: the gradient starts from them.
         ctx.plan = plan
         ctx.save_for_backward(left, right, *gates, *(final for finals in shares for final in finals))
@@ -324,7 +299,7 @@ class _Circuit(torch.autograd.Function):
             return _run_back(plan, left, right, gates, own, gradient, by_left, by_right)
 
         # Added in the order of the shares, so that the same threads give the same bits.
-        by_gates = [torch.stack(parts).sum(0) for parts in zip(*_shared(work, len(chunks), left.device), strict=True)]
+        by_gates = [torch.stack(parts).sum(0) for parts in zip(*shared(work, len(chunks), left.device), strict=True)]
         return by_left, by_right, *by_gates
 
 

@@ -30,6 +30,7 @@ class State:
     """Everything that a step changes; what a checkpoint holds.
 
     Attributes:
+        generator: a module that is a `hqgan.types.Trainable`.
         step: generator steps done.
         images: real images shown to the critic so far, repeats counted.
         sums: running sums of losses since the last log line, with their `count`.

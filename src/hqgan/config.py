@@ -43,6 +43,8 @@ class CircuitConfig(Section):
     entangler: Literal["cz", "cnot", "none"] = "cz"
     readout: tuple[Literal["X", "Y", "Z"], ...] = ("X",)
     """Paulis measured on every qubit."""
+    start: float = Field(1.0, ge=0, le=6.3)
+    """Weights start uniform in [0, start) radians; 1 in the paper."""
 
 
 class HybridConfig(Section):
@@ -54,16 +56,15 @@ class HybridConfig(Section):
     kind: Literal["hybrid"] = "hybrid"
     latent: Count = 128
     class_embedding: Count = 32
+    """Of the encoder "constant"; "spatial" tells the classes apart in its norm."""
     latent_source: Literal["prototypes", "bounded", "normal"] = "prototypes"
     """prototypes: around a learnt mean of each class (paper). bounded: MosaiQ's adaptive bound. normal: as it is."""
     encoder: Literal["constant", "spatial"] = "constant"
-    """constant: the condition repeated over 8x8, then convolutions (paper). spatial: a linear map to a 4x4 map first."""
+    """constant: the condition repeated over 8x8, then convolutions (paper). spatial: a linear map to the 4x4 sites."""
     encoder_channels: Count = 128
     feature_channels: int = Field(32, ge=2)
     quantum_share: float = Field(0.5, gt=0, lt=1)
     """Share of the feature channels that goes to the quantum branch."""
-    classical_skip: bool = False
-    """Add the classical branch's input to its output."""
     circuit: CircuitConfig = CircuitConfig()
     sub_generators: int = Field(5, ge=1, le=16)
     readout: Literal["mean", "full"] = "mean"
@@ -99,6 +100,8 @@ class CriticConfig(Section):
     class_embedding: Count = 128
     head: Literal["pool", "flat"] = "pool"
     """pool: global average, then linear (paper). flat: linear over the 4x4 map, which sees where things are."""
+    start: Literal["torch", "he"] = "torch"
+    """First weights of the convolutions: torch's default (paper), or He's (arXiv 1502.01852), from which it learns sooner."""
 
 
 class TrainingConfig(Section):
@@ -123,7 +126,7 @@ class TrainingConfig(Section):
     """Turn and mirror real images: dermatoscopy has no up."""
     balanced: bool = False
     """Draw every class equally often instead of as often as it occurs."""
-    lr_generator: Rate = 4e-4
+    lr_generator: Rate = 2e-4
     lr_circuit: Rate = 1e-3
     lr_critic: Rate = 4e-4
     betas_generator: tuple[Beta, Beta] = (0.5, 0.99)
@@ -168,7 +171,7 @@ _PAPER_TRAINING: dict[str, Any] = {
     "betas_critic": (0.0, 0.9),
     "ema_half_life_kimg": 0.0,
 }
-_SMALL_CRITIC = {"channels": (48, 96, 192, 384), "head": "flat"}
+_SMALL_CRITIC = {"channels": (48, 96, 192, 384), "head": "flat", "start": "he"}
 
 PRESETS: dict[str, dict[str, Any]] = {
     "hqgan": {
@@ -177,11 +180,10 @@ PRESETS: dict[str, dict[str, Any]] = {
             "latent": 64,
             "latent_source": "normal",
             "encoder": "spatial",
-            "encoder_channels": 160,
+            "encoder_channels": 192,
             "feature_channels": 128,
             "quantum_share": 0.25,
-            "classical_skip": True,
-            "circuit": {"qubits": 8, "layers": 4, "readout": ("X", "Z")},
+            "circuit": {"qubits": 8, "layers": 4, "readout": ("X", "Z"), "start": 0.2},
             "sub_generators": 16,
             "readout": "full",
             "decoder": "transposed",
@@ -200,15 +202,20 @@ PRESETS: dict[str, dict[str, Any]] = {
             "encoder_channels": 96,
             "feature_channels": 64,
             "quantum_share": 0.25,
-            "classical_skip": True,
-            "circuit": {"qubits": 4, "layers": 3, "readout": ("X", "Z")},
+            "circuit": {"qubits": 4, "layers": 4, "readout": ("X", "Z"), "start": 0.2},
             "sub_generators": 16,
             "readout": "full",
             "decoder": "transposed",
             "decoder_channels": (48, 24),
         },
-        "critic": {"channels": (32, 64, 128, 256), "head": "flat"},
-        "training": {"kimg": 30.0, "ema_half_life_kimg": 2.0, "sample_kimg": 3.0, "checkpoint_kimg": 3.0},
+        "critic": {"channels": (32, 64, 128, 256), "head": "flat", "start": "he"},
+        "training": {
+            "lr_generator": 4e-4,
+            "kimg": 30.0,
+            "ema_half_life_kimg": 2.0,
+            "sample_kimg": 3.0,
+            "checkpoint_kimg": 3.0,
+        },
     },
 }
 

@@ -31,12 +31,15 @@ from hqgan.models.build import build_critic, build_generator
 from hqgan.models.generator import HybridGenerator
 from hqgan.models.prototypes import PrototypeLatent
 from hqgan.run_log import RunLog, read_lines
-from hqgan.training import checkpoint
+from hqgan.training import checkpoint, ema
 from hqgan.training.loop import Diverged, Hook, Interrupted, State, images_per_step, new_state, steps_of
 from hqgan.training.loop import train as train_loop
+from hqgan.training.randomness import stream
 from hqgan.types import Batch, ImageData, Split, UserError
 
 GRID_COLUMNS = 8
+SETTLING_IMAGES = 512
+"""Generated images on which the averaged generator's norms are measured before it is used."""
 
 
 def silent(text: str) -> None:
@@ -140,13 +143,16 @@ def train(
     }
     log.start(describe, device)
 
+    settle = _settler(data, split, config, device)
+
     def save(state: State) -> None:
+        settle(state)
         tensors = state.tensors()
         bad = [k for k, v in tensors.items() if v.is_floating_point() and not torch.isfinite(v).all()]
         if bad:
             raise Diverged(f"Training diverged at step {state.step}: {bad[0]} is no longer finite")
-        ema = {k.removeprefix("ema/"): v for k, v in tensors.items() if k.startswith("ema/")}
-        values = {**describe, **state.values(), "ema_sha256": checkpoint.tensors_hash(ema)}
+        average = {k.removeprefix("ema/"): v for k, v in tensors.items() if k.startswith("ema/")}
+        values = {**describe, **state.values(), "ema_sha256": checkpoint.tensors_hash(average)}
         log.flush()
         checkpoint.write(out / "checkpoints", f"images-{state.images:09d}", tensors, values)
 
@@ -154,8 +160,8 @@ def train(
         name: steps_of(getattr(config.training, f"{name}_kimg"), config.training) for name in ("sample", "evaluate")
     }
     hooks = [
-        Hook("sample", every["sample"], lambda state: _sample_grid(state, data, out)),
-        Hook("evaluate", every["evaluate"], lambda state: _evaluate(state, judge, log)),
+        Hook("sample", every["sample"], lambda state: _sample_grid(settle(state), data, out)),
+        Hook("evaluate", every["evaluate"], lambda state: _evaluate(settle(state), judge, log)),
         Hook("checkpoint", steps_of(config.training.checkpoint_kimg, config.training), save),
     ]
     total = steps_of(config.training.kimg, config.training) * images_per_step(config.training)
@@ -260,6 +266,23 @@ def _batches(data: ImageData, split: Split, config: Config, device: torch.device
         return Batch(floats, torch.from_numpy(data.labels[rows]).to(device))
 
     return batch
+
+
+def _settler(data: ImageData, split: Split, config: Config, device: torch.device) -> Callable[[State], State]:
+    """What readies the averaged generator for use: its batch norms' statistics, from images as training makes them."""
+    training = config.training
+    sampler = BatchSampler(data.labels[split.train], training.batch, training.seed, training.balanced)
+    rows = np.concatenate([sampler.batch(step) for step in range(-(-SETTLING_IMAGES // training.batch))])
+    labels = torch.from_numpy(data.labels[split.train][rows[:SETTLING_IMAGES]]).to(device)
+
+    def settle(state: State) -> State:
+        noise = torch.randn(
+            SETTLING_IMAGES, state.generator.noise_size, generator=stream(training.seed, "settling noise", 0)
+        )
+        ema.settle(state.average, noise.to(device), labels)
+        return state
+
+    return settle
 
 
 def _sample_grid(state: State, data: ImageData, out: Path) -> None:

@@ -1,38 +1,32 @@
 import torch
 
-from hqgan.models.blocks import RunningNorm
+from hqgan.models.blocks import ConditionalNorm, ConditionalResidual, ConditionalUp
 
 
-def test_statistics_are_those_of_the_data_and_training_equals_evaluation():
+def test_norm_is_batch_norm_with_a_scale_and_shift_of_the_class():
     torch.manual_seed(0)
-    norm = RunningNorm(2)
-    for _ in range(400):
-        norm(torch.randn(16, 2) * torch.tensor([3.0, 0.1]) + torch.tensor([5.0, -1.0]))
-    assert torch.allclose(norm.mean, torch.tensor([5.0, -1.0]), atol=0.3)
-    assert torch.allclose(norm.variance.sqrt(), torch.tensor([3.0, 0.1]), rtol=0.15)
-    x = torch.randn(1000, 2) * torch.tensor([3.0, 0.1]) + torch.tensor([5.0, -1.0])
-    trained, evaluated = norm(x), norm.eval()(x)
-    assert torch.allclose(trained, evaluated, atol=0.1)
+    x, labels = 3 + 2 * torch.randn(8, 4, 5, 5), torch.arange(8) % 3
+    norm = ConditionalNorm(4, 3)
+    out, plain = norm(x, labels), torch.nn.BatchNorm2d(4, affine=False)(x)
+    for i, label in enumerate(labels):
+        expected = norm.scale[label][:, None, None] * plain[i] + norm.shift[label][:, None, None]
+        assert torch.allclose(out[i], expected, atol=1e-6)
+    assert 0.05 < norm.scale.std() < 0.2 and 0.05 < norm.shift.std() < 0.2, "the classes start apart"
 
 
-def test_a_rare_class_in_some_batches_does_not_change_the_others():
-    """Batch norm fails this: it blows a batch of one class up to unit variance."""
-    torch.manual_seed(0)
-    norm = RunningNorm(1)
-    for i in range(2000):
-        x = 0.1 * torch.randn(16, 1)
-        if i % 4 == 0:
-            x[0] += 10
-        norm(x)
-    common = 0.1 * torch.randn(64, 1)
-    assert (norm(common).std() / norm.eval()(common).std() - 1).abs() < 0.1
+def test_a_class_in_the_batch_leaves_the_others_parameters_alone():
+    norm = ConditionalNorm(2, 3)
+    norm(torch.randn(4, 2, 3, 3), torch.tensor([0, 0, 2, 2])).square().sum().backward()
+    for parameter in norm.parameters():
+        assert parameter.grad[[0, 2]].abs().sum() > 0
+        assert not parameter.grad[1].any()
 
 
-def test_gradients_flow_and_evaluation_changes_nothing():
-    norm = RunningNorm(2)
-    norm(torch.randn(8, 2))
-    before = {k: v.clone() for k, v in norm.state_dict().items()}
-    x = torch.randn(8, 2, requires_grad=True)
-    norm.eval()(x).sum().backward()
-    assert (x.grad > 0).all()
-    assert all(torch.equal(before[k], v) for k, v in norm.state_dict().items())
+def test_residual_adds_to_its_input_and_up_doubles():
+    x, labels = torch.randn(2, 4, 3, 3), torch.tensor([0, 1])
+    block = ConditionalResidual(4, 2)
+    with torch.no_grad():
+        block.convolution.weight.zero_()
+        block.convolution.bias.fill_(0.5)
+    assert torch.allclose(block(x, labels), x + 0.5)
+    assert ConditionalUp(4, 3, 2)(x, labels).shape == (2, 3, 6, 6)

@@ -79,43 +79,56 @@ def test_labels_and_noise_change_the_image():
     assert not torch.allclose(a, b)
 
 
-def readouts_of(branch, x):
+def readouts_of(sites, x):
     """The circuits' readouts (B, k, M) for a feature map."""
     seen = []
-    hook = branch.circuit.register_forward_hook(lambda module, inputs, output: seen.append(output))
-    branch(x)
+    hook = sites.circuit.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    cells = sites(x)
     hook.remove()
-    return seen[0]
+    return seen[0], cells.flatten(2)
 
 
-def test_quantum_branch_writes_at_its_sites_only():
-    """The paper's sub-generators speak at 5 of 16 sites; elsewhere the map is the 1x1 convolution's bias."""
-    generator = build_generator(preset("paper", {"generator.circuit.qubits": 3}), 2)
-    branch = generator.quantum
-    assert branch.sites.tolist() == [0, 4, 8, 11, 15]
-    seen = []
-    branch.out.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    readouts = readouts_of(branch, torch.randn(2, 16, 8, 8))
-    cells = seen[0].flatten(2)
-    for k, site in enumerate(branch.sites.tolist()):
+def test_paper_writes_means_at_its_sites_only():
+    """The paper's sub-generators speak at 5 of 16 sites; elsewhere there is nothing."""
+    sites = build_generator(preset("paper", {"generator.circuit.qubits": 3}), 2).sites
+    assert sites.sites.tolist() == [0, 4, 8, 11, 15]
+    readouts, cells = readouts_of(sites, torch.randn(2, 16, 4, 4))
+    for k, site in enumerate(sites.sites.tolist()):
         assert torch.allclose(cells[:, k, site], readouts[:, k].mean(1))
         others = [s for s in range(16) if s != site]
         assert not cells[:, k, others].any()
 
 
 def test_full_readout_lies_at_its_own_site_in_every_channel():
-    branch = build_generator(preset("demo"), 2).quantum.eval()
-    seen = []
-    branch.out.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    readouts = readouts_of(branch, torch.randn(2, 16, 8, 8))
-    normed = readouts / (1 + 1e-4) ** 0.5  # statistics of an untrained norm: mean 0, variance 1
-    assert torch.allclose(seen[0].flatten(2), normed.transpose(1, 2), atol=1e-6)
+    sites = build_generator(preset("demo"), 2).sites
+    readouts, cells = readouts_of(sites, torch.randn(2, 96, 4, 4))
+    assert torch.equal(cells, readouts.transpose(1, 2))
 
 
 def test_a_site_reads_its_own_cell_of_the_map():
-    branch = build_generator(preset("demo"), 2).quantum.eval()
-    x = torch.randn(1, 16, 8, 8)
-    before = readouts_of(branch, x)
-    x[:, :, 2:4, 4:6] += 1  # the 2x2 pixels of site 1 * 4 + 2
-    after = readouts_of(branch, x)
+    sites = build_generator(preset("demo"), 2).sites.eval()
+    x = torch.randn(1, 96, 4, 4)
+    before, _ = readouts_of(sites, x)
+    x[:, :, 1, 2] += 1  # site 1 * 4 + 2
+    after, _ = readouts_of(sites, x)
     assert [k for k in range(16) if not torch.equal(before[0, k], after[0, k])] == [6]
+
+
+def test_circuits_start_where_the_config_says():
+    paper = build_generator(preset("paper", {"generator.circuit.qubits": 4}), 2).sites.circuit.weights
+    ours = build_generator(preset("hqgan"), 2).sites.circuit.weights
+    assert paper.min() >= 0
+    assert 0.9 < paper.max() < 1
+    assert ours.min() >= 0
+    assert 0.15 < ours.max() < 0.2
+
+
+def test_critic_start():
+    """He's weights keep the size of what passes through; torch's default shrinks it."""
+    images, labels = torch.randn(16, 3, 64, 64), torch.zeros(16, dtype=torch.long)
+    scores = {}
+    for start in ("torch", "he"):
+        torch.manual_seed(0)
+        critic = build_critic(preset("hqgan", {"critic.start": start}), 2)
+        scores[start] = critic(images, labels).std()
+    assert scores["he"] > 3 * scores["torch"]

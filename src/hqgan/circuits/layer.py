@@ -15,7 +15,7 @@ class QuantumLayer(nn.Module):
 
     Attributes:
         ansatz: the circuit.
-        weights: (k, L, n, R) parameter in radians, started uniform in [0, 1), as in HybridQ (arXiv 2506.21015v1).
+        weights: (k, L, n, R) parameter in radians, started uniform in [0, 1) as in HybridQ (arXiv 2506.21015v1).
         backend: what runs the circuits, a `hqgan.types.Backend`; may be replaced at any time.
     """
 
@@ -25,15 +25,16 @@ class QuantumLayer(nn.Module):
         sub_generators: int = 1,
         *,
         backend: Backend = simulate,
+        start: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
-        """Draw the weights from `generator`, or from torch's global one."""
+        """Draw the weights uniform in [0, start) from `generator`, or from torch's global one."""
         super().__init__()
         if sub_generators < 1:
             raise UserError(f"A quantum layer needs at least 1 sub-generator, not {sub_generators}.")
         self.ansatz = ansatz
         self.backend = backend
-        self.weights = nn.Parameter(torch.rand(sub_generators, *ansatz.weight_shape, generator=generator))
+        self.weights = nn.Parameter(start * torch.rand(sub_generators, *ansatz.weight_shape, generator=generator))
 
     def forward(self, angles: Tensor) -> Tensor:
         """Readout (B, k, M) of encoding angles (B, k, n) in radians; UserError if the shape is another."""

@@ -26,6 +26,9 @@ class Critic(nn.Module):
         self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False) for a, b in zip(widths, widths[1:], strict=False)
         )
+        if config.start == "he":
+            for weight in self.convolutions.parameters():
+                nn.init.kaiming_normal_(weight, a=0.2)
         self.flat = config.head == "flat"
         top = config.channels[-1]
         self.score = nn.Linear(top * (size // 16) ** 2 if self.flat else top, 1)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hqgan.models.blocks import NoisyUp
+from hqgan.models.blocks import ConditionalResidual, ConditionalUp, NoisyUp
 
 
 class VanillaDecoder(nn.Module):
@@ -26,8 +26,8 @@ class VanillaDecoder(nn.Module):
             nn.Tanh(),
         )
 
-    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """(B, C, 8, 8) to (B, 3, 64, 64); takes no noise."""
+    def forward(self, x: torch.Tensor, labels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """(B, C, 8, 8) to (B, 3, 64, 64); uses neither labels nor noise."""
         return self.up(F.relu(self.linear(x.flatten(1))).reshape(-1, 64, 8, 8))
 
 
@@ -45,8 +45,8 @@ class Style2Decoder(nn.Module):
             nn.Conv2d(steps[-1], steps[-1], 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(steps[-1], 3, 3, padding=1)
         )
 
-    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """(B, C, 8, 8) and noise (B, noise_size) to (B, 3, size, size)."""
+    def forward(self, x: torch.Tensor, labels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """(B, C, 8, 8) and noise (B, noise_size) to (B, 3, size, size); uses no labels."""
         maps = noise.split([s * s for s in self.sizes], dim=1)
         for block, size, values in zip(self.blocks, self.sizes, maps, strict=True):
             x = block(x, values.reshape(-1, 1, size, size))
@@ -54,24 +54,32 @@ class Style2Decoder(nn.Module):
 
 
 class TransposedDecoder(nn.Module):
-    """The control's: batch norm, ReLU and a transposed convolution (arXiv 1511.06434) for each doubling, tanh at the end.
+    """The project's own: a residual block, then norm by class, ReLU and a transposed convolution for each doubling, tanh.
+
+    The residual blocks stand where the map is small, so that they cost little. Without them what the branches say stays in
+    its own 8x8 cell and the images are rows of blobs (docs/lab.md).
 
     Args:
         channels: of the fused map.
         widths: channels at 16 and 32 pixels.
         size: of the images.
+        classes: number of classes.
     """
 
     noise_size = 0
 
-    def __init__(self, channels: int, widths: tuple[int, ...], size: int) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...], size: int, classes: int) -> None:
         super().__init__()
         steps = (channels, *widths[: {32: 1, 64: 2}[size]])
         layers: list[nn.Module] = []
-        for a, b in zip(steps, (*steps[1:], 3), strict=True):
-            layers += [nn.BatchNorm2d(a), nn.ReLU(), nn.ConvTranspose2d(a, b, 4, stride=2, padding=1)]
-        self.up = nn.Sequential(*layers, nn.Tanh())
+        for i, (a, b) in enumerate(zip(steps, (*steps[1:], 3), strict=True)):
+            if i < 2:
+                layers.append(ConditionalResidual(a, classes))
+            layers.append(ConditionalUp(a, b, classes))
+        self.layers = nn.ModuleList(layers)
 
-    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """(B, C, 8, 8) to (B, 3, size, size); takes no noise."""
-        return self.up(x)
+    def forward(self, x: torch.Tensor, labels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """(B, C, 8, 8) and labels (B,) to (B, 3, size, size); uses no noise."""
+        for layer in self.layers:
+            x = layer(x, labels)
+        return torch.tanh(x)

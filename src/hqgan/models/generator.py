@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.layer import QuantumLayer
 from hqgan.config import CircuitConfig, HybridConfig
-from hqgan.models.blocks import RunningNorm
 from hqgan.models.decoders import Style2Decoder, TransposedDecoder, VanillaDecoder
+from hqgan.models.encoders import SITES, ConstantEncoder, SpatialEncoder
 from hqgan.models.prototypes import BoundedNoise, PrototypeLatent
-
-SITES = 16
-"""Cells of the 4x4 grid at which sub-generators read and write."""
 
 
 def ansatz_of(config: CircuitConfig) -> Ansatz:
@@ -32,12 +28,16 @@ def ansatz_of(config: CircuitConfig) -> Ansatz:
     )
 
 
-class QuantumBranch(nn.Module):
-    """Feature map -> 4x4 sites -> encoding angles -> circuits -> readouts back at their sites -> feature map.
+class QuantumSites(nn.Module):
+    """Features at 4x4 sites -> encoding angles -> circuits -> readouts back at their sites.
 
     Args:
-        channels: in and out.
+        channels: of the features.
         config: the circuit, the number of sub-generators and what they pass on.
+
+    Attributes:
+        channels: of the result. With readout "mean" each sub-generator has a channel of its own, nought but at its site (the
+            paper); with "full" the sub-generators share the channels, one a readout, and tell themselves apart by their site.
     """
 
     sites: torch.Tensor
@@ -47,32 +47,26 @@ class QuantumBranch(nn.Module):
         k = config.sub_generators
         ansatz = ansatz_of(config.circuit)
         self.full = config.readout == "full"
+        self.channels = ansatz.readouts if self.full else k
         self.angles = nn.Linear(channels, ansatz.qubits)
-        self.circuit = QuantumLayer(ansatz, k)
-        # Without these the angles of an untrained branch hardly move, so that each site says one thing for every latent:
-        # a fixed pattern, which the decoder's batch norm then amplifies (docs/lab.md). The paper has neither.
-        self.angle_norm = RunningNorm(ansatz.qubits) if self.full else nn.Identity()
-        self.readout_norm = RunningNorm(k * ansatz.readouts) if self.full else nn.Identity()
-        # With "mean" each sub-generator has a channel of its own, nought but at its site (the paper); with "full" the
-        # sub-generators share the channels, one a readout, and tell themselves apart by their site.
-        self.out = nn.Conv2d(ansatz.readouts if self.full else k, channels, 1)
+        # Without it the angles of an untrained branch hardly move, so that a site says one thing for every latent
+        # (docs/lab.md). The paper has none.
+        self.norm = nn.BatchNorm1d(ansatz.qubits) if self.full else nn.Identity()
+        self.circuit = QuantumLayer(ansatz, k, start=config.circuit.start)
         self.register_buffer("sites", torch.linspace(0, SITES - 1, k).round().long(), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, C, 8, 8) to the branch's feature map (B, C, 8, 8)."""
-        grid = F.avg_pool2d(x, 2).flatten(2).transpose(1, 2)
-        angles = self.angles(grid[:, self.sites])
-        angles = self.angle_norm(angles.flatten(0, 1)).view_as(angles)
+        """(B, C, 4, 4) to (B, `channels`, 4, 4)."""
+        angles = self.angles(x.flatten(2).transpose(1, 2)[:, self.sites])
+        angles = self.norm(angles.flatten(0, 1)).view_as(angles)
         readouts = self.circuit(angles)
         batch, k, m = readouts.shape
-        readouts = self.readout_norm(readouts.flatten(1)).view_as(readouts)
         if self.full:
             cells = readouts.new_zeros(batch, SITES, m).index_copy(1, self.sites, readouts).transpose(1, 2)
         else:
             values = torch.diag_embed(readouts.mean(2))
             cells = readouts.new_zeros(batch, k, SITES).index_copy(2, self.sites, values)
-        features = self.out(cells.reshape(batch, -1, 4, 4))
-        return F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+        return cells.reshape(batch, -1, 4, 4)
 
 
 class HybridGenerator(nn.Module):
@@ -98,51 +92,62 @@ class HybridGenerator(nn.Module):
                 self.source = BoundedNoise()
             case "normal":
                 self.source = nn.Identity()
-        embedding = config.class_embedding
-        self.embedding = nn.Embedding(classes, embedding)
-        self.embedding_norm = nn.LayerNorm(embedding)
-        self.encoder = _encoder(config, config.latent + embedding)
-        quantum = max(1, round(config.feature_channels * config.quantum_share))
-        classical = config.feature_channels - quantum
-        self.to_classical = nn.Conv2d(config.feature_channels, classical, 1)
-        self.to_quantum = nn.Conv2d(config.feature_channels, quantum, 1)
-        self.classical = nn.Conv2d(classical, classical, 3, padding=1)
-        self.residual = config.classical_skip
-        self.quantum = QuantumBranch(quantum, config)
+        width, channels = config.encoder_channels, config.feature_channels
+        quantum = max(1, round(channels * config.quantum_share))
+        classical = channels - quantum
+        self.encoder: ConstantEncoder | SpatialEncoder
+        match config.encoder:
+            case "constant":
+                self.encoder = ConstantEncoder(config.latent, config.class_embedding, width, channels, classes)
+                self.classical = nn.Sequential(
+                    nn.Conv2d(channels, classical, 1), nn.Conv2d(classical, classical, 3, padding=1), nn.LeakyReLU(0.2)
+                )
+                self.to_sites = nn.Sequential(nn.Conv2d(channels, quantum, 1), nn.AvgPool2d(2))
+                self.sites = QuantumSites(quantum, config)
+                self.from_sites = nn.Sequential(
+                    nn.Conv2d(self.sites.channels, quantum, 1), nn.Upsample(scale_factor=2, mode="bilinear")
+                )
+            case "spatial":
+                # Its map is the sites' own, so that each branch has a single layer of its own before the fusion: the
+                # longer branches of the paper learnt more slowly (docs/lab.md).
+                self.encoder = SpatialEncoder(config.latent, width, classes)
+                self.classical = nn.Sequential(nn.ConvTranspose2d(width, classical, 4, stride=2, padding=1))
+                self.to_sites = nn.Sequential()
+                self.sites = QuantumSites(width, config)
+                self.from_sites = nn.Sequential(
+                    nn.ConvTranspose2d(self.sites.channels, quantum, 4, stride=2, padding=1)
+                )
         self.decoder: VanillaDecoder | Style2Decoder | TransposedDecoder
         match config.decoder:
             case "vanilla":
-                self.decoder = VanillaDecoder(config.feature_channels)
+                self.decoder = VanillaDecoder(channels)
             case "style2":
-                self.decoder = Style2Decoder(config.feature_channels, config.decoder_channels, size)
+                self.decoder = Style2Decoder(channels, config.decoder_channels, size)
             case "transposed":
-                self.decoder = TransposedDecoder(config.feature_channels, config.decoder_channels, size)
+                self.decoder = TransposedDecoder(channels, config.decoder_channels, size, classes)
         self.noise_size = config.latent + self.decoder.noise_size
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, size, size) in [-1, 1] from standard normal noise (B, noise_size) and labels (B,)."""
         latent, extra = noise[:, : self.latent], noise[:, self.latent :]
         z = self.source(latent, labels) if isinstance(self.source, PrototypeLatent) else self.source(latent)
-        condition = self.embedding_norm(self.embedding(labels))
-        features = self.encoder(torch.cat([z, condition], 1))
-        classical = self.to_classical(features)
-        branch = F.leaky_relu(self.classical(classical), 0.2)
-        classical = classical + branch if self.residual else branch
-        quantum = self.quantum(self.to_quantum(features))
-        return self.decoder(torch.cat([classical, quantum], 1), extra)
+        features = self.encoder(z, labels)
+        classical = self.classical(features)
+        quantum = self.from_sites(self.sites(self.to_sites(features)))
+        return self.decoder(torch.cat([classical, quantum], 1), labels, extra)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter."""
-        circuit = list(self.quantum.circuit.parameters())
-        rest: dict[str, list[nn.Module]] = {
+        modules: dict[str, list[nn.Module]] = {
             "prototypes": [self.source],
-            "encoder": [self.embedding, self.embedding_norm, self.encoder, self.to_classical, self.to_quantum],
+            "encoder": [self.encoder],
             "classical branch": [self.classical],
-            "quantum branch": [self.quantum.angles, self.quantum.out],
+            "quantum branch": [self.to_sites, self.sites.angles, self.sites.norm, self.from_sites],
+            "circuit": [self.sites.circuit],
             "decoder": [self.decoder],
         }
-        lists = {name: [p for m in modules for p in m.parameters()] for name, modules in rest.items()}
-        return {name: ps for name, ps in {**lists, "circuit": circuit}.items() if ps}
+        lists = {name: [p for m in part for p in m.parameters()] for name, part in modules.items()}
+        return {name: parameters for name, parameters in lists.items() if parameters}
 
     def penalty(self) -> torch.Tensor | None:
         """The prototypes' regulariser, or None where the generator has none."""
@@ -152,33 +157,3 @@ class HybridGenerator(nn.Module):
         """Tell the noise source the losses of a finished step."""
         if isinstance(self.source, BoundedNoise):
             self.source.observe(generator_loss, critic_loss)
-
-
-class _Constant(nn.Module):
-    """The condition repeated over 8x8 (bilinear upsampling of a single pixel is just that)."""
-
-    def forward(self, condition: torch.Tensor) -> torch.Tensor:
-        return condition[:, :, None, None].expand(-1, -1, 8, 8)
-
-
-def _encoder(config: HybridConfig, inputs: int) -> nn.Sequential:
-    width, out = config.encoder_channels, config.feature_channels
-    if config.encoder == "constant":
-        return nn.Sequential(
-            _Constant(),
-            nn.Conv2d(inputs, width, 1),
-            nn.GELU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.GELU(),
-            nn.Conv2d(width, out, 3, padding=1),
-            nn.GELU(),
-        )
-    return nn.Sequential(
-        nn.Linear(inputs, width * 16),
-        nn.Unflatten(1, (width, 4, 4)),
-        nn.BatchNorm2d(width),
-        nn.ReLU(),
-        nn.ConvTranspose2d(width, out, 4, stride=2, padding=1),
-        nn.BatchNorm2d(out),
-        nn.ReLU(),
-    )

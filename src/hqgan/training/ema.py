@@ -6,6 +6,7 @@ import copy
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def averaged_copy(module: nn.Module) -> nn.Module:
@@ -33,3 +34,31 @@ def update(average: nn.Module, module: nn.Module, images_seen: int, images: int,
             mine.lerp_(theirs[name].to(mine.dtype), 1 - decay)
         else:
             mine.copy_(theirs[name])
+
+
+@torch.no_grad()
+def settle(average: nn.Module, noise: torch.Tensor, labels: torch.Tensor, batch: int = 64) -> None:
+    """Measure the batch norms of `average` anew.
+
+    Averaged weights make other activations than the trained ones, and the averaged statistics are those of neither
+    (arXiv 1803.05407, section 3.3). What comes out depends on the weights, noise and labels alone.
+
+    Args:
+        average: a generator made by `averaged_copy`; only its norms' statistics change.
+        noise: (N, noise_size), standard normal.
+        labels: (N,), in the mix of training.
+        batch: images at a time.
+    """
+    norms = [module for module in average.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over all batches
+        norm.train()
+    for z, y in zip(noise.split(batch), labels.split(batch), strict=True):
+        average(z, y)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()

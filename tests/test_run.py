@@ -47,6 +47,9 @@ def test_a_run_has_all_that_it_should(tiny_run, tiny_config):
     assert split["train"]
     tensors, _ = checkpoint.read(checkpoint.latest(tiny_run / "checkpoints"), "ema/")
     assert checkpoint.tensors_hash(tensors) == run["ema_sha256"]
+    counted = [int(v) for k, v in tensors.items() if k.endswith("num_batches_tracked")]
+    assert counted
+    assert set(counted) == {8}, "the norms of a saved average are measured on 512 images, 64 at a time"
 
 
 def test_same_seed_same_run_other_seed_other_run(tiny_run, tiny_config, tmp_path):

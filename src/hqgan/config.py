@@ -100,6 +100,8 @@ class CriticConfig(Section):
     class_embedding: Count = 128
     head: Literal["pool", "flat"] = "pool"
     """pool: global average, then linear (paper). flat: linear over the 4x4 map, which sees where things are."""
+    bias: bool = False
+    """Biases in the convolutions. Without (paper) a score is linear in an image's brightness, unable to bound it."""
     start: Literal["torch", "he"] = "torch"
     """First weights of the convolutions: torch's default (paper), or He's (arXiv 1502.01852), from which it learns sooner."""
 
@@ -171,7 +173,7 @@ _PAPER_TRAINING: dict[str, Any] = {
     "betas_critic": (0.0, 0.9),
     "ema_half_life_kimg": 0.0,
 }
-_SMALL_CRITIC = {"channels": (48, 96, 192, 384), "head": "flat", "start": "he"}
+_SMALL_CRITIC = {"channels": (48, 96, 192, 384), "head": "flat", "bias": True, "start": "he"}
 
 PRESETS: dict[str, dict[str, Any]] = {
     "hqgan": {
@@ -208,7 +210,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "decoder": "transposed",
             "decoder_channels": (48, 24),
         },
-        "critic": {"channels": (32, 64, 128, 256), "head": "flat", "start": "he"},
+        "critic": {"channels": (32, 64, 128, 256), "head": "flat", "bias": True, "start": "he"},
         "training": {
             "lr_generator": 4e-4,
             "kimg": 30.0,

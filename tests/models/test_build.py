@@ -132,3 +132,16 @@ def test_critic_start():
         critic = build_critic(preset("hqgan", {"critic.start": start}), 2)
         scores[start] = critic(images, labels).std()
     assert scores["he"] > 3 * scores["torch"]
+
+
+def test_only_a_critic_with_biases_can_bound_brightness():
+    """Without biases the score of a flat image is linear in its brightness (docs/lab.md)."""
+    brightness = torch.linspace(0.1, 0.9, 9)
+    images, labels = brightness[:, None, None, None].expand(-1, 3, 64, 64), torch.zeros(9, dtype=torch.long)
+    bends = {}
+    for bias in (False, True):
+        torch.manual_seed(0)
+        critic = build_critic(preset("hqgan", {"critic.bias": bias}), 2)
+        with torch.no_grad():
+            bends[bias] = critic(images, labels).diff().diff().abs().max()
+    assert bends[False] < 1e-5 < 1e-3 < bends[True]

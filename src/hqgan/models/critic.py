@@ -10,9 +10,9 @@ from hqgan.config import CriticConfig
 
 
 class Critic(nn.Module):
-    """Four stride-2 4x4 convolutions without norm or bias, leaky ReLU 0.2, a linear score plus a class projection.
+    """Four stride-2 4x4 convolutions without norm, leaky ReLU 0.2, a linear score plus a class projection.
 
-    Source: arXiv 2506.21015 (head "pool"); the projection is Miyato & Koyama's (arXiv 1802.05637).
+    Source: arXiv 2506.21015 (head "pool", no bias); the projection is Miyato & Koyama's (arXiv 1802.05637).
 
     Args:
         config: channels and head.
@@ -24,11 +24,12 @@ class Critic(nn.Module):
         super().__init__()
         widths = (3, *config.channels)
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False) for a, b in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(a, b, 4, stride=2, padding=1, bias=config.bias) for a, b in zip(widths, widths[1:], strict=False)
         )
         if config.start == "he":
-            for weight in self.convolutions.parameters():
-                nn.init.kaiming_normal_(weight, a=0.2)
+            for name, parameter in self.convolutions.named_parameters():
+                if name.endswith("weight"):
+                    nn.init.kaiming_normal_(parameter, a=0.2)
         self.flat = config.head == "flat"
         top = config.channels[-1]
         self.score = nn.Linear(top * (size // 16) ** 2 if self.flat else top, 1)

@@ -1,16 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from circuit_cases import ansatzes, assert_agree, inputs, outputs_and_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqgan.circuits import plan
+from hqgan.circuits import plan, statevector
 from hqgan.circuits.ansatz import Ansatz, paper_ansatz, ring
 from hqgan.circuits.reference import reference
 from hqgan.circuits.statevector import simulate
 from hqgan.types import UserError
+
+
+@pytest.fixture(params=["matrices", "compiled"], scope="module", autouse=True)
+def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test of this file holds for both engines."""
+    before = statevector.COMPILED_FROM
+    statevector.COMPILED_FROM = 1 if request.param == "compiled" else 99
+    yield
+    statevector.COMPILED_FROM = before
 
 
 @settings(deadline=None, max_examples=50)

@@ -26,13 +26,14 @@ class Family:
     A diagonal word's sign at a basis state is the product of a sign for each half of its qubits; words share halves.
     """
 
+    letters: tuple[str, ...]  # for each qubit the Pauli that is measured; all Z for probabilities
     basis: list[Tensor] | None  # for each group (d, d), to the words' basis; None for Z words and probabilities
     signs: tuple[Tensor, Tensor] | None  # (l, P) and (Q, r) distinct signs of the halves; None for probabilities
     halves: tuple[Tensor, Tensor]  # (m,) and (m,): which of the l and of the r a word has
     places: Tensor  # (m,): where in the readout the words stand
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """What an ansatz needs on a device, all of it constant."""
 
@@ -106,7 +107,7 @@ def _families(
     """Sort the readout into as few families as a greedy search finds, and work out their bases and signs."""
     if ansatz.probabilities:
         none = torch.zeros(0, dtype=torch.long, device=device)
-        return (Family(None, None, (none, none), torch.arange(ansatz.readouts, device=device)),)
+        return (Family(("Z",) * ansatz.qubits, None, None, (none, none), torch.arange(ansatz.readouts, device=device)),)
     found: list[tuple[dict[int, str], list[int]]] = []
     for place, word in enumerate(ansatz.words):
         for letters, places in found:
@@ -145,6 +146,7 @@ def _families(
             halves.append(torch.tensor(which, device=device))
         families.append(
             Family(
+                tuple(letters.get(q, "Z") for q in range(n)),
                 basis,
                 (signs[0], signs[1].T.contiguous()),
                 (halves[0], halves[1]),

@@ -10,6 +10,9 @@ grow with depth. It stops at the fused matrices and the product state: autograd 
 A state is kept flat, as (k, S * N): N = 2^n, S counts the samples, twice where real and imaginary part are apart. A
 matrix product reads a group of qubits at one end and writes it at the other for nothing, so a layer walks through all
 groups and turns samples first (k, S, N) into samples last (k, N, S); the next one turns it back. `last` says which.
+
+On a CPU the same method runs in compiled loops (`compiled`) where circuits are large; what stands here is for small ones, for
+CUDA, and to test those against.
 """
 
 from __future__ import annotations
@@ -21,9 +24,13 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.once import OnlyOnce
 from hqgan.circuits.plan import Plan, kron, make_plan
 from hqgan.circuits.threads import shared
 from hqgan.types import UserError
+
+COMPILED_FROM = 10
+"""Qubits from which the compiled engine is the faster one on a CPU; below, its calls cost more than its loops."""
 
 Room = tuple[Tensor, Tensor]
 Block = tuple[slice, slice]
@@ -53,7 +60,12 @@ def simulate(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
             return angles.new_zeros(*angles.shape[:2], ansatz.readouts, dtype=dtype)
         keep = torch.is_grad_enabled() and (angles.requires_grad or weights.requires_grad)
         weights = weights.to(dtype)
-        left, right = _product_state(plan, angles.to(dtype).transpose(0, 1), weights)
+        left, right = _halves(plan, angles.to(dtype).transpose(0, 1), weights)
+        if angles.device.type == "cpu" and ansatz.qubits >= COMPILED_FROM:
+            from hqgan.circuits.compiled import run  # compiles, or loads what was compiled before
+
+            return run(plan, keep, left.squeeze(-1), right.squeeze(-2), weights[:, plan.absorbed :]).transpose(0, 1)
+        left, right = _product_state(plan, left, right)
         gates = _fused_gates(plan, weights[:, plan.absorbed :]) if ansatz.layers > plan.absorbed else []
         return _Circuit.apply(plan, keep, left, right, *gates).transpose(0, 1)
 
@@ -79,10 +91,10 @@ def _rotate(gate: str, angle: Tensor, top: Tensor, bottom: Tensor) -> tuple[Tens
     return torch.complex(cos, -sin) * top, torch.complex(cos, sin) * bottom
 
 
-def _product_state(plan: Plan, angles: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The state after encoding and absorbed rotations, as left (k, parts, B, P, e) @ right (k, 1, B, e, Q).
+def _halves(plan: Plan, angles: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The state after encoding and absorbed rotations, as left (k, B, P, 1) times right (k, B, 1, Q).
 
-    P and Q count the basis states of the two halves of the qubits; e is 1, or 2 for complex numbers in real parts.
+    P and Q count the basis states of the two halves of the qubits.
     """
     top, bottom = torch.ones_like(angles), torch.zeros_like(angles)
     for gate in plan.ansatz.encoding:
@@ -93,7 +105,11 @@ def _product_state(plan: Plan, angles: Tensor, weights: Tensor) -> tuple[Tensor,
     amplitudes = torch.stack((top, bottom), -1).movedim(2, 0).unsqueeze(-1)  # (n, k, B, 2, 1)
     half = plan.ansatz.qubits // 2
     ones = amplitudes.new_ones(1, *amplitudes.shape[1:3], 1, 1)
-    left, right = kron(amplitudes[:half] if half else ones), kron(amplitudes[half:]).transpose(-2, -1)
+    return kron(amplitudes[:half] if half else ones), kron(amplitudes[half:]).transpose(-2, -1)
+
+
+def _product_state(plan: Plan, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """The halves as left (k, parts, B, P, e) @ right (k, 1, B, e, Q); e is 1, or 2 for complex numbers in real parts."""
     if plan.parts == 1:
         return left.to(plan.dtype).unsqueeze(1), right.to(plan.dtype).unsqueeze(1)
     # (a + ib)(c + id): the real part is (a, -b) . (c, d), the imaginary one (b, a) . (c, d).
@@ -281,7 +297,7 @@ class _Circuit(torch.autograd.Function):
         with torch.no_grad(), _no_autocast(gradient.device):
             found = _Circuit._gradients(ctx, gradient)
         if torch.is_grad_enabled():  # create_graph=True: what comes next must not take these for constants
-            found = tuple(_OnlyOnce.apply(x.requires_grad_()) for x in found)
+            found = tuple(OnlyOnce.apply(x.requires_grad_()) for x in found)
         return None, None, *found
 
     @staticmethod
@@ -367,21 +383,3 @@ def _run_back(
         by_left[rows, :, columns] = adjoint @ other.mH
         by_right[rows, :, columns] = (one.mH @ adjoint).sum(1, keepdim=True)
     return by_gates
-
-
-class _OnlyOnce(torch.autograd.Function):
-    """The identity, which cannot be differentiated.
-
-    torch's own ``once_differentiable`` lets a second derivative pass, wrong, when the loss is linear in the readout.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        raise RuntimeError(
-            "A circuit can be differentiated once, not twice: the adjoint method has no second derivative, so circuits "
-            "cannot stand inside a gradient penalty."
-        )

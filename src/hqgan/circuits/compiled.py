@@ -47,6 +47,7 @@ class Program:
     groups: tuple[tuple[int, int], ...]  # start and size of each, by bit
     sweeps: tuple[tuple[Sweep, ...], ...]  # by layer where CNOTs stand between, else in one piece
     undone: tuple[tuple[int, ...], ...]  # for each layer, the bits in the order in which their rotations are undone
+    ones: np.ndarray  # (N,)
     signs: np.ndarray  # (N,) of the CZs, ones without
     moves: tuple[np.ndarray, np.ndarray] | None
     complex: bool  # whether lanes hold real and imaginary parts
@@ -75,11 +76,12 @@ def program_of(plan: Plan) -> Program:
         if plan.moves is not None and layer < layers - 1:
             found.append([])
     item = np.dtype(_numpy(plan)).itemsize
-    signs = np.ones(2**n, _numpy(plan)) if plan.signs is None else plan.signs.numpy()
+    ones = np.ones(2**n, _numpy(plan))
+    signs = ones if plan.signs is None else plan.signs.numpy()
     moves = None if plan.moves is None else (plan.moves[0].numpy(), plan.moves[1].numpy())
     complex_ = plan.parts == 2 or plan.dtype.is_complex
     sweeps = tuple(tuple(piece) for piece in found) if layers else ()
-    return Program(sizes[0], groups, sweeps, tuple(undone), signs, moves, complex_, kernels.BYTES // item)
+    return Program(sizes[0], groups, sweeps, tuple(undone), ones, signs, moves, complex_, kernels.BYTES // item)
 
 
 def run(plan: Plan, keep: bool, left: Tensor, right: Tensor, weights: Tensor) -> Tensor:
@@ -131,7 +133,7 @@ class _Compiled(torch.autograd.Function):
             for number in share:
                 i, j = tasks[number]
                 state = engine.forward(left[i, j].numpy(), right[i, j].numpy(), table.gates[i], table.scales[i])
-                engine.measure(state, j, out[i])
+                engine.measure(state, table.scales[i, -1], j, out[i])
                 if keep:
                     finals.append(engine.hand_over())
             return finals
@@ -164,7 +166,7 @@ class _Compiled(torch.autograd.Function):
             for number in share:
                 i, j = tasks[number]
                 sums = engine.backward(
-                    finals[number].numpy(), gradient[i], j, table.gates[i], table.back_scales[i],
+                    finals[number].numpy(), table.scales[i, -1], gradient[i], j, table.gates[i], table.back_scales[i],
                     left[i, j].numpy(), right[i, j].numpy(), by_left[i, j].numpy(), by_right[i, j].numpy(),
                 )  # fmt: skip
                 by_weights[i] += sums
@@ -242,23 +244,22 @@ class _Engine:
         return state
 
     def forward(self, left: np.ndarray, right: np.ndarray, gates: np.ndarray, scales: np.ndarray) -> np.ndarray:
-        """The final state."""
+        """The final state, but for the last layer's factor and CZs."""
         p, low = self.program, self.program.low
         kernels.begin(self.state, low, left, right, int(p.complex), self.one)
         for piece in p.sweeps:
             self._permute(0)
             for sweep in piece:
-                self._sweep(self.state, sweep, gates, scales)
+                self._sweep(self.state, self.state, sweep, gates, scales)
         self._permute(0)
-        passes.copy(self.state, self.state, low, p.signs, scales[-1])
         return self.state
 
-    def measure(self, state: np.ndarray, task: int, out: Tensor) -> None:
-        """Write the readouts of a final state into out (B, M)."""
+    def measure(self, state: np.ndarray, scale: Any, task: int, out: Tensor) -> None:
+        """Write the readouts of a final state that lacks a factor `scale` into out (B, M)."""
         b = min(self.samples, self.b - task * self.samples)
         values = out[task * self.samples :][:b]
         for family in self.plan.families:
-            turned, factor = self._turned(state, family)
+            turned, factor = self._turned(state, scale, family)
             p = self.table[:b]
             passes.probabilities(turned, self.program.low, int(self.program.complex), factor, p.numpy())
             if family.signs is None:
@@ -271,6 +272,7 @@ class _Engine:
     def backward(
         self,
         final: np.ndarray,
+        scale: Any,
         gradient: Tensor,
         task: int,
         gates: np.ndarray,
@@ -284,15 +286,13 @@ class _Engine:
         p, low = self.program, self.program.low
         # Asked for once: fresh pages cost as much as the arithmetic that fills them.
         self.pair = both = self._room(2) if self.pair is None else self.pair
-        both[0] = final
-        both[1] = 0
         b = min(self.samples, self.b - task * self.samples)
         wanted = gradient[task * self.samples :][:b]
-        for family in self.plan.families:
-            turned, factor = self._turned(final, family)
+        for number, family in enumerate(self.plan.families):
+            turned, factor = self._turned(final, scale, family)
             if turned is final:
-                turned = self.spare
-                turned[:] = final
+                turned, factor = self.spare, self.one
+                passes.copy(turned, final, low, p.signs, scale)
             if family.signs is None:
                 diagonal = 2 * wanted
             else:
@@ -301,10 +301,10 @@ class _Engine:
                 table[:, family.halves[0], family.halves[1]] = 2 * wanted[:, family.places]
                 diagonal = (rows.T @ table @ columns.T).view(b, -1)
             passes.weigh(turned, low, int(p.complex), diagonal.contiguous().numpy())
-            self._basis(turned, family, -1)
-            passes.add(both[1], turned, low, 2**self.n, factor)
-        for side in both:
-            passes.copy(side, side, low, p.signs, self.one)
+            self._turn_back(turned, family)
+            # The signs of the last CZs are undone on the way; on the state they cancel.
+            (passes.add if number else passes.copy)(both[1], turned, low, p.signs, factor)
+        passes.copy(both[0], final, low, p.ones, scale)
         self._unpermute(both)
         layers, _, each = gates.shape[:3]
         sums = _aligned((layers, self.n, each, p.lanes), self.dtype)
@@ -319,10 +319,12 @@ class _Engine:
         kernels.begin_back(both[1], low, left, right, by_left, by_right, int(p.complex), self.one)
         return sums.sum(-1)[:, ::-1]
 
-    def _sweep(self, state: np.ndarray, sweep: Sweep, gates: np.ndarray, scales: np.ndarray) -> None:
+    def _sweep(
+        self, source: np.ndarray, state: np.ndarray, sweep: Sweep, gates: np.ndarray, scales: np.ndarray
+    ) -> None:
         kernels.sweep(
-            state, self.buffer[0], self.program.low, self.n, sweep.start, sweep.size, sweep.first, sweep.count, sweep.opens,
-            gates, self.program.signs, scales,
+            source, state, self.buffer[0], self.program.low, self.n, sweep.start, sweep.size, sweep.first, sweep.count,
+            sweep.opens, gates, self.program.signs, scales,
         )  # fmt: skip
 
     def _permute(self, which: int) -> None:
@@ -338,25 +340,30 @@ class _Engine:
                 passes.permute(self.spare, side, self.program.low, moves[1])
                 side[:] = self.spare
 
-    def _turned(self, state: np.ndarray, family: Family) -> tuple[np.ndarray, Any]:
-        """A state in a family's basis, but for a factor of its probabilities."""
+    def _turned(self, state: np.ndarray, scale: Any, family: Family) -> tuple[np.ndarray, Any]:
+        """A final state that lacks `scale` in a family's basis, and the factor that its probabilities lack."""
         others = sum(letter != "Z" for letter in family.letters)
         if others == 0:
-            return state, self.one
-        self.spare[:] = state
-        self._basis(self.spare, family, 1)
+            return state, scale * scale
+        gates, scales = self._basis(family, 1), np.array([scale], self.dtype)
+        for i, (start, size) in enumerate(self.program.groups):
+            self._sweep(self.spare if i else state, self.spare, Sweep(start, size, 0, 1, i == 0), gates, scales)
         return self.spare, self.dtype.type(0.5**others)
 
-    def _basis(self, state: np.ndarray, family: Family, direction: int) -> None:
-        """Turn to the family's basis (1) or back (-1), but for a factor."""
+    def _turn_back(self, state: np.ndarray, family: Family) -> None:
+        """Undo `_turned` in place, but for the same factor."""
         if set(family.letters) == {"Z"}:
             return
+        gates, scales = self._basis(family, -1), np.ones(1, self.dtype)
+        for start, size in self.program.groups:
+            self._sweep(state, state, Sweep(start, size, 0, 1, False), gates, scales)
+
+    def _basis(self, family: Family, direction: int) -> np.ndarray:
         gates = _aligned((1, self.n, 1, 2), self.dtype)
         for qubit, letter in enumerate(family.letters):
             gate, angle = TO_Z[letter]
             gates[0, self.n - 1 - qubit, 0] = direction * np.tan(angle / 2), CODES[gate]
-        for start, size in self.program.groups:
-            self._sweep(state, Sweep(start, size, 0, 1, False), gates, np.ones(1, self.dtype))
+        return gates
 
 
 def _numpy(plan: Plan) -> np.dtype[Any]:

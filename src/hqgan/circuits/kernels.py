@@ -341,13 +341,14 @@ def _undos(
 
 
 @njit(nogil=True, cache=True)
-def sweep(state, buffer, low, n, start, size, first, count, signed, gates, signs, scales):
-    """Rotations of layers `first` to `first + count` on the bits from `start` to `start + size`, in place.
+def sweep(source, state, buffer, low, n, start, size, first, count, signed, gates, signs, scales):
+    """Rotations of layers `first` to `first + count` on the bits from `start` to `start + size`.
 
     Basis state i stands in row i + (i >> low): rows that differ in a high bit alone would else fall on one line of the cache.
 
     Args:
-        state: (rows, lanes).
+        source: (rows, lanes).
+        state: (rows, lanes), where the result goes; may be the source.
         buffer: (256, lanes), to work in.
         low: bits of the first group.
         n: bits of the state.
@@ -361,13 +362,14 @@ def sweep(state, buffer, low, n, start, size, first, count, signed, gates, signs
         scales: (L,) factors multiplied in with the signs before a layer.
     """
     item = state.itemsize
-    at, room, table, signs_at = state.ctypes.data, buffer.ctypes.data, gates.ctypes.data, signs.ctypes.data
+    begun, at, room = source.ctypes.data, state.ctypes.data, buffer.ctypes.data
+    table, signs_at = gates.ctypes.data, signs.ctypes.data
     each = gates.shape[2]
     step = 1 if start == 0 else (1 << start) + (1 << (start - low))
     parts = (size + 3) // 4
     for outer in range(1 << (n - size)):
         base = (outer & ((1 << start) - 1)) | (outer >> start) << (start + size)
-        home = at + (base + (base >> low)) * BYTES
+        home = (base + (base >> low)) * BYTES
         for layer in range(first, first + count):
             bit = 0
             for part in range(parts):
@@ -375,16 +377,16 @@ def sweep(state, buffer, low, n, start, size, first, count, signed, gates, signs
                 here = table + ((layer * n + start + bit) * each) * 2 * item
                 opening, closing = layer == first and part == 0, layer == first + count - 1 and part == parts - 1
                 with_signs = part == 0 and (signed or layer > first)
-                source, source_step = (home, step * BYTES) if opening else (room, BYTES)
-                target, target_step = (home, step * BYTES) if closing else (room, BYTES)
+                one, one_step = (begun + home, step * BYTES) if opening else (room, BYTES)
+                two, two_step = (at + home, step * BYTES) if closing else (room, BYTES)
                 _turns(
                     width,
                     bit,
                     1 << (size - width),
-                    source,
-                    source_step,
-                    target,
-                    target_step,
+                    one,
+                    one_step,
+                    two,
+                    two_step,
                     here,
                     each,
                     signs_at + base * item if with_signs else 0,

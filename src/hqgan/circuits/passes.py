@@ -61,9 +61,10 @@ def permute(target, source, low, sources):
 
 
 @njit(nogil=True, cache=True)
-def add(target, source, low, count, factor):
-    """Add source times factor to target."""
-    for k in range(count):
+def add(target, source, low, signs, factor):
+    """Add rows of source times signs (2^n,) and factor to target."""
+    for k in range(len(signs)):
         row = k + (k >> low)
+        value = signs[k] * factor
         for lane in range(source.shape[1]):
-            target[row, lane] += source[row, lane] * factor
+            target[row, lane] += source[row, lane] * value

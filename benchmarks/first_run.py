@@ -22,7 +22,7 @@ from hqgan.models.build import figures
 from hqgan.run_log import read_lines
 
 VIEWS = ("derm", "early", "middle")
-"""Those that rank planted degradations rightly (docs/results/extractors.md)."""
+"""Those that rank planted degradations rightly (`hqgan evaluate --check-extractors`)."""
 
 
 def main() -> None:

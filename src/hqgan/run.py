@@ -275,11 +275,16 @@ def _settler(data: ImageData, split: Split, config: Config, device: torch.device
     rows = np.concatenate([sampler.batch(step) for step in range(-(-SETTLING_IMAGES // training.batch))])
     labels = torch.from_numpy(data.labels[split.train][rows[:SETTLING_IMAGES]]).to(device)
 
+    settled = -1  # the step; sample, evaluation and checkpoint often fall on one
+
     def settle(state: State) -> State:
-        noise = torch.randn(
-            SETTLING_IMAGES, state.generator.noise_size, generator=stream(training.seed, "settling noise", 0)
-        )
-        ema.settle(state.average, noise.to(device), labels)
+        nonlocal settled
+        if state.step != settled:
+            noise = torch.randn(
+                SETTLING_IMAGES, state.generator.noise_size, generator=stream(training.seed, "settling noise", 0)
+            )
+            ema.settle(state.average, noise.to(device), labels)
+            settled = state.step
         return state
 
     return settle

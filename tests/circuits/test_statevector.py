@@ -18,10 +18,10 @@ from hqgan.types import UserError
 @pytest.fixture(params=["matrices", "compiled"], scope="module", autouse=True)
 def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every test of this file holds for both engines."""
-    before = statevector.COMPILED_FROM
-    statevector.COMPILED_FROM = 1 if request.param == "compiled" else 99
+    before = statevector.COMPILED
+    statevector.COMPILED = range(1, 21) if request.param == "compiled" else range(0)
     yield
-    statevector.COMPILED_FROM = before
+    statevector.COMPILED = before
 
 
 @settings(deadline=None, max_examples=50)

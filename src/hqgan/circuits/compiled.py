@@ -46,7 +46,7 @@ class Program:
     low: int  # bits of the first group
     groups: tuple[tuple[int, int], ...]  # start and size of each, by bit
     sweeps: tuple[tuple[Sweep, ...], ...]  # by layer where CNOTs stand between, else in one piece
-    undone: tuple[tuple[int, ...], ...]  # for each layer, the bits in the order in which their rotations are undone
+    undone: tuple[list[int], ...]  # for each layer, the bits in the order in which their rotations are undone
     ones: np.ndarray  # (N,)
     signs: np.ndarray  # (N,) of the CZs, ones without
     moves: tuple[np.ndarray, np.ndarray] | None
@@ -71,7 +71,7 @@ def program_of(plan: Plan) -> Program:
                 found[-1][-1] = Sweep(start, size, last.first, last.count + 1, last.opens)
             else:
                 found[-1].append(Sweep(start, size, layer, 1, place == 0))
-        undone.append(tuple(start + bit for start, size in reversed(order) for bit in range(size)))
+        undone.append([start + bit for start, size in reversed(order) for bit in range(size)])
         order.reverse()
         if plan.moves is not None and layer < layers - 1:
             found.append([])
@@ -201,11 +201,9 @@ def _table(plan: Plan, weights: np.ndarray) -> _Table:
     # A gate's sum is taken from rows that lack the factors of the gates undone before it in its layer, on both sides.
     back = np.empty((k, layers, n, each))
     for layer, bits in enumerate(program_of(plan).undone):
-        before = np.ones(k)
-        for bit in bits:
-            for r in reversed(range(each)):
-                back[:, layer, bit, r] = before**2 / 2
-                before = before * inverse[:, layer, bit, r]
+        order = inverse[:, layer, bits, ::-1].reshape(k, -1)
+        before = np.cumprod(np.concatenate([np.ones((k, 1)), order[:, :-1]], 1), 1)
+        back[:, layer, bits, ::-1] = (before**2 / 2).reshape(k, n, each)
     dtype = weights.dtype
     return _Table(
         gates,
@@ -248,10 +246,10 @@ class _Engine:
         p, low = self.program, self.program.low
         kernels.begin(self.state, low, left, right, int(p.complex), self.one)
         for piece in p.sweeps:
-            self._permute(0)
+            self._permute()
             for sweep in piece:
                 self._sweep(self.state, self.state, sweep, gates, scales)
-        self._permute(0)
+        self._permute()
         return self.state
 
     def measure(self, state: np.ndarray, scale: Any, task: int, out: Tensor) -> None:
@@ -327,10 +325,10 @@ class _Engine:
             sweep.opens, gates, self.program.signs, scales,
         )  # fmt: skip
 
-    def _permute(self, which: int) -> None:
+    def _permute(self) -> None:
         moves = self.program.moves
         if moves is not None:
-            passes.permute(self.spare, self.state, self.program.low, moves[which])
+            passes.permute(self.spare, self.state, self.program.low, moves[0])
             self.state, self.spare = self.spare, self.state
 
     def _unpermute(self, both: np.ndarray) -> None:

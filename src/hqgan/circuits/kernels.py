@@ -26,13 +26,12 @@ class _Rows:
 
     def __init__(self, builder, element):
         self.b = builder
-        self.f64 = element == types.float64
-        self.scalar = ir.DoubleType() if self.f64 else ir.FloatType()
-        self.size = 8 if self.f64 else 4
+        self.scalar, self.size = (ir.DoubleType(), 8) if element == types.float64 else (ir.FloatType(), 4)
         self.lanes = BYTES // self.size
         self.row = ir.VectorType(self.scalar, self.lanes)
 
     def at(self, address, count, stride):
+        """The address of a place; count is a number known now."""
         return self.b.add(address, self.b.mul(stride, ir.Constant(INT, count)))
 
     def load(self, address):
@@ -76,6 +75,18 @@ class _Rows:
         half = self.lanes // 2
         return self.b.fmul(self.swap(value), self.constant([1.0] * half + [-1.0] * half))
 
+    def product(self, x, y, complex_, sign):
+        """The product of x and y, or with sign -1 of the conjugate of x and y."""
+        half, slot = self.lanes // 2, cgutils.alloca_once(self.b, self.row)
+        with self.b.if_else(self.b.icmp_signed("!=", complex_, ir.Constant(INT, 0))) as (then, otherwise):
+            with then:
+                real, imaginary = self.shuffle(x, [*range(half)] * 2), self.shuffle(x, [*range(half, self.lanes)] * 2)
+                turned = self.b.fmul(self.swap(y), self.constant([-1.0 * sign] * half + [1.0 * sign] * half))
+                self.b.store(self.fma(real, y, self.b.fmul(imaginary, turned)), slot)
+            with otherwise:
+                self.b.store(self.b.fmul(x, y), slot)
+        return self.b.load(slot)
+
     def partners(self, gate, a, b):
         """What a rotation about y, x, z (0, 1, 2) adds to the rows of |0> and |1>, times its tangent."""
         if gate == 0:
@@ -83,13 +94,6 @@ class _Rows:
         if gate == 1:
             return self.minus_i(b), self.minus_i(a)
         return self.minus_i(a), self.b.fneg(self.minus_i(b))
-
-
-def _switch(b, code, cases):
-    """Call cases[i] in a branch of its own where code == i."""
-    for i, case in enumerate(cases):
-        with b.if_then(b.icmp_signed("==", code, ir.Constant(INT, i))):
-            case()
 
 
 def _rotation(rows, slots, q, gate, big, t):
@@ -122,6 +126,22 @@ def _scaled(rows, slots, signs, stride, scale):
             b.store(b.fmul(b.load(slot), rows.fill(factor)), slot)
 
 
+def _each_gate(rows, bits, gates, each, act, *, back=False):
+    """Call act(q, gate, big, t, place) in a branch of its own for each rotation of `bits` qubits; back: inverse, last first."""
+    b = rows.b
+    for q in range(bits):
+        with cgutils.for_range(b, each, intp=INT) as loop:
+            r = b.sub(b.sub(each, ir.Constant(INT, 1)), loop.index) if back else loop.index
+            place = b.add(b.mul(each, ir.Constant(INT, q)), r)
+            at = rows.at(gates, 2 * rows.size, place)
+            t, code = rows.number(at), b.fptosi(rows.number(at, 1), INT)
+            t = b.fneg(t) if back else t
+            for gate in range(3):
+                for big in (0, 1):
+                    with b.if_then(b.icmp_signed("==", code, ir.Constant(INT, 2 * gate + big))):
+                        act(q, gate, big, t, place)
+
+
 def _make_turn(bits):
     @intrinsic
     def turn(context, source, source_step, target, target_step, gates, each, signs, sign_step, scale):
@@ -135,21 +155,11 @@ def _make_turn(bits):
             for j, slot in enumerate(slots):
                 b.store(rows.load(rows.at(source, j, source_step)), slot)
             _scaled(rows, slots, signs, sign_step, scale_)
-            size = ir.Constant(INT, 2 * rows.size)
-            for q in range(bits):
-                with cgutils.for_range(b, each, intp=INT) as loop:
-                    place = b.add(b.mul(each, ir.Constant(INT, q)), loop.index)
-                    at = b.add(gates, b.mul(place, size))
-                    t, code = rows.number(at), b.fptosi(rows.number(at, 1), INT)
-                    _switch(
-                        b,
-                        code,
-                        [
-                            (lambda g=g, big=big, q=q, t=t: _rotation(rows, slots, q, g, big, t))
-                            for g in range(3)
-                            for big in (0, 1)
-                        ],
-                    )
+
+            def act(q, gate, big, t, place):
+                _rotation(rows, slots, q, gate, big, t)
+
+            _each_gate(rows, bits, gates, each, act)
             for j, slot in enumerate(slots):
                 rows.store(b.load(slot), rows.at(target, j, target_step))
             return ctx.get_dummy_value()
@@ -183,27 +193,14 @@ def _make_undo(bits):
         signature = types.void(*[types.int64] * 11, scale)
 
         def emit(ctx, b, sig, arguments):
-            (
-                source,
-                source_step,
-                source_gap,
-                target,
-                target_step,
-                target_gap,
-                gates,
-                each,
-                sums,
-                signs,
-                sign_step,
-                scale_,
-            ) = arguments
+            source, source_step, source_gap, target, target_step, target_gap, *others = arguments
+            gates, each, sums, signs, sign_step, scale_ = others
             rows = _Rows(b, scale)
             state, other = _slots(rows, 1 << bits), _slots(rows, 1 << bits)
             for j in range(1 << bits):
                 at = rows.at(source, j, source_step)
                 b.store(rows.load(at), state[j])
                 b.store(rows.load(b.add(at, source_gap)), other[j])
-            size = ir.Constant(INT, 2 * rows.size)
 
             def gradient(q, gate, at):
                 total = [rows.load(at), rows.constant([0.0] * rows.lanes)]
@@ -215,22 +212,12 @@ def _make_undo(bits):
                         total[1] = rows.fma(b.load(other[k]), gy, total[1])
                 rows.store(b.fadd(*total), at)
 
-            for q in range(bits):
-                with cgutils.for_range(b, each, intp=INT) as loop:
-                    back = b.sub(b.sub(each, ir.Constant(INT, 1)), loop.index)
-                    place = b.add(b.mul(each, ir.Constant(INT, q)), back)
-                    at = b.add(gates, b.mul(place, size))
-                    t, code = b.fneg(rows.number(at)), b.fptosi(rows.number(at, 1), INT)
-                    row = b.add(sums, b.mul(place, ir.Constant(INT, BYTES)))
+            def act(q, gate, big, t, place):
+                gradient(q, gate, rows.at(sums, BYTES, place))
+                _rotation(rows, state, q, gate, big, t)
+                _rotation(rows, other, q, gate, big, t)
 
-                    def case(g, big, q=q, t=t, row=row):
-                        gradient(q, g, row)
-                        _rotation(rows, state, q, g, big, t)
-                        _rotation(rows, other, q, g, big, t)
-
-                    _switch(
-                        b, code, [(lambda g=g, big=big, case=case: case(g, big)) for g in range(3) for big in (0, 1)]
-                    )
+            _each_gate(rows, bits, gates, each, act, back=True)
             _scaled(rows, state, signs, sign_step, scale_)
             _scaled(rows, other, signs, sign_step, scale_)
             for j in range(1 << bits):
@@ -254,15 +241,7 @@ def multiply(context, target, one, two, lanes_are_complex, scale):
     def emit(ctx, b, sig, arguments):
         target, one, two, complex_, _ = arguments
         rows = _Rows(b, scale)
-        half = rows.lanes // 2
-        x, y = rows.load(one), rows.load(two)
-        with b.if_else(b.icmp_signed("!=", complex_, ir.Constant(INT, 0))) as (then, otherwise):
-            with then:
-                real, imaginary = rows.shuffle(x, [*range(half)] * 2), rows.shuffle(x, [*range(half, rows.lanes)] * 2)
-                turned = b.fmul(rows.swap(y), rows.constant([-1.0] * half + [1.0] * half))
-                rows.store(rows.fma(real, y, b.fmul(imaginary, turned)), target)
-            with otherwise:
-                rows.store(b.fmul(x, y), target)
+        rows.store(rows.product(rows.load(one), rows.load(two), complex_, 1), target)
         return ctx.get_dummy_value()
 
     return types.void(*[types.int64] * 4, scale), emit
@@ -275,15 +254,8 @@ def multiply_back(context, total, adjoint, factor, lanes_are_complex, scale):
     def emit(ctx, b, sig, arguments):
         total, adjoint, factor, complex_, _ = arguments
         rows = _Rows(b, scale)
-        half = rows.lanes // 2
-        x, y, z = rows.load(factor), rows.load(adjoint), rows.load(total)
-        with b.if_else(b.icmp_signed("!=", complex_, ir.Constant(INT, 0))) as (then, otherwise):
-            with then:
-                real, imaginary = rows.shuffle(x, [*range(half)] * 2), rows.shuffle(x, [*range(half, rows.lanes)] * 2)
-                turned = rows.minus_i(y)
-                rows.store(rows.fma(imaginary, turned, rows.fma(real, y, z)), total)
-            with otherwise:
-                rows.store(rows.fma(x, y, z), total)
+        passed = rows.product(rows.load(factor), rows.load(adjoint), complex_, -1)
+        rows.store(b.fadd(rows.load(total), passed), total)
         return ctx.get_dummy_value()
 
     return types.void(*[types.int64] * 4, scale), emit

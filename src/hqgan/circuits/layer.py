@@ -15,7 +15,7 @@ class QuantumLayer(nn.Module):
 
     Attributes:
         ansatz: the circuit.
-        weights: (k, L, n, R) parameter in radians, started uniform in [0, 1) as in HybridQ (arXiv 2506.21015v1).
+        weights: (k, L, n, R) parameter in radians, started uniform in [0, start); HybridQ's start is 1 (arXiv 2506.21015v1).
         backend: what runs the circuits, a `hqgan.types.Backend`; may be replaced at any time.
     """
 

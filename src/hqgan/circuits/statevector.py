@@ -29,8 +29,9 @@ from hqgan.circuits.plan import Plan, kron, make_plan
 from hqgan.circuits.threads import shared
 from hqgan.types import UserError
 
-COMPILED_FROM = 10
-"""Qubits from which the compiled engine is the faster one on a CPU; below, its calls cost more than its loops."""
+COMPILED = range(10, 21)
+"""Qubits for which a CPU takes the compiled engine: below, its calls cost more than its loops; above, its rows of many samples
+take more memory than one state."""
 
 Room = tuple[Tensor, Tensor]
 Block = tuple[slice, slice]
@@ -61,7 +62,7 @@ def simulate(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
         keep = torch.is_grad_enabled() and (angles.requires_grad or weights.requires_grad)
         weights = weights.to(dtype)
         left, right = _halves(plan, angles.to(dtype).transpose(0, 1), weights)
-        if angles.device.type == "cpu" and ansatz.qubits >= COMPILED_FROM:
+        if angles.device.type == "cpu" and ansatz.qubits in COMPILED:
             from hqgan.circuits.compiled import run  # compiles, or loads what was compiled before
 
             return run(plan, keep, left.squeeze(-1), right.squeeze(-2), weights[:, plan.absorbed :]).transpose(0, 1)

@@ -28,19 +28,6 @@ class ConditionalNorm(nn.Module):
         return torch.addcmul(self.shift[labels][..., None, None], self.norm(x), self.scale[labels][..., None, None])
 
 
-class ConditionalResidual(nn.Module):
-    """Adds to a map what a 3x3 convolution makes of it, normed by class."""
-
-    def __init__(self, channels: int, classes: int) -> None:
-        super().__init__()
-        self.norm = ConditionalNorm(channels, classes)
-        self.convolution = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """(B, channels, H, W) and labels (B,) to the same shape."""
-        return x + self.convolution(F.relu(self.norm(x, labels)))
-
-
 class ConditionalUp(nn.Module):
     """Norm by class, ReLU and a transposed convolution to twice the size."""
 

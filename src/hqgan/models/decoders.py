@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hqgan.models.blocks import ConditionalResidual, ConditionalUp, NoisyUp
+from hqgan.models.blocks import ConditionalUp, NoisyUp
 
 
 class VanillaDecoder(nn.Module):
@@ -54,10 +54,7 @@ class Style2Decoder(nn.Module):
 
 
 class TransposedDecoder(nn.Module):
-    """The project's own: a residual block, then norm by class, ReLU and a transposed convolution for each doubling, tanh.
-
-    The residual blocks stand where the map is small, so that they cost little. Without them what the branches say stays in
-    its own 8x8 cell and the images are rows of blobs (docs/lab.md).
+    """The project's own: norm by class, ReLU and a transposed convolution for each doubling, tanh.
 
     Args:
         channels: of the fused map.
@@ -71,12 +68,7 @@ class TransposedDecoder(nn.Module):
     def __init__(self, channels: int, widths: tuple[int, ...], size: int, classes: int) -> None:
         super().__init__()
         steps = (channels, *widths[: {32: 1, 64: 2}[size]])
-        layers: list[nn.Module] = []
-        for i, (a, b) in enumerate(zip(steps, (*steps[1:], 3), strict=True)):
-            if i < 2:
-                layers.append(ConditionalResidual(a, classes))
-            layers.append(ConditionalUp(a, b, classes))
-        self.layers = nn.ModuleList(layers)
+        self.layers = nn.ModuleList(ConditionalUp(a, b, classes) for a, b in zip(steps, (*steps[1:], 3), strict=True))
 
     def forward(self, x: torch.Tensor, labels: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         """(B, C, 8, 8) and labels (B,) to (B, 3, size, size); uses no noise."""

@@ -18,10 +18,10 @@ from hqgan.types import UserError
 @pytest.fixture(params=["matrices", "compiled"], scope="module", autouse=True)
 def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every test of this file holds for both engines."""
-    before = statevector.COMPILED
-    statevector.COMPILED = range(1, 21) if request.param == "compiled" else range(0)
+    before = statevector.COMPILED_FROM
+    statevector.COMPILED_FROM = 1 if request.param == "compiled" else 99
     yield
-    statevector.COMPILED = before
+    statevector.COMPILED_FROM = before
 
 
 @settings(deadline=None, max_examples=50)
@@ -48,6 +48,22 @@ def test_qubits_that_are_no_multiple_of_four(qubits: int, rotations: tuple[str, 
 
 def test_the_papers_circuit() -> None:
     assert_agree(simulate, reference, paper_ansatz(), 1, 1, seed=0)
+
+
+@pytest.mark.parametrize(
+    "ansatz",
+    [
+        Ansatz(5, 3),
+        Ansatz(4, 3, ("rx", "rz"), ("rz", "ry", "rx"), "cnot", readout=("X0", "Y1", "Z2", "Y0Z3")),
+        Ansatz(4, 2, rotations=("rx", "ry"), readout=("probabilities",)),
+    ],
+)
+def test_angles_of_many_turns(ansatz: Ansatz) -> None:
+    angles, weights = inputs(ansatz, 2, 2)
+    weights = (weights.detach() * 9).requires_grad_()
+    ours, truth = (outputs_and_gradients(engine, ansatz, angles, weights) for engine in (simulate, reference))
+    for value, wanted in zip(ours, truth, strict=True):
+        torch.testing.assert_close(value, wanted, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize(

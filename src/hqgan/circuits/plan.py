@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.gates import kron
 from hqgan.types import UserError, plural
 
 # Bytes of state that one pass works on. Larger batches are cut: a state that falls out of the cache halves the speed.
@@ -26,7 +27,6 @@ class Family:
     A diagonal word's sign at a basis state is the product of a sign for each half of its qubits; words share halves.
     """
 
-    letters: tuple[str, ...]  # for each qubit the Pauli that is measured; all Z for probabilities
     basis: list[Tensor] | None  # for each group (d, d), to the words' basis; None for Z words and probabilities
     signs: tuple[Tensor, Tensor] | None  # (l, P) and (Q, r) distinct signs of the halves; None for probabilities
     halves: tuple[Tensor, Tensor]  # (m,) and (m,): which of the l and of the r a word has
@@ -68,8 +68,7 @@ def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
     if size > memory:
         raise UserError(f"{plural(n, 'qubit')} need {size / 2**30:,.0f} GiB, and {device} has {memory / 2**30:,.0f}.")
     complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
-    count = -(-n // 4)
-    groups = tuple(n // count + (i < n % count) for i in range(count))
+    groups = even_groups(n)
     # Constants made in inference mode could not be used in training.
     with torch.inference_mode(False), torch.no_grad():
         index = torch.arange(2**n, device=device)
@@ -97,17 +96,25 @@ def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
         )
 
 
+def even_groups(n: int, most: int = 4) -> tuple[int, ...]:
+    """So many qubits in as few groups of at most `most` as can be, the larger ones first."""
+    count = -(-n // most)
+    return tuple(n // count + (i < n % count) for i in range(count))
+
+
 def _bit(index: Tensor, qubit: int, n: int) -> Tensor:
     return (index >> (n - 1 - qubit)) & 1
 
 
-def _families(
-    ansatz: Ansatz, groups: tuple[int, ...], dtype: torch.dtype, complex_dtype: torch.dtype, device: torch.device
-) -> tuple[Family, ...]:
-    """Sort the readout into as few families as a greedy search finds, and work out their bases and signs."""
+def sorted_words(ansatz: Ansatz) -> list[tuple[tuple[str, ...], list[int]]]:
+    """The readout's words in as few families as a greedy search finds.
+
+    Returns:
+        For each family the Pauli to which each qubit is turned, Z where none is, and the places of its words in the readout;
+        one family without words for probabilities.
+    """
     if ansatz.probabilities:
-        none = torch.zeros(0, dtype=torch.long, device=device)
-        return (Family(("Z",) * ansatz.qubits, None, None, (none, none), torch.arange(ansatz.readouts, device=device)),)
+        return [(("Z",) * ansatz.qubits, [])]
     found: list[tuple[dict[int, str], list[int]]] = []
     for place, word in enumerate(ansatz.words):
         for letters, places in found:
@@ -117,54 +124,59 @@ def _families(
                 break
         else:
             found.append((dict(word), [place]))
+    return [(tuple(letters.get(q, "Z") for q in range(ansatz.qubits)), places) for letters, places in found]
 
-    n, first = ansatz.qubits, ansatz.qubits // 2
+
+def halved(masks: list[int], lower: int) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+    """The distinct upper parts of some masks, the distinct lower parts of `lower` bits, and which of these a mask has."""
+    uppers, lowers = (
+        list(dict.fromkeys(m >> lower for m in masks)),
+        list(dict.fromkeys(m & (1 << lower) - 1 for m in masks)),
+    )
+    return uppers, lowers, [(uppers.index(m >> lower), lowers.index(m & (1 << lower) - 1)) for m in masks]
+
+
+def _families(
+    ansatz: Ansatz, groups: tuple[int, ...], dtype: torch.dtype, complex_dtype: torch.dtype, device: torch.device
+) -> tuple[Family, ...]:
+    """The readout's families, with their bases and signs."""
+    n, low = ansatz.qubits, ansatz.qubits - ansatz.qubits // 2
     state_dtype = dtype if ansatz.real else complex_dtype
     h = 0.5**0.5
     to_z = {"Z": [[1, 0], [0, 1]], "X": [[h, h], [h, -h]], "Y": [[h, -1j * h], [h, 1j * h]]}
     families = []
-    for letters, places in found:
+    for letters, places in sorted_words(ansatz):
         basis = None
-        if set(letters.values()) != {"Z"}:
-            single = [torch.tensor(to_z[letters.get(q, "Z")], dtype=state_dtype, device=device) for q in range(n)]
+        if set(letters) != {"Z"}:
+            single = [torch.tensor(to_z[letter], dtype=state_dtype, device=device) for letter in letters]
             basis = [kron(torch.stack(list(block))) for block in _split(single, groups)]
-        signs, halves = [], []
-        for start, stop in ((0, first), (first, n)):
-            index = torch.arange(2 ** (stop - start), device=device)
-            kinds: dict[frozenset[int], int] = {}
-            which = []
-            for place in places:
-                half = frozenset(q - start for q, _ in ansatz.words[place] if start <= q < stop)
-                which.append(kinds.setdefault(half, len(kinds)))
-            rows = []
-            for half in kinds:
-                odd = torch.zeros_like(index)
-                for qubit in half:
-                    odd ^= _bit(index, qubit, stop - start)
-                rows.append((1 - 2 * odd).to(dtype))
-            signs.append(torch.stack(rows))
-            halves.append(torch.tensor(which, device=device))
+        masks = [sum(1 << n - 1 - q for q, _ in ansatz.words[place]) for place in places]
+        uppers, lowers, which = halved(masks, low)
+        left, right = parity_signs(uppers, n - low), parity_signs(lowers, low).T.contiguous()
+        signs = left.to(device, dtype), right.to(device, dtype)
+        halves = torch.tensor(which, dtype=torch.long, device=device).reshape(-1, 2).T
         families.append(
             Family(
-                tuple(letters.get(q, "Z") for q in range(n)),
                 basis,
-                (signs[0], signs[1].T.contiguous()),
+                None if ansatz.probabilities else signs,
                 (halves[0], halves[1]),
-                torch.tensor(places, device=device),
+                torch.tensor(places, dtype=torch.long, device=device),
             )
         )
     return tuple(families)
 
 
+def parity_signs(masks: list[int], bits: int) -> Tensor:
+    """(masks, 2^bits) int64: -1 where a basis state has an odd number of a mask's bits, else 1."""
+    index = torch.arange(2**bits)
+    odd = torch.zeros(len(masks), 2**bits, dtype=torch.long)
+    for row, mask in zip(odd, masks, strict=True):
+        for b in range(bits):
+            if mask >> b & 1:
+                row ^= index >> b & 1
+    return 1 - 2 * odd
+
+
 def _split(items: list[Any], sizes: tuple[int, ...]) -> list[list[Any]]:
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return [items[start : start + size] for start, size in zip(starts, sizes, strict=True)]
-
-
-def kron(factors: Tensor) -> Tensor:
-    """Kronecker product over the first axis, of vectors (m, ..., 2, 1) or of matrices (m, ..., 2, 2)."""
-    product = factors[0]
-    for factor in factors[1:]:
-        pairs = product[..., :, None, :, None] * factor[..., None, :, None, :]
-        product = pairs.flatten(-4, -3).flatten(-2, -1)
-    return product

@@ -24,14 +24,14 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.gates import amplitudes_of, fused_gates, kron
 from hqgan.circuits.once import OnlyOnce
-from hqgan.circuits.plan import Plan, kron, make_plan
+from hqgan.circuits.plan import Plan, make_plan
 from hqgan.circuits.threads import shared
 from hqgan.types import UserError
 
-COMPILED = range(10, 21)
-"""Qubits for which a CPU takes the compiled engine: below, its calls cost more than its loops; above, its rows of many samples
-take more memory than one state."""
+COMPILED_FROM = 10
+"""Qubits from which a CPU takes the compiled engine."""
 
 Room = tuple[Tensor, Tensor]
 Block = tuple[slice, slice]
@@ -61,13 +61,19 @@ def simulate(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
             return angles.new_zeros(*angles.shape[:2], ansatz.readouts, dtype=dtype)
         keep = torch.is_grad_enabled() and (angles.requires_grad or weights.requires_grad)
         weights = weights.to(dtype)
-        left, right = _halves(plan, angles.to(dtype).transpose(0, 1), weights)
-        if angles.device.type == "cpu" and ansatz.qubits in COMPILED:
-            from hqgan.circuits.compiled import run  # compiles, or loads what was compiled before
+        # Contiguous: torch would wake its threads for the cosines of a transposed view, and they would stay in the way.
+        angles = angles.to(dtype).transpose(0, 1).contiguous()
+        amplitudes = amplitudes_of(ansatz, angles, weights[:, : plan.absorbed])
+        if angles.device.type == "cpu" and ansatz.qubits >= COMPILED_FROM:
+            from hqgan.circuits.compiled.engine import run  # compiles, or loads what was compiled before
 
-            return run(plan, keep, left.squeeze(-1), right.squeeze(-2), weights[:, plan.absorbed :]).transpose(0, 1)
-        left, right = _product_state(plan, left, right)
-        gates = _fused_gates(plan, weights[:, plan.absorbed :]) if ansatz.layers > plan.absorbed else []
+            return run(plan, keep, amplitudes, weights).transpose(0, 1)
+        left, right = _product_state(plan, amplitudes)
+        gates = (
+            fused_gates(plan.ansatz.rotations, weights[:, plan.absorbed :], plan.groups, plan.dtype)
+            if ansatz.layers > plan.absorbed
+            else []
+        )
         return _Circuit.apply(plan, keep, left, right, *gates).transpose(0, 1)
 
 
@@ -82,54 +88,21 @@ def check_shapes(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> None:
         raise UserError(f"Angles are {wanted} for a batch of B, {k} sub-generators, not {tuple(angles.shape)}.")
 
 
-def _rotate(gate: str, angle: Tensor, top: Tensor, bottom: Tensor) -> tuple[Tensor, Tensor]:
-    """Apply a rotation to amplitudes of |0> and |1>, or to the two rows of a matrix."""
-    cos, sin = torch.cos(angle / 2), torch.sin(angle / 2)
-    if gate == "ry":
-        return cos * top - sin * bottom, sin * top + cos * bottom
-    if gate == "rx":
-        return cos * top - 1j * sin * bottom, cos * bottom - 1j * sin * top
-    return torch.complex(cos, -sin) * top, torch.complex(cos, sin) * bottom
+def _product_state(plan: Plan, amplitudes: Tensor) -> tuple[Tensor, Tensor]:
+    """The product of all qubits' amplitudes as left (k, parts, B, P, e) @ right (k, 1, B, e, Q).
 
-
-def _halves(plan: Plan, angles: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The state after encoding and absorbed rotations, as left (k, B, P, 1) times right (k, B, 1, Q).
-
-    P and Q count the basis states of the two halves of the qubits.
+    P and Q count the basis states of the two halves of the qubits; e is 1, or 2 for complex numbers in real parts.
     """
-    top, bottom = torch.ones_like(angles), torch.zeros_like(angles)
-    for gate in plan.ansatz.encoding:
-        top, bottom = _rotate(gate, angles, top, bottom)
-    for layer in range(plan.absorbed):
-        for r, gate in enumerate(plan.ansatz.rotations):
-            top, bottom = _rotate(gate, weights[:, layer, None, :, r], top, bottom)
-    amplitudes = torch.stack((top, bottom), -1).movedim(2, 0).unsqueeze(-1)  # (n, k, B, 2, 1)
+    amplitudes = amplitudes.movedim(2, 0).unsqueeze(-1)  # (n, k, B, 2, 1)
     half = plan.ansatz.qubits // 2
     ones = amplitudes.new_ones(1, *amplitudes.shape[1:3], 1, 1)
-    return kron(amplitudes[:half] if half else ones), kron(amplitudes[half:]).transpose(-2, -1)
-
-
-def _product_state(plan: Plan, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """The halves as left (k, parts, B, P, e) @ right (k, 1, B, e, Q); e is 1, or 2 for complex numbers in real parts."""
+    left, right = kron(amplitudes[:half] if half else ones), kron(amplitudes[half:]).transpose(-2, -1)
     if plan.parts == 1:
         return left.to(plan.dtype).unsqueeze(1), right.to(plan.dtype).unsqueeze(1)
     # (a + ib)(c + id): the real part is (a, -b) . (c, d), the imaginary one (b, a) . (c, d).
     a, b = left.real, left.imag
     left = torch.stack((torch.cat((a, -b), -1), torch.cat((b, a), -1)), 1)
     return left, torch.cat((right.real, right.imag), -2).unsqueeze(1)
-
-
-def _fused_gates(plan: Plan, weights: Tensor) -> list[Tensor]:
-    """For each group, its qubits' rotations in every layer as one matrix: (L, k, d, d), d = 2^(its qubits)."""
-    rows = torch.eye(2, dtype=weights.dtype, device=weights.device)
-    top, bottom = rows[0], rows[1]
-    weights = weights.permute(3, 2, 1, 0).unsqueeze(-1)  # (R, n, L, k, 1)
-    for r, gate in enumerate(plan.ansatz.rotations):
-        top, bottom = _rotate(gate, weights[r], top, bottom)
-    matrices = torch.stack((top, bottom), -2).to(plan.dtype)  # (n, L, k, 2, 2)
-    if len(set(plan.groups)) == 1:  # all in one go
-        return list(kron(matrices.unflatten(0, (len(plan.groups), -1)).transpose(0, 1)).unbind(0))
-    return [kron(block) for block in matrices.split(plan.groups)]
 
 
 def _turn(state: Tensor, gates: list[Tensor], last: bool, room: Room) -> Tensor:

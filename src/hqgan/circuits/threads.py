@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import TypeVar
 
 import torch
@@ -29,7 +31,16 @@ def shared(work: Callable[[Sequence[int]], T], count: int, device: torch.device)
 
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(len(chunks), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(alone, chunks))
+        others = [_pool(parts - 1).submit(alone, share) for share in chunks[1:]]
+        return [alone(chunks[0]), *(other.result() for other in others)]
     finally:
         torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads that wait between calls: a new one starts on the core of its parent, and for some milliseconds stays there."""
+    return ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)

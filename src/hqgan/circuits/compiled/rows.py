@@ -1,0 +1,103 @@
+"""Arithmetic on rows, one vector register each, as LLVM code. `kernels` tells how a state stands in them."""
+
+from __future__ import annotations
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+INT = ir.IntType(64)
+WIDE = llvm.get_host_cpu_features().get("avx512f", False)
+BYTES = 64 if WIDE else 32
+"""Of a row."""
+
+
+def lanes(kind, complex_):
+    """Numbers in a row, and the bits of a basis index that choose among them."""
+    count = BYTES // kind.itemsize
+    return count, count.bit_length() - 1 - complex_
+
+
+class Rows:
+    """Emits arithmetic on rows of a state of one kind: float32, float64, complex64, complex128."""
+
+    def __init__(self, builder, kind):
+        self.b = builder
+        self.complex = isinstance(kind, types.Complex)
+        real = kind.underlying_float if self.complex else kind
+        self.scalar, self.size = (ir.DoubleType(), 8) if real == types.float64 else (ir.FloatType(), 4)
+        self.lanes = BYTES // self.size
+        self.bits = self.lanes.bit_length() - 1 - self.complex
+        self.row = ir.VectorType(self.scalar, self.lanes)
+
+    def at(self, address, count, stride):
+        """The address of a place; count is a number known now."""
+        return self.b.add(address, self.b.mul(stride, ir.Constant(INT, count)))
+
+    def load(self, address):
+        """The row at an address."""
+        value = self.b.load(self.b.inttoptr(address, self.row.as_pointer()))
+        value.align = BYTES
+        return value
+
+    def store(self, value, address):
+        """Write a row."""
+        self.b.store(value, self.b.inttoptr(address, self.row.as_pointer())).align = BYTES
+
+    def number(self, address, place=0):
+        """One number at an address."""
+        return self.b.load(
+            self.b.inttoptr(self.b.add(address, ir.Constant(INT, place * self.size)), self.scalar.as_pointer())
+        )
+
+    def byte(self, address):
+        """A byte, as an integer."""
+        return self.b.zext(self.b.load(self.b.inttoptr(address, ir.IntType(8).as_pointer())), INT)
+
+    def fill(self, value):
+        """A row of one number."""
+        lane = ir.Constant(ir.IntType(32), 0)
+        undefined = ir.Constant(self.row, ir.Undefined)
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.b.shuffle_vector(self.b.insert_element(undefined, value, lane), undefined, zeros)
+
+    def constant(self, values):
+        """A row of numbers known now."""
+        return ir.Constant(self.row, values)
+
+    def shuffle(self, value, order):
+        """A row whose lane i is lane order[i] of another."""
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), order)
+        return self.b.shuffle_vector(value, ir.Constant(self.row, ir.Undefined), mask)
+
+    def fma(self, x, y, z):
+        """The row x y + z."""
+        kind = ir.FunctionType(self.row, [self.row] * 3)
+        name = f"llvm.fma.v{self.lanes}f{8 * self.size}"
+        return self.b.call(cgutils.get_or_insert_function(self.b.module, kind, name), [x, y, z])
+
+    def minus_i(self, value):
+        """-i times the value: (re, im) to (im, -re)."""
+        half = self.lanes // 2
+        swapped = self.shuffle(value, [*range(half, self.lanes), *range(half)])
+        return self.b.fmul(swapped, self.constant([1.0] * half + [-1.0] * half))
+
+    def partners(self, gate, a, b):
+        """What a rotation about y, x, z (0, 1, 2) adds to the rows of |0> and |1>, times its tangent."""
+        if gate == 0:
+            return self.b.fneg(b), a
+        if gate == 1:
+            return self.minus_i(b), self.minus_i(a)
+        return self.minus_i(a), self.b.fneg(self.minus_i(b))
+
+    def partner(self, gate, bit):
+        """The same where the bit chooses lanes: which lane's number each lane adds, and its sign."""
+        order, signs = [], []
+        half = self.lanes // 2 if self.complex else self.lanes
+        for lane in range(self.lanes):
+            part, one = lane >= half, lane >> bit & 1
+            other = lane if gate == 2 else lane ^ 1 << bit
+            order.append(other if gate == 0 else (other + half) % self.lanes)
+            signs.append({0: one, 1: not part, 2: part == one}[gate])
+        return order, self.constant([1.0 if sign else -1.0 for sign in signs])

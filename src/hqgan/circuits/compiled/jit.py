@@ -13,10 +13,22 @@ import numba
 
 def compiled(function: Any) -> Any:
     """`numba.njit` without the interpreter's lock, kept for the next process."""
+    return _kept(numba.njit(nogil=True, cache=True), function)
+
+
+def by_address(arguments: int, function: Any) -> Any:
+    """Compile a function of so many int64 once, to be called by its address.
+
+    A compiled function that calls another one by name gets a copy of it, so what is large would be compiled again and again.
+    """
+    return _kept(numba.cfunc(numba.void(*[numba.int64] * arguments), cache=True), function)
+
+
+def _kept(decorator: Any, function: Any) -> Any:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = before or _FOLDER
     try:
-        return numba.njit(nogil=True, cache=True)(function)
+        return decorator(function)
     finally:
         numba.config.CACHE_DIR = before
 

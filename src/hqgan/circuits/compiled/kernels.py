@@ -12,12 +12,15 @@ patterns: the parity of some of the lane's bits, and the signs among the lanes t
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from hqgan.circuits.compiled.jit import compiled
+from hqgan.circuits.compiled.jit import by_address, compiled
 from hqgan.circuits.compiled.rows import BYTES, INT, WIDE, Rows
 
 TURNED, UNDONE = (4, 3) if WIDE else (3, 2)
@@ -105,7 +108,7 @@ def _make_turn(bits):
         def emit(ctx, b, sig, arguments):
             source, source_step, target, target_step, layers, gates, lane_gates, gate_step, kinds, *others = arguments
             each, codes, code_step, patterns, pattern_step, signed, _ = others
-            rows, zero = Rows(b, kind.dtype), ir.Constant(INT, 0)
+            rows, zero = Rows(b, kind), ir.Constant(INT, 0)
             slots = _slots(rows, 1 << bits)
             for j, slot in enumerate(slots):
                 b.store(rows.load(rows.at(source, j, source_step)), slot)
@@ -150,7 +153,7 @@ def _make_undo(bits):
             source, source_step, source_gap, target, target_step, target_gap, layers, *others = arguments
             gates, lane_gates, gate_step, kinds, each, sums, lane_sums, sum_step, *others = others
             codes, code_step, patterns, pattern_step, signed, _ = others
-            rows, zero = Rows(b, kind.dtype), ir.Constant(INT, 0)
+            rows, zero = Rows(b, kind), ir.Constant(INT, 0)
             state, other = _slots(rows, 1 << bits), _slots(rows, 1 << bits)
             for j in range(1 << bits):
                 at = rows.at(source, j, source_step)
@@ -209,51 +212,69 @@ def _make_undo(bits):
 undo1, undo2, undo3 = (_make_undo(bits) for bits in (1, 2, 3))
 
 
-@compiled
-def _turns(bits, bit, count, source, source_step, target, target_step, layers, gates, lane_gates, gate_step, kinds, each,
-           codes, code_step, patterns, pattern_step, signed, kind):  # fmt: skip
-    """`turn` on qubits `bit` to `bit + bits` of a group for each of `count` settings of the group's other qubits."""
-    low = (1 << bit) - 1
-    a, b, c = source_step << bit, target_step << bit, code_step << bit
-    for rest in range(count):
-        j = (rest & low) | (rest >> bit) << (bit + bits)
-        one, two, code = source + j * source_step, target + j * target_step, codes + j * code_step
-        # fmt: off
-        if bits == 4:
-            turn4(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
-                  pattern_step, signed, kind)
-        elif bits == 3:
-            turn3(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
-                  pattern_step, signed, kind)
-        elif bits == 2:
-            turn2(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
-                  pattern_step, signed, kind)
-        else:
-            turn1(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
-                  pattern_step, signed, kind)
-        # fmt: on
+@intrinsic
+def call(context, address, arguments):
+    """Call a function of int64 by its address."""
+
+    def emit(ctx, b, sig, values):
+        address, packed = values
+        given = cgutils.unpack_tuple(b, packed)
+        kind = ir.FunctionType(ir.VoidType(), [INT] * len(given))
+        b.call(b.inttoptr(address, kind.as_pointer()), given)
+        return ctx.get_dummy_value()
+
+    return types.void(address, types.UniTuple(types.int64, len(arguments))), emit
 
 
-@compiled
-def _undos(bits, bit, count, source, source_step, source_gap, target, target_step, target_gap, layers, gates, lane_gates,
-           gate_step, kinds, each, sums, lane_sums, sum_step, codes, code_step, patterns, pattern_step, signed,
-           kind):  # fmt: skip
-    low = (1 << bit) - 1
-    a, b, c = source_step << bit, target_step << bit, code_step << bit
-    for rest in range(count):
-        j = (rest & low) | (rest >> bit) << (bit + bits)
-        one, two, code = source + j * source_step, target + j * target_step, codes + j * code_step
-        # fmt: off
-        if bits == 3:
-            undo3(one, a, source_gap, two, b, target_gap, layers, gates, lane_gates, gate_step, kinds, each, sums, lane_sums,
-                  sum_step, code, c, patterns, pattern_step, signed, kind)
-        elif bits == 2:
-            undo2(one, a, source_gap, two, b, target_gap, layers, gates, lane_gates, gate_step, kinds, each, sums, lane_sums,
-                  sum_step, code, c, patterns, pattern_step, signed, kind)
-        else:
-            undo1(one, a, source_gap, two, b, target_gap, layers, gates, lane_gates, gate_step, kinds, each, sums, lane_sums,
-                  sum_step, code, c, patterns, pattern_step, signed, kind)
-        # fmt: on
+@lru_cache
+def loops(dtype):
+    """Loops over `turn` and `undo` for states of a type, compiled, with addresses."""
+    kind = np.empty(0, dtype)
+
+    def turns(bits, bit, count, source, source_step, target, target_step, layers, gates, lane_gates, gate_step, kinds, each,
+               codes, code_step, patterns, pattern_step, signed):  # fmt: skip
+        """`turn` on qubits `bit` to `bit + bits` of a group for each of `count` settings of the group's other qubits."""
+        low = (1 << bit) - 1
+        a, b, c = source_step << bit, target_step << bit, code_step << bit
+        for rest in range(count):
+            j = (rest & low) | (rest >> bit) << (bit + bits)
+            one, two, code = source + j * source_step, target + j * target_step, codes + j * code_step
+            # fmt: off
+            if bits == 4:
+                turn4(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
+                      pattern_step, signed, kind)
+            elif bits == 3:
+                turn3(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
+                      pattern_step, signed, kind)
+            elif bits == 2:
+                turn2(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
+                      pattern_step, signed, kind)
+            else:
+                turn1(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
+                      pattern_step, signed, kind)
+            # fmt: on
+
+    def undos(bits, bit, count, source, source_step, source_gap, target, target_step, target_gap, layers, gates, lane_gates,
+               gate_step, kinds, each, sums, lane_sums, sum_step, codes, code_step, patterns, pattern_step, signed,
+               ):  # fmt: skip
+        low = (1 << bit) - 1
+        a, b, c = source_step << bit, target_step << bit, code_step << bit
+        for rest in range(count):
+            j = (rest & low) | (rest >> bit) << (bit + bits)
+            one, two, code = source + j * source_step, target + j * target_step, codes + j * code_step
+            # fmt: off
+            if bits == 3:
+                undo3(one, a, source_gap, two, b, target_gap, layers, gates, lane_gates, gate_step, kinds, each, sums, lane_sums,
+                      sum_step, code, c, patterns, pattern_step, signed, kind)
+            elif bits == 2:
+                undo2(one, a, source_gap, two, b, target_gap, layers, gates, lane_gates, gate_step, kinds, each, sums, lane_sums,
+                      sum_step, code, c, patterns, pattern_step, signed, kind)
+            else:
+                undo1(one, a, source_gap, two, b, target_gap, layers, gates, lane_gates, gate_step, kinds, each, sums, lane_sums,
+                      sum_step, code, c, patterns, pattern_step, signed, kind)
+            # fmt: on
+
+    return by_address(18, turns), by_address(23, undos)
 
 
 @compiled
@@ -271,7 +292,7 @@ def sweep(source, target, buffer, where, group, kinds, gates, codes, patterns, k
         gates: (L, n, R): tangent of half the angle of each rotation, by bit.
         codes: (2^row bits,) uint8: which pattern a row has.
         patterns: (L, patterns, lanes): signs and factors, multiplied in before a layer.
-        kind: an array of the state's type.
+        kind: an array of the state's type, and the addresses of `loops`.
     """
     lane_bits, row_bits, low = where
     start, size, first, count, signed = group[0], group[1], group[2], group[3], group[4]
@@ -293,13 +314,14 @@ def sweep(source, target, buffer, where, group, kinds, gates, codes, patterns, k
                 opening, closing = layer == first and part == 0, layer + once == first + count and part == parts - 1
                 one, one_step = (begun + home, step * BYTES) if opening else (room, BYTES)
                 two, two_step = (at + home, step * BYTES) if closing else (room, BYTES)
-                _turns(
+                arguments = (
                     width, bit, 1 << (size - width), one, one_step, two, two_step, once,
                     here + (lane_bits + start + bit) * each * item, here if part == 0 and start == 0 else 0, gate_step,
                     kinds.ctypes.data, each, codes.ctypes.data + base, 1 << start,
                     patterns.ctypes.data + layer * pattern_step, pattern_step,
-                    1 if part == 0 and (signed or layer > first) else 0, kind,
+                    1 if part == 0 and (signed or layer > first) else 0,
                 )  # fmt: skip
+                call(kind[1], arguments)
                 bit += width
 
 
@@ -328,11 +350,12 @@ def sweep_back(both, buffer, where, group, kinds, gates, codes, patterns, sums, 
                 opening, closing = layer + once == first + count and part == 0, layer == first and part == parts - 1
                 source, source_step, source_gap = (home, step * BYTES, gap) if opening else (room, BYTES, room_gap)
                 target, target_step, target_gap = (home, step * BYTES, gap) if closing else (room, BYTES, room_gap)
-                _undos(
+                arguments = (
                     width, bit, 1 << (size - width), source, source_step, source_gap, target, target_step, target_gap, once,
                     here + row * item, here if part == 0 and start == 0 else 0, gate_step, kinds.ctypes.data, each,
                     below + row * BYTES, below, sum_step, codes.ctypes.data + base, 1 << start,
                     patterns.ctypes.data + layer * pattern_step, pattern_step,
-                    1 if part == parts - 1 and (signed or layer > first) else 0, kind,
+                    1 if part == parts - 1 and (signed or layer > first) else 0,
                 )  # fmt: skip
+                call(kind[2], arguments)
                 bit += width

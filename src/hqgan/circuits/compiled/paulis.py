@@ -60,7 +60,7 @@ def _make_expect(bits):
 
         def emit(ctx, b, sig, arguments):
             source, step, codes, code_step, patterns, sums, lane_sums, wanted, _ = arguments
-            rows = Rows(b, kind.dtype)
+            rows = Rows(b, kind)
             state = _load(rows, bits, source, step, codes, code_step, patterns)
 
             def add(base, place, terms, factor):
@@ -104,7 +104,7 @@ def _make_observe(bits):
 
         def emit(ctx, b, sig, arguments):
             source, target, step, codes, code_step, patterns, signs, factors, lane_factors, wanted, _ = arguments
-            rows = Rows(b, kind.dtype)
+            rows = Rows(b, kind)
             state = _load(rows, bits, source, step, codes, code_step, patterns)
             found = [cgutils.alloca_once_value(b, rows.constant([0.0] * rows.lanes)) for _ in state]
 
@@ -164,7 +164,7 @@ def expectations(state, where, parts, codes, patterns, wanted, sums, kind):
         patterns: (patterns, lanes): the last signs and factor.
         wanted: 1, 2, 4 for X, Y, Z, or their sum.
         sums: (n, 3, lanes).
-        kind: an array of the state's type.
+        kind: as in `kernels.sweep`.
     """
     lane_bits, row_bits, low = where
     at, table, sums_at = state.ctypes.data, patterns.ctypes.data, sums.ctypes.data

@@ -10,6 +10,7 @@ import torch
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.compiled.branches import split_of
+from hqgan.circuits.compiled.kernels import loops
 from hqgan.circuits.compiled.rows import lanes as lanes_of
 from hqgan.circuits.plan import Plan, even_groups, halved, parity_signs, sorted_words
 
@@ -67,7 +68,7 @@ class Program(NamedTuple):
     rows: int  # of a state, empty ones included
     lanes: int
     planes: int  # 2 if real and imaginary part are two real vectors
-    kind: np.ndarray  # an empty array of the state's type
+    kind: tuple[np.ndarray, int, int]  # as in `kernels.sweep`
     undone: list[list[int]]  # for each layer, the bits in the order in which their rotations are undone
     turned: list[int]  # for each family, the qubits that are turned
 
@@ -130,7 +131,9 @@ def program_of(plan: Plan) -> Program:
         words=words,
     )
     rows = 2**row_bits + (2**row_bits - 1 >> low)
-    kind = np.empty(0, np.result_type(dtype, np.complex64) if complex_ else dtype)
+    state_type = np.result_type(dtype, np.complex64) if complex_ else dtype
+    turns, undos = loops(state_type)
+    kind = (np.empty(0, state_type), turns.address, undos.address)
     return Program(circuit, n, plan.absorbed, rows, lanes, plan.parts, kind, undone, turned)
 
 

@@ -19,11 +19,16 @@ def lanes(kind, complex_):
     return count, count.bit_length() - 1 - complex_
 
 
+def element(kind):
+    """What a state's numbers are: kind is the type of an array of them, or of a tuple that begins with one."""
+    return (kind.types[0] if isinstance(kind, types.BaseTuple) else kind).dtype
+
+
 class Rows:
     """Emits arithmetic on rows of a state of one kind: float32, float64, complex64, complex128."""
 
     def __init__(self, builder, kind):
-        self.b = builder
+        self.b, kind = builder, element(kind)
         self.complex = isinstance(kind, types.Complex)
         real = kind.underlying_float if self.complex else kind
         self.scalar, self.size = (ir.DoubleType(), 8) if real == types.float64 else (ir.FloatType(), 4)

@@ -1,6 +1,6 @@
 """Compiled loops over blocks of rows that rotate nothing: sums of products, with rows as in `kernels`.
 
-Addresses are in bytes and at the boundary of a row; `kind` is an array of the state's type.
+Addresses are in bytes and at the boundary of a row; `kind` is as in `kernels.sweep`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from hqgan.circuits.compiled.jit import compiled
-from hqgan.circuits.compiled.rows import BYTES, INT, Rows
+from hqgan.circuits.compiled.rows import BYTES, INT, Rows, element
 
 
 def _real(kind):
-    return kind.dtype.underlying_float if isinstance(kind.dtype, types.Complex) else kind.dtype
+    found = element(kind)
+    return found.underlying_float if isinstance(found, types.Complex) else found
 
 
 @intrinsic
@@ -24,7 +25,7 @@ def row_add(context, target, source, factor, kind):
 
     def emit(ctx, b, sig, arguments):
         target, source, factor, _ = arguments
-        rows = Rows(b, kind.dtype)
+        rows = Rows(b, kind)
         rows.store(rows.fma(rows.fill(factor), rows.load(source), rows.load(target)), target)
         return ctx.get_dummy_value()
 
@@ -37,7 +38,7 @@ def row_add_product(context, target, one, two, kind):
 
     def emit(ctx, b, sig, arguments):
         target, one, two, _ = arguments
-        rows = Rows(b, kind.dtype)
+        rows = Rows(b, kind)
         rows.store(rows.fma(rows.load(one), rows.load(two), rows.load(target)), target)
         return ctx.get_dummy_value()
 
@@ -50,7 +51,7 @@ def row_multiply(context, target, source, kind):
 
     def emit(ctx, b, sig, arguments):
         target, source, _ = arguments
-        rows = Rows(b, kind.dtype)
+        rows = Rows(b, kind)
         rows.store(b.fmul(rows.load(source), rows.load(target)), target)
         return ctx.get_dummy_value()
 
@@ -63,7 +64,7 @@ def row_combine(context, target, terms, rows_at, row_step, factors, factor_step,
 
     def emit(ctx, b, sig, arguments):
         target, terms, rows_at, row_step, factors, factor_step, _ = arguments
-        rows = Rows(b, kind.dtype)
+        rows = Rows(b, kind)
         total = cgutils.alloca_once_value(b, rows.constant([0.0] * rows.lanes))
         with cgutils.for_range(b, terms, intp=INT) as loop:
             factor = rows.number(b.add(factors, b.mul(loop.index, factor_step)))
@@ -81,7 +82,7 @@ def rows_dot(context, count, one, two, target, factor, kind):
 
     def emit(ctx, b, sig, arguments):
         count, one, two, target, factor, _ = arguments
-        rows = Rows(b, kind.dtype)
+        rows = Rows(b, kind)
         total = cgutils.alloca_once_value(b, rows.constant([0.0] * rows.lanes))
         filled = rows.fill(factor)
         with cgutils.for_range(b, count, intp=INT) as loop:

@@ -35,7 +35,7 @@ def walk(lo, hi, amplitudes, circuit, call, states, work, values, kind):
             into the same if there is only one.
         work: to work in, see `engine.Work`.
         values: (T, M) readouts.
-        kind: an array of the state's type.
+        kind: as in `kernels.sweep`.
     """
     where, right, width, rows = circuit.where, circuit.right, circuit.width, work.rows
     first, last = ends(circuit)

@@ -25,7 +25,7 @@ from hqgan.run_log import read_lines
 from hqgan.training.loop import images_per_step
 
 VIEWS = ("derm", "early", "middle")
-"""Those that rank planted degradations rightly (`hqgan evaluate --check-extractors`)."""
+"""Those that rank planted degradations rightly (docs/results/extractors.md)."""
 
 
 def main() -> None:

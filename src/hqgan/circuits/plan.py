@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -74,14 +75,11 @@ def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
         index = torch.arange(2**n, device=device)
         signs, moves = None, None
         if ansatz.layers and ansatz.pairs and ansatz.entangler == "cz":
-            odd = torch.zeros_like(index)
-            for a, b in ansatz.pairs:
-                odd ^= _bit(index, a, n) & _bit(index, b, n)
-            signs = (1 - 2 * odd).to(dtype)
+            signs = cz_signs(ansatz.pairs, n, device).to(dtype)
         elif ansatz.layers and ansatz.pairs:
             source = index
             for control, target in reversed(ansatz.pairs):
-                source = source ^ (_bit(source, control, n) << (n - 1 - target))
+                source = source ^ (bit_of(source, control, n) << (n - 1 - target))
             moves = source, torch.argsort(source)
         return Plan(
             ansatz=ansatz,
@@ -102,7 +100,17 @@ def even_groups(n: int, most: int = 4) -> tuple[int, ...]:
     return tuple(n // count + (i < n % count) for i in range(count))
 
 
-def _bit(index: Tensor, qubit: int, n: int) -> Tensor:
+def cz_signs(pairs: Iterable[tuple[int, int]], n: int, device: torch.device) -> Tensor:
+    """(2^n,) int64: the sign of each basis state of n qubits after a CZ on each pair."""
+    index = torch.arange(2**n, device=device)
+    odd = torch.zeros_like(index)
+    for a, b in pairs:
+        odd ^= bit_of(index, a, n) & bit_of(index, b, n)
+    return 1 - 2 * odd
+
+
+def bit_of(index: Tensor, qubit: int, n: int) -> Tensor:
+    """The bit of a qubit, the first being the highest of n, in each basis index."""
     return (index >> (n - 1 - qubit)) & 1
 
 

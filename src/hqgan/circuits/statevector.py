@@ -25,13 +25,13 @@ from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.gates import amplitudes_of, fused_gates, kron
-from hqgan.circuits.once import OnlyOnce
+from hqgan.circuits.once import only_once
 from hqgan.circuits.plan import Plan, make_plan
 from hqgan.circuits.threads import shared
 from hqgan.types import UserError
 
 COMPILED_FROM = 10
-"""Qubits from which a CPU takes the compiled engine."""
+"""Qubits from which a CPU takes the compiled engine; below, what it saves in an iteration is not worth compiling it."""
 
 Room = tuple[Tensor, Tensor]
 Block = tuple[slice, slice]
@@ -270,9 +270,7 @@ class _Circuit(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         with torch.no_grad(), _no_autocast(gradient.device):
             found = _Circuit._gradients(ctx, gradient)
-        if torch.is_grad_enabled():  # create_graph=True: what comes next must not take these for constants
-            found = tuple(OnlyOnce.apply(x.requires_grad_()) for x in found)
-        return None, None, *found
+        return None, None, *only_once(found)
 
     @staticmethod
     def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:

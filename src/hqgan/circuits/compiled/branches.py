@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hqgan.circuits.plan import Plan
+from hqgan.circuits.plan import Plan, bit_of, cz_signs
 
 MOST = 4
 """Branches that cost less than the layers they save."""
@@ -46,22 +46,18 @@ def split_of(plan: Plan, lower: int, sizes: range) -> Split:
 def _masks(plan: Plan, upper: int, crossing: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
     """A layer's CZs on each half, by branch: signs within, and for each crossing CZ the upper qubit's value and Z^s."""
     n = plan.ansatz.qubits
-    sizes, shift = (upper, n - upper), (0, upper)
-    within = []
-    for size, first in zip(sizes, shift, strict=True):
-        index = torch.arange(2**size)
-        odd = torch.zeros_like(index)
-        for a, b in _odd(plan.ansatz.pairs):
-            if all(first <= q < first + size for q in (a, b)):
-                odd ^= _bit(index, a - first, size) & _bit(index, b - first, size)
-        within.append(1 - 2 * odd)
+    cpu, pairs = torch.device("cpu"), plan.ansatz.pairs
+    within = [
+        cz_signs([(a, b) for a, b in pairs if max(a, b) < upper], upper, cpu),
+        cz_signs([(a - upper, b - upper) for a, b in pairs if min(a, b) >= upper], n - upper, cpu),
+    ]
     above, below = torch.arange(2**upper), torch.arange(2 ** (n - upper))
     masks: tuple[list[Tensor], list[Tensor]] = [], []
     for values in itertools.product((0, 1), repeat=len(crossing)):
         found, odd = torch.ones_like(above), torch.zeros_like(below)
         for value, pair in zip(values, crossing, strict=True):
-            found *= _bit(above, min(pair), upper) == value
-            odd ^= value & _bit(below, max(pair) - upper, n - upper)
+            found *= bit_of(above, min(pair), upper) == value
+            odd ^= value & bit_of(below, max(pair) - upper, n - upper)
         masks[0].append(within[0] * found)
         masks[1].append(within[1] * (1 - 2 * odd))
     kind = plan.dtype.to_real()
@@ -72,7 +68,3 @@ def _odd(pairs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
     """The pairs that a CZ joins; two of the same undo each other."""
     counts = Counter((min(pair), max(pair)) for pair in pairs)
     return [pair for pair, count in counts.items() if count % 2]
-
-
-def _bit(index: Tensor, qubit: int, n: int) -> Tensor:
-    return index >> (n - 1 - qubit) & 1

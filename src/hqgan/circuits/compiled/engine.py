@@ -17,7 +17,7 @@ from hqgan.circuits.compiled.frames import framed, word_signs
 from hqgan.circuits.compiled.program import GROUP, Program, aligned, copied, program_of, unturned, with_factors
 from hqgan.circuits.compiled.rooms import Room
 from hqgan.circuits.compiled.walk import walk, walk_back
-from hqgan.circuits.once import OnlyOnce
+from hqgan.circuits.once import only_once
 from hqgan.circuits.plan import Plan
 from hqgan.circuits.threads import shared
 
@@ -71,7 +71,7 @@ def run(plan: Plan, keep: bool, amplitudes: Tensor, weights: Tensor) -> Tensor:
         amplitudes = torch.cat((zero.expand(*amplitudes.shape[:2], idle, 2), amplitudes), 2)
     if not amplitudes.is_complex():
         amplitudes = torch.complex(amplitudes, torch.zeros_like(amplitudes))
-    weights = weights[:, p.absorbed :]
+    weights = weights[:, plan.absorbed :]
     if not plan.dtype.is_complex:  # several rotations about y are one
         weights = weights.sum(-1, keepdim=True)
     amplitudes = torch.view_as_real(amplitudes).flatten(0, 1).contiguous()
@@ -104,9 +104,7 @@ class _Compiled(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             found = _Compiled._gradients(ctx, gradient)
-        if torch.is_grad_enabled():  # create_graph=True: what comes next must not take these for constants
-            found = tuple(OnlyOnce.apply(x.requires_grad_()) for x in found)
-        return None, None, *found
+        return None, None, *only_once(found)
 
     @staticmethod
     def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
@@ -140,7 +138,7 @@ def _call(plan: Plan, weights: np.ndarray, batch: int) -> Call:
     frame = framed(ansatz, weights)
     angles, signs = (np.zeros((*weights.shape[:2], p.n, weights.shape[3])) for _ in range(2))
     angles[:, :, : ansatz.qubits], signs[:, :, : ansatz.qubits] = frame.angles[:, :, ::-1], frame.signs[:, :, ::-1]
-    split, right = p.circuit.split_layers, p.circuit.right
+    split, right = p.circuit.split_layers, p.circuit.bits[1]
     cos = np.cos(angles / 2)
     tangents = np.tan(angles / 2)
     scales = np.ones((len(cos), cos.shape[1] - split + 1))
@@ -176,12 +174,13 @@ def _call(plan: Plan, weights: np.ndarray, batch: int) -> Call:
 def _rooms(p: Program, dtype: np.dtype[Any]) -> list[Room]:
     """Memory of `Work`, and of one circuit's final state."""
     c, state = p.circuit, (p.rows, p.lanes)
+    size = 2 ** c.bits[1] * (2 if c.width else 1)
     branches = [len(c.masks[0]) ** layer for layer in range(c.split_layers + 1)]
     halves = [(sum(branches), 2, 2**bits) for bits in c.bits]
     shapes: list[tuple[int, ...]] = [(p.planes, *state), (2, 2**GROUP, p.lanes), (2, *state), *halves, *halves]
-    shapes += [(2 * branches[-1], c.size)] * 2 + [
-        (len(c.left_signs), c.size),
-        (c.size,),
+    shapes += [(2 * branches[-1], size)] * 2 + [
+        (len(c.left_signs), size),
+        (size,),
         (p.n, 3, p.lanes),
         (1, p.planes, *state),
     ]

@@ -2,7 +2,7 @@
 
 A rotation by t about P is one by t - m pi, then P^m but for a phase. Entanglers turn a Pauli into another one, and a rotation
 behind a Pauli that anticommutes with its axis is one by the opposite angle. What has gathered at the end changes the signs
-of expectations, or the order of probabilities. Gottesman, quant-ph/9807006, calls it the Heisenberg picture.
+of expectations, or the order of probabilities. Gottesman, quant-ph/9807006, calls it the Heisenberg representation.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from hqgan.circuits.ansatz import Ansatz
 
-# Which Paulis anticommute with X and with Z, by gate: Y with both.
+# Whether a gate's Pauli has an X and a Z; Y has both.
 _AXES = {"rx": (True, False), "ry": (True, True), "rz": (False, True)}
 
 

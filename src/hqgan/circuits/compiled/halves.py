@@ -53,6 +53,13 @@ def product_back(amplitudes, first, count, out, by_out, by):
 
 
 @compiled
+def side_of(circuit, side):
+    """The lowest bit of a half, its bits, and where its rows stand, as in `kernels.sweep`."""
+    lane_bits, count = circuit.where[0], circuit.bits[side]
+    return (0 if side else circuit.bits[1]), count, (lane_bits, count - lane_bits, count - lane_bits)
+
+
+@compiled
 def ends(circuit):
     """Where in a half's vectors the last layer's begin and end."""
     first, count = 0, 1
@@ -66,7 +73,8 @@ def first_halves(amplitudes, k, circuit, call, work, kind):
     """Fill `work.vectors` from a circuit's amplitudes (n, 2, 2)."""
     for side in range(2):
         vectors, masks = work.vectors[side], circuit.masks[side]
-        product(amplitudes, circuit.firsts[side], circuit.bits[side], vectors[0])
+        lowest, bits, where = side_of(circuit, side)
+        product(amplitudes, lowest, bits, vectors[0])
         before, count = 0, 1
         for layer in range(circuit.split_layers):
             for e in range(count * len(masks)):
@@ -75,7 +83,7 @@ def first_halves(amplitudes, k, circuit, call, work, kind):
                     write_product(vector, vectors[before + e // len(masks), part], masks[e % len(masks)], kind)
                     rows = vector.reshape((-1, work.both.shape[2]))
                     sweep(
-                        rows, rows, work.buffer[0], circuit.wheres[side], circuit.half_sweeps[side, layer], circuit.kinds,
+                        rows, rows, work.buffer[0], where, circuit.half_sweeps[side, layer], circuit.kinds,
                         call.half_gates[side][k], circuit.codes, call.patterns[k], kind,
                     )  # fmt: skip
                     scaled(vector, vector, call.half_scales[side, k, layer])
@@ -88,6 +96,7 @@ def first_halves_back(amplitudes, k, circuit, call, work, by_amplitudes, sums, k
     first, _ = ends(circuit)
     for side in range(2):
         vectors, by, masks = work.vectors[side], work.by_vectors[side], circuit.masks[side]
+        lowest, bits, where = side_of(circuit, side)
         size = vectors.shape[2]
         state, adjoint = work.both[0].reshape(-1)[:size], work.both[1].reshape(-1)[:size]
         by[:first] = 0
@@ -99,10 +108,10 @@ def first_halves_back(amplitudes, k, circuit, call, work, by_amplitudes, sums, k
                 for part in range(2):
                     state[:], adjoint[:] = vectors[after + e, part], by[after + e, part]
                     sweep_back(
-                        work.both, work.buffer, circuit.wheres[side], circuit.half_sweeps[side, layer], circuit.kinds,
+                        work.both, work.buffer, where, circuit.half_sweeps[side, layer], circuit.kinds,
                         call.half_gates[side][k], circuit.codes, call.patterns[k], sums[side][k], kind,
                     )  # fmt: skip
                     scaled(adjoint, adjoint, call.half_scales[side, k, layer])
                     add_product_to(by[before + e // len(masks), part], adjoint, masks[e % len(masks)], kind)
             after = before
-        product_back(amplitudes, circuit.firsts[side], circuit.bits[side], vectors[0], by[0], by_amplitudes)
+        product_back(amplitudes, lowest, bits, vectors[0], by[0], by_amplitudes)

@@ -26,14 +26,9 @@ class Circuit(NamedTuple):
     """What `walk` needs to know of a plan. Bits count from the lowest; idle ones stand above where n is very small."""
 
     where: tuple[int, int, int]  # lane bits, row bits, row bits of the first group
-    right: int  # bits of the lower half; the first state and the signs of words are put together from halves
-    blocks: int  # settings of the upper half
-    size: int  # numbers in a lower half
+    bits: tuple[int, int]  # of the upper and the lower half, of which the first state and signs of words are made
     width: int  # real parts in a row that holds imaginary parts too, else 0
-    split_layers: int  # whose rotations are taken on halves before they meet; of the halves, the upper one first:
-    firsts: tuple[int, int]  # lowest bit
-    bits: tuple[int, int]  # their count
-    wheres: tuple[tuple[int, int, int], tuple[int, int, int]]  # as `where`
+    split_layers: int  # whose rotations are taken on halves before they meet
     half_sweeps: np.ndarray  # (2, split layers, 5) as `sweeps`
     masks: tuple[np.ndarray, np.ndarray]  # (b, 2^bits) of the CZs before each such layer, see `branches`
     sweeps: np.ndarray  # (S, 5) as in `kernels.sweep`; a size of 0 stands for a layer's CNOTs
@@ -44,13 +39,9 @@ class Circuit(NamedTuple):
     kinds: np.ndarray  # (R,) of the rotations, as in `kernels.sweep`
     basis_kinds: np.ndarray  # the same of the rotations to a family's basis
     bases: np.ndarray  # (F, 2, 1, n, 1 or 2) their tangents, there and back
-    signs: (
-        np.ndarray
-    )  # (F, 1, patterns, lanes): the last signs and the factor that the rotations to a family's basis lack
+    signs: np.ndarray  # (F, 1, patterns, lanes): the last signs, and what rotations to a family's basis lack
     patterns: np.ndarray  # (patterns, lanes) signs of each code
-    families: (
-        np.ndarray
-    )  # (F, 5): from and to in left_signs; from and to in words, none for probabilities; whether turned
+    families: np.ndarray  # (F, 5): left_signs from, to; words from, to, the same for probabilities; whether turned
     left_signs: np.ndarray  # (l, upper halves) of the words of all families
     right_signs: np.ndarray  # (r, numbers of a lower half)
     parts: np.ndarray  # (parts, 2) as in `paulis.expectations`
@@ -64,7 +55,6 @@ class Program(NamedTuple):
 
     circuit: Circuit
     n: int  # bits, idle ones included
-    absorbed: int  # layers that are part of the encoding
     rows: int  # of a state, empty ones included
     lanes: int
     planes: int  # 2 if real and imaginary part are two real vectors
@@ -100,14 +90,9 @@ def program_of(plan: Plan) -> Program:
         parts += [(start + sum(sizes[:i]), size) for i, size in enumerate(sizes)]
     circuit = Circuit(
         where=(bits, row_bits, low),
-        right=right,
-        blocks=2 ** (n - right),
-        size=2**right * (2 if complex_ else 1),
+        bits=sides,
         width=width,
         split_layers=split_layers,
-        firsts=(right, 0),
-        bits=sides,
-        wheres=((bits, sides[0] - bits, sides[0] - bits), (bits, sides[1] - bits, sides[1] - bits)),
         half_sweeps=np.array(
             [(0, side - bits, layer, 1, 0) for side in sides for layer in range(split_layers)], np.int64
         ).reshape(2, split_layers, 5),
@@ -134,7 +119,7 @@ def program_of(plan: Plan) -> Program:
     state_type = np.result_type(dtype, np.complex64) if complex_ else dtype
     turns, undos = loops(state_type)
     kind = (np.empty(0, state_type), turns.address, undos.address)
-    return Program(circuit, n, plan.absorbed, rows, lanes, plan.parts, kind, undone, turned)
+    return Program(circuit, n, rows, lanes, plan.parts, kind, undone, turned)
 
 
 def _sweeps(groups: list[tuple[int, int]], bits: int, layers: int, moves: bool) -> tuple[np.ndarray, list[list[int]]]:

@@ -37,9 +37,9 @@ def walk(lo, hi, amplitudes, circuit, call, states, work, values, kind):
         values: (T, M) readouts.
         kind: as in `kernels.sweep`.
     """
-    where, right, width, rows = circuit.where, circuit.right, circuit.width, work.rows
+    where, right, width, rows = circuit.where, circuit.bits[1], circuit.width, work.rows
     first, last = ends(circuit)
-    upper = work.vectors[0][first:last].reshape((-1, circuit.blocks))
+    upper = work.vectors[0][first:last].reshape((-1, 1 << circuit.bits[0]))
     lower = work.vectors[1][first:last].reshape((-1, 1 << right))
     for t in range(lo, hi):
         k, slot = t // call.batch, t if len(states) > 1 else 0
@@ -80,10 +80,10 @@ def measure(state, k, f, circuit, call, work, values, kind):
     found, factor = work.room if turned else state, call.squares[f, k]
     table, squares = work.table, work.line
     table[l0:l1] = 0
-    for i in range(circuit.blocks):
+    for i in range(1 << circuit.bits[0]):
         squares[:] = 0
         for plane in range(len(state)):
-            add_squares(squares, found[plane], i, circuit.where, circuit.right, kind)
+            add_squares(squares, found[plane], i, circuit.where, circuit.bits[1], kind)
         if w1 == w0:
             spread(squares, i, circuit.width, factor, call.flips[k], values)
         for a in range(l0, l1):
@@ -117,13 +117,13 @@ def walk_back(lo, hi, amplitudes, circuit, call, states, work, gradient, by_ampl
     gradient (T, M) is twice that by the readouts; to by_amplitudes the gradient by the amplitudes is added, and to sums (K, L, n,
     R, lanes) and each side's half_sums those of the gates, but for factors.
     """
-    where, right, width, rows, by_rows = circuit.where, circuit.right, circuit.width, work.rows, work.by_rows
+    where, right, width, rows, by_rows = circuit.where, circuit.bits[1], circuit.width, work.rows, work.by_rows
     both, table = work.both, work.table
     factors = np.empty((amplitudes.shape[1], 3), states.dtype)
     first, last = ends(circuit)
     upper, by_upper = work.vectors[0][first:last], work.by_vectors[0][first:last]
     lower, by_lower = work.vectors[1][first:last], work.by_vectors[1][first:last]
-    upper, by_upper = upper.reshape((-1, circuit.blocks)), by_upper.reshape((-1, circuit.blocks))
+    upper, by_upper = upper.reshape((-1, 1 << circuit.bits[0])), by_upper.reshape((-1, 1 << circuit.bits[0]))
     lower, by_lower = lower.reshape((-1, 1 << right)), by_lower.reshape((-1, 1 << right))
     state, adjoint, room = both[0].reshape(-1), both[1].reshape(-1), work.room[0].reshape(-1)
     for t in range(lo, hi):
@@ -171,7 +171,7 @@ def measure_back(final, k, f, circuit, call, work, gradient, kind):
     if turned:
         turn_basis(final, room, 0, k, f, circuit, call, work, kind)
     diagonal = work.line
-    for i in range(circuit.blocks):
+    for i in range(1 << circuit.bits[0]):
         if w1 == w0:
             gather(diagonal, i, circuit.width, call.flips[k], gradient)
         else:
@@ -179,9 +179,9 @@ def measure_back(final, k, f, circuit, call, work, gradient, kind):
         for a in range(l0, l1):
             accumulate(diagonal, circuit.left_signs[a, i], work.table[a], kind)
         if turned:
-            multiply(room, i, diagonal, circuit.where, circuit.right, kind)
+            multiply(room, i, diagonal, circuit.where, circuit.bits[1], kind)
         else:
-            add_product(work.both[1], work.both[0], i, diagonal, circuit.where, circuit.right, kind)
+            add_product(work.both[1], work.both[0], i, diagonal, circuit.where, circuit.bits[1], kind)
     if turned:
         turn_basis(room, room, 1, k, f, circuit, call, work, kind)
         add_signed(work.both[1], room, circuit.where, circuit.codes, circuit.signs[f], kind)

@@ -50,6 +50,12 @@ def test_the_papers_circuit() -> None:
     assert_agree(simulate, reference, paper_ansatz(), 1, 1, seed=0)
 
 
+@pytest.mark.parametrize("qubits", [4, 5, 8, 9, 13])
+def test_readouts_in_several_bases(qubits: int) -> None:
+    # Each basis starts from the final state, which the one before must have left as it was.
+    assert_agree(simulate, reference, Ansatz(qubits, 2, readout=("X0", "Z0", f"Y{qubits - 1}", "X1Z2")), 2, 2, seed=1)
+
+
 @pytest.mark.parametrize(
     "ansatz",
     [

@@ -313,8 +313,9 @@ def _run(
         for layer in range(depth):
             state = entangle(_turn(state, [g[layer, rows] for g in gates], last, room), not last, room)
             last = not last
-        if keep:
+        if keep or len(plan.families) > 1:  # a change of basis works in the room, and the next one starts from the state
             state = state.clone()
+        if keep:
             finals.append(state)
         out[rows, columns] = _measure(plan, state, last, room, bc)
     return finals

@@ -36,6 +36,7 @@ def test_defaults_are_spelt_out() -> None:
     assert Ansatz(3, 1) == Ansatz(3, 1, pairs=chain(3), readout=("X0", "X1", "X2"))
     assert Ansatz(3, 1, entangler="none").pairs == ()
     assert Ansatz(3, 1, readout="probabilities").readouts == 8  # type: ignore[arg-type]
+    assert Ansatz(3, 1, readout="probabilities", ancillas=1).readouts == 4  # type: ignore[arg-type]
 
 
 def test_real() -> None:
@@ -62,6 +63,9 @@ def test_real() -> None:
         ({"readout": ("X3",)}, "X3 is out of range: the ansatz has 3 qubits"),
         ({"readout": ("X0Z0",)}, "X0Z0 names a qubit twice"),
         ({"readout": ("X0Z1", "Z1X0")}, "listed twice among X0Z1, Z1X0"),
+        ({"readout": ("probabilities",), "ancillas": 3}, "of 3 qubits cannot have 3 ancillas"),
+        ({"ancillas": 1}, "Ancillas are for the readout probabilities, not for X0, X1, X2"),
+        ({"ancillas": -1}, "whole number of ancillas, at least 0, not -1"),
     ],
 )
 def test_bad_values_are_one_sentence(fields: dict, words: str) -> None:

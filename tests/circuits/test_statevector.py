@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from hqgan.circuits import plan, statevector
 from hqgan.circuits.ansatz import Ansatz, paper_ansatz, ring
+from hqgan.circuits.gates import postselected
 from hqgan.circuits.reference import reference
 from hqgan.circuits.statevector import simulate
 from hqgan.types import UserError
@@ -37,6 +39,29 @@ def test_agrees_with_pennylane(ansatz: Ansatz, b: int, k: int, seed: int) -> Non
 @given(ansatzes(max_qubits=6, max_layers=3), st.integers(1, 2), st.integers(1, 2), st.integers(0, 1000))
 def test_agrees_with_the_reference(ansatz: Ansatz, b: int, k: int, seed: int) -> None:
     assert_agree(simulate, reference, ansatz, b, k, seed)
+
+
+@settings(deadline=None, max_examples=25)
+@given(ansatzes(max_qubits=5, max_layers=3), st.integers(1, 4), st.integers(0, 1000))
+def test_ancillas_keep_the_runs_that_find_them_in_zero(ansatz: Ansatz, ancillas: int, seed: int) -> None:
+    pytest.importorskip("pennylane")
+    from hqgan.circuits.pennylane_backend import pennylane_backend
+
+    whole = replace(ansatz, qubits=5, readout=("probabilities",))
+    kept = replace(whole, ancillas=ancillas)
+    arguments = inputs(kept, 2, 2, seed=seed)
+    found = outputs_and_gradients(simulate, kept, *arguments)
+    assert found[0].shape == (2, 2, 2 ** (5 - ancillas))
+    # Small chances of keeping a run enlarge rounding.
+    chance = reference(whole, *arguments)[..., : kept.readouts].sum(-1).min().item()
+    for oracle in (reference, pennylane_backend()):
+        for value, wanted in zip(found, outputs_and_gradients(oracle, kept, *arguments), strict=True):
+            torch.testing.assert_close(value, wanted, rtol=0, atol=1e-11 / chance**2)
+
+
+def test_ancillas_never_found_in_zero_leave_nought() -> None:
+    ansatz = Ansatz(2, 0, readout=("probabilities",), ancillas=1)
+    assert torch.equal(postselected(ansatz, torch.tensor([0.0, 0.0, 0.25, 0.75])), torch.zeros(2))
 
 
 @pytest.mark.parametrize("qubits", [9, 10, 11])
@@ -235,9 +260,9 @@ def test_wrong_shapes_are_one_sentence() -> None:
 
 
 def test_more_qubits_than_memory_is_one_sentence() -> None:
-    ansatz = Ansatz(48, 1, readout=("X0",))
+    ansatz = Ansatz(48, 48, readout=("X0",))
     with pytest.raises(UserError, match=r"48 qubits need 8,388,608 GiB, and cpu has \d+"):
-        simulate(ansatz, torch.zeros(1, 1, 48), torch.zeros(1, 1, 48, 1))
+        simulate(ansatz, torch.zeros(1, 1, 48), torch.zeros(1, 48, 48, 1))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")

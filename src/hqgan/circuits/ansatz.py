@@ -51,6 +51,8 @@ class Ansatz:
         pairs: qubits that the entangler joins; empty for the chain. Without entangler there are none.
         readout: Pauli words such as ``X0`` or ``Z0Z1``, whose expectations are measured, or ``probabilities`` alone for
             those of all 2^n basis states; empty for X on each qubit.
+        ancillas: a, fewer than n; only with probabilities. The first a qubits are measured and runs that do not find them
+            all in |0> are thrown away, so that 2^(n-a) probabilities of the other qubits are left (PQWGAN, arXiv 2212.11614).
 
     Raises:
         UserError: A value makes no circuit.
@@ -63,9 +65,10 @@ class Ansatz:
     entangler: str = "cz"
     pairs: Pairs = ()
     readout: tuple[str, ...] = ()
+    ancillas: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("qubits", 1), ("layers", 0)):
+        for name, least in (("qubits", 1), ("layers", 0), ("ancillas", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UserError(f"An ansatz needs a whole number of {name}, at least {least}, not {value!r}.")
@@ -87,13 +90,19 @@ class Ansatz:
             _check(word, self)
         if len({frozenset(word) for word in self.words}) < len(self.words):
             raise UserError(f"A readout is listed twice among {', '.join(self.readout)}.")
+        if self.ancillas >= self.qubits:
+            raise UserError(
+                f"An ansatz of {plural(self.qubits, 'qubit')} cannot have {plural(self.ancillas, 'ancilla')}."
+            )
+        if self.ancillas and not self.probabilities:
+            raise UserError(f"Ancillas are for the readout {PROBABILITIES}, not for {', '.join(self.readout)}.")
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
     @property
     def probabilities(self) -> bool:
-        """Whether the basis states' probabilities are measured, not expectations."""
+        """Whether basis states' probabilities are measured, not expectations."""
         return self.readout == (PROBABILITIES,)
 
     @property
@@ -104,7 +113,7 @@ class Ansatz:
     @property
     def readouts(self) -> int:
         """M, the count of numbers measured."""
-        return 2**self.qubits if self.probabilities else len(self.readout)
+        return 2 ** (self.qubits - self.ancillas) if self.probabilities else len(self.readout)
 
     @property
     def weight_shape(self) -> tuple[int, int, int]:

@@ -51,3 +51,12 @@ def fused_gates(rotations: Sequence[str], weights: Tensor, groups: Sequence[int]
     if len(set(groups)) == 1:  # all in one go
         return list(kron(matrices.unflatten(0, (len(groups), -1)).transpose(0, 1)).unbind(0))
     return [kron(block) for block in matrices.split(groups)]
+
+
+def postselected(ansatz: Ansatz, probabilities: Tensor) -> Tensor:
+    """(..., 2^(n-a)) from the probabilities (..., 2^n) of all basis states, given that the a ancillas are in |0>.
+
+    Nought where they never are.
+    """
+    kept = probabilities[..., : ansatz.readouts]  # the ancillas are the highest bits
+    return kept / kept.sum(-1, keepdim=True).clamp_min(torch.finfo(kept.dtype).tiny)

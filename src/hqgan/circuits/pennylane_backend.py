@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.gates import postselected
 from hqgan.circuits.statevector import check_shapes
 from hqgan.types import Backend, UserError
 
@@ -40,7 +41,8 @@ def pennylane_backend(device: str = "default.qubit", *, diff_method: str = "best
         for i in range(len(weights)):
             result = node(ansatz, angles[:, i], weights[i])
             rows.append(result if ansatz.probabilities else torch.stack(tuple(result), -1))
-        return torch.stack(rows, 1).to(angles.device, angles.dtype)
+        found = torch.stack(rows, 1).to(angles.device, angles.dtype)
+        return postselected(ansatz, found) if ansatz.ancillas else found
 
     return run
 

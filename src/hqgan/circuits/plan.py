@@ -94,6 +94,11 @@ def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
         )
 
 
+def no_autocast(device: torch.device) -> torch.autocast:
+    """Mixed precision would run the matrix products in 8 or 11 bits, and lose the norm of the state."""
+    return torch.autocast(device.type, enabled=False)
+
+
 def even_groups(n: int, most: int = 4) -> tuple[int, ...]:
     """So many qubits in as few groups of at most `most` as can be, the larger ones first."""
     count = -(-n // most)

@@ -33,7 +33,8 @@ def _run(ansatz: Ansatz, x: Tensor, w: Tensor) -> Tensor:
         for pair in ansatz.pairs:
             state = _apply(state, _controlled("Z" if ansatz.entangler == "cz" else "X"), list(pair))
     if ansatz.probabilities:
-        return state.abs().square().flatten()
+        found = state.abs().square().flatten().reshape(2**ansatz.ancillas, -1)[0]
+        return found / found.sum() if ansatz.ancillas else found
     return torch.stack([_expectation(state, word) for word in ansatz.words])
 
 

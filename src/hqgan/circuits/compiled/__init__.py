@@ -1,1 +1,1 @@
-"""The same method as `statevector` in compiled loops, for a CPU; `engine.run` is its door."""
+"""The same method as `matrices` in compiled loops, for a CPU; `engine.run` is its door."""

@@ -1,4 +1,4 @@
-"""The compiled engine: the same circuit as `statevector`'s, by the loops of `walk`, for the CPU.
+"""The compiled engine: the same circuits as `matrices` runs, by the loops of `walk`, for the CPU.
 
 One circuit after the other on each thread: a state of 16 qubits, or its real and imaginary part where these never meet, stays
 in a core's cache together with its adjoint.

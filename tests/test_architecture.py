@@ -17,7 +17,7 @@ MAY_SEE = {
     **dict.fromkeys(SIBLINGS, FLOOR),
     "models": FLOOR | {"circuits"},
     "model_card": FLOOR,
-    "generate": FLOOR | {"models", "model_card", "training"},
+    "generate": FLOOR | {"circuits", "models", "model_card", "training"},
     "presets": FLOOR | {"models", "training"},
     "evaluate": FLOOR | {"data", "metrics", "models", "training", "generate"},
     "run_log": FLOOR | {"training"},

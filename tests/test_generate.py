@@ -1,11 +1,16 @@
 import csv
+import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from hqgan.generate import counts_by_class, generate, latent_seed, load, make_images
+from hqgan.circuits.backends import backend_of
+from hqgan.config import preset
+from hqgan.generate import BACKEND, counts_by_class, generate, latent_seed, load, make_images, on_backend
+from hqgan.models.build import build_generator
 from hqgan.training import checkpoint
 from hqgan.types import UserError
 
@@ -85,6 +90,39 @@ def test_an_interrupted_call_goes_on(loaded, tmp_path):
     assert not (parts / "manifest.csv").exists()
     generate(loaded, {"nevus": 5}, parts)
     assert contents(whole) == contents(parts)
+
+
+@pytest.mark.parametrize("name", ["pennylane:lightning.qubit", "aer"])
+def test_exact_backends_make_the_same_images(loaded, tmp_path, name):
+    other = on_backend(loaded, backend_of(name), name)
+    generate(loaded, {"fibroma": 3}, tmp_path / "ours", seed=1)
+    generate(other, {"fibroma": 3}, tmp_path / "theirs", seed=1)
+    for i in range(3):
+        images = [np.asarray(Image.open(tmp_path / n / f"fibroma/fibroma-0000{i}.png")) for n in ("ours", "theirs")]
+        assert np.abs(images[0].astype(int) - images[1]).max() <= 1
+    apart = json.loads((tmp_path / "theirs" / BACKEND).read_text())
+    assert 0 <= apart["readouts"]["mean"] <= apart["readouts"]["largest"] < 1e-5
+    assert apart["grey_levels"]["largest"] <= 1
+    assert not (tmp_path / "ours" / BACKEND).exists()
+    assert f"images: {name}" in (tmp_path / "theirs" / "MODEL_CARD.md").read_text()
+
+
+def test_shots_leave_a_trace_and_the_same_bytes(loaded, tmp_path):
+    for out in ("a", "b"):
+        generate(on_backend(loaded, backend_of("aer", shots=64), "aer, shots 64"), {"fibroma": 2}, tmp_path / out)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    apart = json.loads((tmp_path / "a" / BACKEND).read_text())
+    assert apart["readouts"]["mean"] > 0.01
+    assert (tmp_path / "a" / "manifest.csv").read_text().splitlines()[1].endswith('"aer, shots 64"')
+    with pytest.raises(UserError, match="holds other images"):
+        generate(loaded, {"fibroma": 2}, tmp_path / "a")
+
+
+def test_a_generator_without_circuits_has_no_backend(loaded):
+    control = preset("dcgan")
+    classical = replace(loaded, generator=build_generator(control, 7), config=control)
+    with pytest.raises(UserError, match="preset dcgan has no circuits to run on aer; leave --backend away"):
+        on_backend(classical, backend_of("aer"), "aer")
 
 
 def test_counts():

@@ -86,17 +86,35 @@ def generate(
     per_class: Annotated[int | None, typer.Option("--per-class", min=0, help="Images of every class.")] = None,
     seed: SeedOption = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda ...")] = "auto",
+    backend: Annotated[
+        str, typer.Option("--backend", help="Of the circuits: statevector, pennylane:<device>, aer, fake:<machine>.")
+    ] = "statevector",
+    shots: Annotated[int | None, typer.Option("--shots", min=1, help="Of each circuit, on aer and fake.")] = None,
+    noise: Annotated[float, typer.Option("--noise", min=0, max=1, help="Error of a two-qubit gate on aer.")] = 0.0,
+    mitigation: Annotated[int, typer.Option("--mitigation", min=0, max=2, help="IBM's resilience level, on fake.")] = 0,
 ) -> None:
     """Make images by class, with a manifest, a contact sheet and a model card."""
-    from hqgan.generate import counts_by_class, load
+    from hqgan.circuits.backends import backend_of
+    from hqgan.generate import BACKEND, counts_by_class, load, on_backend
     from hqgan.generate import generate as write_images
     from hqgan.run import last_evaluation, resolve_device
 
     loaded = load(run, str(resolve_device(device)))
+    runs_on = backend_of(backend, shots=shots, noise=noise, mitigation=mitigation, seed=seed)
+    if backend != "statevector":
+        settings = {"shots": shots, "noise": noise, "mitigation": mitigation}
+        loaded = on_backend(loaded, runs_on, ", ".join([backend, *(f"{k} {v}" for k, v in settings.items() if v)]))
     counts = counts_by_class(loaded.classes, per_class, class_ or [])
     with bar("images") as update:
         write_images(loaded, counts, out, seed, last_evaluation(loaded.path.parent.parent), update)
     print(f"{plural(sum(counts.values()), 'image')}, manifest.csv, contact-sheet.png and MODEL_CARD.md are in {out}.")
+    if backend != "statevector":
+        apart = json.loads((out / BACKEND).read_text())
+        readouts, greys = apart["readouts"], apart["grey_levels"]
+        print(
+            f"Apart from the exact simulator: readouts by {readouts['mean']:.2g} on average, at most {readouts['largest']:.2g}; "
+            f"images by {greys['mean']:.2g} grey levels on average, at most {greys['largest']}."
+        )
 
 
 @app.command()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,21 @@ import numpy as np
 import torch
 
 from hqgan import config as configs
+from hqgan.circuits.backends import Watched
+from hqgan.circuits.statevector import simulate
 from hqgan.config import Config
 from hqgan.images import labelled_rows, to_uint8, write_png
 from hqgan.model_card import model_card
 from hqgan.models.build import Generator, build_generator
+from hqgan.models.generator import HybridGenerator
 from hqgan.training import checkpoint
-from hqgan.types import UserError, listed
+from hqgan.types import Backend, UserError, listed
 
 BATCH = 64
 """Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""
 
 MANIFEST = "manifest.csv"
+BACKEND = "backend.json"
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Loaded:
         path: the checkpoint's JSON.
         checkpoint_hash: SHA-256 of the checkpoint's tensors file.
         values: the checkpoint's JSON: images shown, classes, data, licence.
+        backend: what runs the circuits, in words.
     """
 
     generator: Generator
@@ -43,6 +50,7 @@ class Loaded:
     path: Path
     checkpoint_hash: str
     values: dict[str, Any]
+    backend: str = "statevector"
 
 
 def load(run: str | Path, device: str = "cpu") -> Loaded:
@@ -75,6 +83,21 @@ def load(run: str | Path, device: str = "cpu") -> Loaded:
     return Loaded(generator, config, classes, path, values["sha256"], values)
 
 
+def on_backend(loaded: Loaded, backend: Backend, name: str) -> Loaded:
+    """The same generator with its circuits on another backend, `name` in words, whose deviation is watched.
+
+    Raises:
+        UserError: the generator has no circuits.
+    """
+    generator = copy.deepcopy(loaded.generator)
+    if not isinstance(generator, HybridGenerator):
+        raise UserError(
+            f"A run of preset {loaded.config.preset} has no circuits to run on {name}; leave --backend away."
+        )
+    generator.sites.circuit.backend = Watched(backend)
+    return replace(loaded, generator=generator, backend=name)
+
+
 def latent_seed(seed: int, name: str, index: int) -> int:
     """The seed of one image's noise: a function of the call's seed, the class's name and the image's number in it."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()[:7], "little")
@@ -94,7 +117,8 @@ def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Seque
     device = next(generator.parameters()).device
     for start in range(0, len(labels), BATCH):
         here, seeds = list(labels[start : start + BATCH]), list(latent_seeds[start : start + BATCH])
-        filler = BATCH - len(here)
+        # Another backend's time is dear, and its shots depend on the batch anyhow.
+        filler = 0 if _watched(generator) else BATCH - len(here)
         noise = noise_of(seeds + [0] * filler, generator.noise_size).to(device)
         images = generator(noise, torch.tensor(here + [0] * filler, device=device))
         yield from to_uint8(images)[: len(here)]
@@ -134,8 +158,11 @@ def generate(
     ``contact-sheet.png`` and ``MODEL_CARD.md``. The same seed gives the same bytes, and image number i of a class is the
     same however many are asked for.
 
+    On another backend there is ``backend.json`` too: how far readouts (radius 1) and images (grey levels of 256) lie from those
+    of the exact simulator, at most and on average.
+
     Args:
-        loaded: from `load`.
+        loaded: from `load`, or from `on_backend`.
         counts: images by class name.
         out: a new or empty folder, or one that an equal call wrote or was writing.
         seed: of the noise.
@@ -150,37 +177,61 @@ def generate(
     """
     order = [name for name in loaded.classes if name in counts]
     rows = [
-        (f"{name}/{name}-{i:05d}.png", name, seed, latent_seed(seed, name, i), loaded.checkpoint_hash)
+        (f"{name}/{name}-{i:05d}.png", name, seed, latent_seed(seed, name, i), loaded.checkpoint_hash, loaded.backend)
         for name in order
         for i in range(counts[name])
     ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "class", "seed", "latent_seed", "checkpoint_sha256"])
+    writer.writerow(["file", "class", "seed", "latent_seed", "checkpoint_sha256", "backend"])
     writer.writerows(rows)
     manifest = text.getvalue().encode()
     unfinished = out / f"{MANIFEST}.unfinished"
     _claim(out, manifest, unfinished)
 
-    labels = [loaded.classes.index(row[1]) for row in rows]
+    labels, seeds = [loaded.classes.index(row[1]) for row in rows], [row[3] for row in rows]
     sheet: dict[str, list[np.ndarray]] = {name: [] for name in order}
-    for done, (row, image) in enumerate(
-        zip(rows, make_images(loaded.generator, labels, [r[3] for r in rows]), strict=True)
-    ):
+    watched, kept = _watched(loaded.generator), []
+    for done, (row, image) in enumerate(zip(rows, make_images(loaded.generator, labels, seeds), strict=True)):
         path = out / row[0]
         path.parent.mkdir(exist_ok=True)
         write_png(path, image)
         if len(sheet[row[1]]) < 8:
             sheet[row[1]].append(image)
+        if watched:
+            kept.append(image)
         progress(done + 1, len(rows))
+    if watched:
+        apart = _deviation(loaded, watched, labels, seeds, np.stack(kept))
+        checkpoint.write_atomically(out / BACKEND, (json.dumps(apart, indent=1) + "\n").encode())
     title = f"{loaded.config.preset} after {loaded.values['images']:,} images, seed {seed}"
     picture = labelled_rows([(name, np.stack(images)) for name, images in sheet.items()], scale=2, title=title)
     write_png(out / "contact-sheet.png", picture)
-    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics)
+    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics, loaded.backend)
     checkpoint.write_atomically(out / "MODEL_CARD.md", card.encode())
     checkpoint.write_atomically(out / MANIFEST, manifest)
     unfinished.unlink(missing_ok=True)
     return out / MANIFEST
+
+
+def _watched(generator: Generator) -> Watched | None:
+    backend = generator.sites.circuit.backend if isinstance(generator, HybridGenerator) else None
+    return backend if isinstance(backend, Watched) else None
+
+
+def _deviation(
+    loaded: Loaded, watched: Watched, labels: Sequence[int], seeds: Sequence[int], images: np.ndarray
+) -> dict[str, Any]:
+    """How far a backend's readouts and images lie from those of the exact simulator."""
+    exact = copy.deepcopy(loaded.generator)
+    assert isinstance(exact, HybridGenerator)
+    exact.sites.circuit.backend = simulate
+    apart = np.abs(np.stack(list(make_images(exact, labels, seeds))).astype(int) - images)
+    return {
+        "backend": loaded.backend,
+        "readouts": {"largest": watched.largest, "mean": watched.mean},
+        "grey_levels": {"largest": int(apart.max()), "mean": float(apart.mean())},
+    }
 
 
 def _claim(out: Path, manifest: bytes, unfinished: Path) -> None:

@@ -14,6 +14,7 @@ def model_card(
     values: Mapping[str, Any],
     checkpoint_hash: str,
     metrics: Sequence[Mapping[str, Any]] = (),
+    backend: str = "statevector",
 ) -> str:
     """Markdown after Mitchell et al. (arXiv 1810.03993), from a run's own facts.
 
@@ -23,6 +24,7 @@ def model_card(
         values: a checkpoint's JSON: `images`, `step`, `data` (name, licence, fingerprint, images by class).
         checkpoint_hash: SHA-256 of the weights.
         metrics: rows of the last evaluation on the validation part, may be empty.
+        backend: what ran the circuits for the images, in words.
     """
     data = values["data"]
     counts = ", ".join(f"{name} {n}" for name, n in zip(classes, data["training_images"], strict=True))
@@ -37,6 +39,11 @@ def model_card(
             f"- Trained for {values['step']:,} generator steps, {values['images']:,} real images shown (repeats counted), "
             f"batch {config.training.batch}, loss {config.training.loss}, seed {config.training.seed}.",
             f"- Weights: moving average, SHA-256 of the checkpoint `{checkpoint_hash}`.",
+            *(
+                [f"- Backend of its circuits for these images: {backend}."]
+                if isinstance(config.generator, HybridConfig)
+                else []
+            ),
             f"- Size of the images: {config.data.size}x{config.data.size} pixels.",
             "",
             "## Training data",

@@ -23,7 +23,8 @@ MAY_SEE = {
     "run_log": FLOOR | {"training"},
     "run": RUN_AND_BELOW - {"run", "presets"},
     "console": FLOOR | {"training"},
-    "cli": RUN_AND_BELOW | {"console"},
+    "cli_circuits": FLOOR | {"circuits", "models", "console"},
+    "cli": RUN_AND_BELOW | {"console", "cli_circuits"},
     "__main__": {"cli"},
     "__init__": RUN_AND_BELOW,
 }

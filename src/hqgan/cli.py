@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hqgan.console import bar, say, show, training_progress
+from hqgan.cli_circuits import app as circuits_app
+from hqgan.console import bar, say, show, training_progress, write_json
 from hqgan.types import UserError, plural
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at a data set.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(circuits_app, name="circuits")
 
 DataOption = Annotated[str, typer.Option("--data", help="A data set's folder, or demo for procedural lesions.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
@@ -135,7 +137,7 @@ def evaluate(
             raise UserError("--check-extractors needs --data: the real images to degrade.")
         with bar("images") as update:
             checked = evaluation.check(data, seed or 0, say=say, on_data=update)
-        _write_json(json_file, checked)
+        write_json(json_file, checked)
         show(*evaluation.check_table(checked))
         return
     if run_or_folder is None:
@@ -144,7 +146,7 @@ def evaluate(
         )
     with bar("images") as update:
         result = evaluation.evaluate(run_or_folder, data or None, seed or 0, say=say, on_data=update)
-    _write_json(json_file, result)
+    write_json(json_file, result)
     show(*evaluation.table(result))
 
 
@@ -175,7 +177,7 @@ def inspect_data(
 
     with bar("images") as update:
         found = inspection.inspect(path, size, seed, progress=update)
-    _write_json(json_file, found)
+    write_json(json_file, found)
     show(*inspection.summary(found), inspection.table(found))
 
 
@@ -215,15 +217,6 @@ def _resolve(out: Path, preset: str | None, changes: dict[str, Any], resume: boo
     if stored is not None and preset is None:
         return configs.replace(stored, changes)
     return configs.preset(preset or "hqgan", changes)
-
-
-def _write_json(path: Path | None, values: Any) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(values, indent=1) + "\n")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}); choose another place for --json.") from error
 
 
 def _train(config: Config, out: Path, resume: bool) -> None:

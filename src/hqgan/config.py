@@ -36,7 +36,7 @@ class DataConfig(Section):
 class CircuitConfig(Section):
     """One sub-generator's ansatz (see `hqgan.circuits.ansatz.Ansatz`)."""
 
-    qubits: int = Field(16, ge=1, le=24)
+    qubits: int = Field(16, ge=1, le=256)
     layers: int = Field(8, ge=0, le=256)
     encoding: tuple[Literal["rx", "ry", "rz"], ...] = ("ry", "rx")
     rotations: tuple[Literal["rx", "ry", "rz"], ...] = ("ry",)

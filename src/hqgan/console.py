@@ -1,12 +1,16 @@
-"""What the command line shows while it works: progress bars on a terminal, plain lines in a log."""
+"""What the command line shows while it works: progress bars on a terminal, plain lines in a log; and what it writes."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from hqgan.types import UserError
 
 if TYPE_CHECKING:
     from hqgan.training.loop import State
@@ -21,9 +25,9 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def bar(noun: str) -> Iterator[Callable[[int, int], None]]:
+def bar(noun: str, unit: str = "images") -> Iterator[Callable[[int, int], None]]:
     """A progress bar that appears with the first call of what it yields: (done, total)."""
-    progress = _progress(noun)
+    progress = _progress(unit)
     task: Any = None
 
     def update(done: int, total: int) -> None:
@@ -62,13 +66,13 @@ def training_progress() -> Iterator[tuple[Callable[[int, int], None], Callable[[
         yield on_data, on_step
 
 
-def _progress(noun: str) -> Any:
+def _progress(unit: str) -> Any:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Rate(ProgressColumn):
         def render(self, task: Any) -> Text:
-            return Text(f"{task.speed:.1f} images/s" if task.speed else "")
+            return Text(f"{task.speed:.1f} {unit}/s" if task.speed else "")
 
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(),
@@ -91,3 +95,13 @@ def show(*things: Any) -> None:
         console = Console(width=max(console.width, 140))
     for thing in things:
         console.print(thing, highlight=False)
+
+
+def write_json(path: Path | None, values: Any) -> None:
+    """Write the result of a command where --json asks for it."""
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(values, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); choose another place for --json.") from error

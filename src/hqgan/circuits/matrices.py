@@ -31,13 +31,38 @@ Block = tuple[slice, slice]
 
 def run(plan: Plan, keep: bool, amplitudes: Tensor, weights: Tensor) -> Tensor:
     """Readouts (k, B, M) of amplitudes (k, B, n, 2) and weights (k, L, n, R), as `compiled.engine.run` gives them."""
+    left, right, gates = _prepared(plan, amplitudes, weights)
+    return _Circuit.apply(plan, keep, left, right, *gates)
+
+
+def states(plan: Plan, amplitudes: Tensor, weights: Tensor) -> Tensor:
+    """(k, B, 2^n) final states, complex, of the same arguments; without gradient."""
+    left, right, gates = _prepared(plan, amplitudes, weights)
+    k, _, b = left.shape[:3]
+    found = torch.empty(k, b, 2**plan.ansatz.qubits, dtype=plan.dtype.to_complex(), device=left.device)
+    nowhere = torch.empty(k, b, plan.ansatz.readouts, dtype=plan.dtype.to_real(), device=left.device)
+    chunks = _chunks(plan, k, b)
+    with torch.no_grad():
+        finals = _run(plan, True, left, right, gates, chunks, nowhere)
+    last = bool(gates) and len(gates[0]) % 2 == 1
+    for (rows, columns), final in zip(chunks, finals, strict=True):
+        place = found[rows, columns]
+        if last:
+            final = final.view(*place.shape[::2], plan.parts, place.shape[1]).permute(0, 2, 3, 1)
+        else:
+            final = final.view(place.shape[0], plan.parts, *place.shape[1:])
+        place.copy_(final[:, 0] if plan.parts == 1 else torch.complex(final[:, 0], final[:, 1]))
+    return found
+
+
+def _prepared(plan: Plan, amplitudes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
     left, right = _product_state(plan, amplitudes)
     gates = (
         fused_gates(plan.ansatz.rotations, weights[:, plan.absorbed :], plan.groups, plan.dtype)
         if plan.ansatz.layers > plan.absorbed
         else []
     )
-    return _Circuit.apply(plan, keep, left, right, *gates)
+    return left, right, gates
 
 
 def _product_state(plan: Plan, amplitudes: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,133 @@
+"""`hqgan circuits`: look at a circuit before training it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hqgan.console import bar, show, write_json
+from hqgan.types import UserError
+
+if TYPE_CHECKING:
+    from hqgan.circuits.ansatz import Ansatz
+
+app = typer.Typer(help="Look at circuits: draw them, count and time them, see what they reach.", no_args_is_help=True)
+
+PresetArgument = Annotated[str, typer.Argument(help="A preset with circuits, see `hqgan presets`.")]
+QubitsOption = Annotated[int | None, typer.Option("--qubits", min=1, help="Instead of the preset's.")]
+DepthOption = Annotated[int | None, typer.Option("--depth", min=0, help="Layers, instead of the preset's.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Any field: --set generator.circuit.entangler=cnot")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of random angles and weights.")]
+PlotOption = Annotated[Path | None, typer.Option("--out", help="Draw a plot into this file, .svg or .png.")]
+
+
+@app.command()
+def draw(
+    preset: PresetArgument = "paper",
+    qubits: QubitsOption = None,
+    depth: DepthOption = None,
+    set_: SetOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Draw a picture into this file, .svg or .png.")] = None,
+) -> None:
+    """Draw a preset's circuit, as text or into a file."""
+    from hqgan.circuits import drawing
+
+    ansatz = _ansatz(preset, qubits, depth, set_)
+    if out is None:
+        print(drawing.drawn(ansatz))
+        return
+    drawing.draw(ansatz, out)
+    print(f"The circuit is drawn in {out}.")
+
+
+@app.command()
+def info(
+    preset: PresetArgument = "paper",
+    qubits: QubitsOption = None,
+    depth: DepthOption = None,
+    set_: SetOption = None,
+    machine: Annotated[
+        list[str] | None, typer.Option("--machine", help="Transpile to this fake machine; as often as wanted.")
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Parameters, depth, gates and light cones of a preset's circuit, and what a gradient costs here."""
+    from hqgan.circuits import figures
+
+    found = figures.figures(_ansatz(preset, qubits, depth, set_), machine or [])
+    write_json(json_file, found)
+    show(figures.table(found))
+
+
+@app.command()
+def expressivity(
+    preset: PresetArgument = "hqgan",
+    qubits: QubitsOption = None,
+    depths: Annotated[str, typer.Option("--depths", help="Layers, with commas.")] = "0,1,2,4,8",
+    set_: SetOption = None,
+    pairs: Annotated[int, typer.Option("--pairs", min=10, help="Pairs of random states.")] = 2000,
+    seed: SeedOption = 0,
+    json_file: JsonOption = None,
+) -> None:
+    """How near a circuit's states are to Haar-random ones, and how entangled, by depth (arXiv 1905.10876)."""
+    from hqgan.circuits import sweeps
+
+    values = _numbers(depths, "--depths", 0)
+    with bar("circuits", "circuits") as update:
+        found = sweeps.expressivity([_ansatz(preset, qubits, depth, set_) for depth in values], pairs, seed, update)
+    write_json(json_file, found)
+    show(sweeps.expressivity_table(found))
+
+
+@app.command()
+def gradients(
+    preset: PresetArgument = "hqgan",
+    qubits: Annotated[str, typer.Option("--qubits", help="With commas.")] = "2,4,6,8,10,12",
+    depths: Annotated[str, typer.Option("--depths", help="Layers, with commas.")] = "1,2,4,8,16",
+    set_: SetOption = None,
+    samples: Annotated[int, typer.Option("--samples", min=10, help="Random circuits of each size.")] = 500,
+    seed: SeedOption = 0,
+    json_file: JsonOption = None,
+    out: PlotOption = None,
+) -> None:
+    """Variance of a weight's gradient against qubits and depth: the barren-plateau plot (arXiv 1803.11173)."""
+    from hqgan.circuits import sweeps
+
+    widths, layers = _numbers(qubits, "--qubits", 1), _numbers(depths, "--depths", 1)
+    ansatzes = [_ansatz(preset, n, depth, set_) for depth in layers for n in widths]
+    with bar("circuits", "circuits") as update:
+        found = sweeps.gradients(ansatzes, samples, seed, _start(preset, set_), update)
+    write_json(json_file, found)
+    if out is not None:
+        sweeps.plot_gradients(found, out)
+    show(sweeps.gradients_table(found))
+
+
+def _config(preset: str, set_: list[str] | None, changes: dict[str, Any]) -> Any:
+    from hqgan import config as configs
+
+    changed = configs.preset(preset, configs.parse_assignments(set_ or []) | changes)
+    if not isinstance(changed.generator, configs.HybridConfig):
+        raise UserError(f"The preset {preset} has no circuits; take one with qubits, see `hqgan presets`.")
+    return changed.generator.circuit
+
+
+def _ansatz(preset: str, qubits: int | None, depth: int | None, set_: list[str] | None) -> Ansatz:
+    from hqgan.models.generator import ansatz_of
+
+    given = {"generator.circuit.qubits": qubits, "generator.circuit.layers": depth}
+    return ansatz_of(_config(preset, set_, {k: v for k, v in given.items() if v is not None}))
+
+
+def _start(preset: str, set_: list[str] | None) -> float:
+    return _config(preset, set_, {}).start
+
+
+def _numbers(text: str, option: str, least: int) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) >= least for part in parts):
+        raise UserError(f"{option} takes whole numbers from {least} on, with commas, as in 1,2,4, not {text!r}.")
+    return [int(part) for part in parts]

@@ -89,11 +89,17 @@ def generate(
     seed: SeedOption = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda ...")] = "auto",
     backend: Annotated[
-        str, typer.Option("--backend", help="Of the circuits: statevector, pennylane:<device>, aer, fake:<machine>.")
+        str,
+        typer.Option(
+            "--backend", help="Of circuits: statevector, pennylane:<device>, aer, fake:<machine>, ibm:<machine>."
+        ),
     ] = "statevector",
-    shots: Annotated[int | None, typer.Option("--shots", min=1, help="Of each circuit, on aer and fake.")] = None,
+    shots: Annotated[int | None, typer.Option("--shots", min=1, help="Of each circuit, on aer, fake and ibm.")] = None,
     noise: Annotated[float, typer.Option("--noise", min=0, max=1, help="Error of a two-qubit gate on aer.")] = 0.0,
-    mitigation: Annotated[int, typer.Option("--mitigation", min=0, max=2, help="IBM's resilience level, on fake.")] = 0,
+    mitigation: Annotated[
+        int, typer.Option("--mitigation", min=0, max=2, help="IBM's resilience level, on fake and ibm.")
+    ] = 0,
+    yes: Annotated[bool, typer.Option("--yes", help="Send jobs to ibm without asking.")] = False,
 ) -> None:
     """Make images by class, with a manifest, a contact sheet and a model card."""
     from hqgan.circuits.backends import backend_of
@@ -102,7 +108,8 @@ def generate(
     from hqgan.run import last_evaluation, resolve_device
 
     loaded = load(run, str(resolve_device(device)))
-    runs_on = backend_of(backend, shots=shots, noise=noise, mitigation=mitigation, seed=seed)
+    options: dict[str, Any] = {"shots": shots, "noise": noise, "mitigation": mitigation, "seed": seed}
+    runs_on = backend_of(backend, **options, folder=out, confirm=lambda plan: _confirmed(str(plan), yes))
     if backend != "statevector":
         settings = {"shots": shots, "noise": noise, "mitigation": mitigation}
         loaded = on_backend(loaded, runs_on, ", ".join([backend, *(f"{k} {v}" for k, v in settings.items() if v)]))
@@ -217,6 +224,11 @@ def _resolve(out: Path, preset: str | None, changes: dict[str, Any], resume: boo
     if stored is not None and preset is None:
         return configs.replace(stored, changes)
     return configs.preset(preset or "hqgan", changes)
+
+
+def _confirmed(plan: str, yes: bool) -> bool:
+    say(f"{plan}.")
+    return yes or (sys.stdin.isatty() and typer.confirm("Send it?"))
 
 
 def _train(config: Config, out: Path, resume: bool) -> None:

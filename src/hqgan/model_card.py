@@ -63,10 +63,16 @@ def model_card(
             "- The model knows what its training part shows: its cameras, its clinics, its skin tones, its labels' errors.",
             "- Rare classes are learnt from few lesions; their images vary less than the disease does.",
             "- A generated image can lie close to a training image. No copying audit is part of this card.",
-            "- The circuits were simulated; quantum-inspired is the honest word for what they did.",
+            f"- The circuits were trained on a simulator{_where(backend)}.",
             "",
         ]
     )
+
+
+def _where(backend: str) -> str:
+    if backend.startswith("ibm:"):
+        return ", and ran on a quantum machine for these images"
+    return "; quantum-inspired is the honest word for what they did"
 
 
 def _describe(config: Config) -> str:

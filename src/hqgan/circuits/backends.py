@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.ibm import Plan, ibm_backend
 from hqgan.circuits.pennylane_backend import pennylane_backend
 from hqgan.circuits.qiskit_backend import aer_backend, fake_backend
 from hqgan.circuits.statevector import simulate
 from hqgan.types import Backend, UserError
 
-NAMES = "statevector, pennylane:<device>, aer or fake:<machine>"
+NAMES = "statevector, pennylane:<device>, aer, fake:<machine> or ibm:<machine>"
+TAKES = {"aer": {"--shots", "--noise"}, "fake": {"--shots", "--mitigation"}, "ibm": {"--shots", "--mitigation"}}
+"""Options by kind of backend."""
 
 
 def backend_of(
-    name: str, *, shots: int | None = None, noise: float = 0.0, mitigation: int = 0, seed: int = 0
+    name: str,
+    *,
+    shots: int | None = None,
+    noise: float = 0.0,
+    mitigation: int = 0,
+    seed: int = 0,
+    folder: Path = Path(),
+    confirm: Callable[[Plan], bool] = lambda plan: False,
 ) -> Backend:
     """The backend of a name.
 
     Args:
-        name: ``statevector`` (ours), ``pennylane:<device>``, ``aer`` or ``fake:<machine>``.
-        shots: measurements of each circuit in each basis; None for exact numbers, on fake machines for 1024.
+        name: ``statevector`` (ours), ``pennylane:<device>``, ``aer``, ``fake:<machine>``, ``ibm:<machine>``, ``ibm:least-busy``.
+        shots: measurements of each circuit in each basis; None for exact numbers, on fake and real machines for 1024.
         noise: of ``aer``, see there.
-        mitigation: of ``fake``, see there.
+        mitigation: of ``fake`` and ``ibm``, see there.
         seed: of shots and of transpilation.
+        folder: where the jobs of ``ibm`` are written down.
+        confirm: shown what ``ibm`` would take before anything is sent.
 
     Raises:
         UserError: There is no such backend, it is not installed, or it does not take an option that was given.
     """
     kind, _, place = name.partition(":")
     given = {"--shots": shots is not None, "--noise": bool(noise), "--mitigation": bool(mitigation)}
-    takes = {"aer": {"--shots", "--noise"}, "fake": {"--shots", "--mitigation"}}.get(kind, set())
     for option, is_given in given.items():
-        if is_given and option not in takes and kind in {"statevector", "pennylane", "aer", "fake"}:
+        if is_given and option not in TAKES.get(kind, set()) and kind in {"statevector", "pennylane", *TAKES}:
             raise UserError(f"The backend {name} takes no {option}; leave it away, or choose another backend.")
     match kind, place:
         case "statevector", "":
@@ -45,7 +58,11 @@ def backend_of(
         case "aer", "":
             return aer_backend(shots=shots, noise=noise, seed=seed)
         case "fake", _ if place:
-            return fake_backend(place, shots=1024 if shots is None else shots, seed=seed, mitigation=mitigation)
+            return fake_backend(place, shots=shots or 1024, seed=seed, mitigation=mitigation)
+        case "ibm", _ if place:
+            return ibm_backend(
+                place, shots=shots or 1024, mitigation=mitigation, seed=seed, folder=folder, confirm=confirm
+            )
     raise UserError(f"There is no backend {name!r}: it is {NAMES}, as in fake:brisbane.")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -26,8 +26,6 @@ from hqgan.types import Backend, UserError, plural
 # With parameters bound by Aer itself, its removal of unused qubits gives wrong numbers (qiskit-aer 0.18, compare its issue 2359).
 _AER = {"enable_truncation": False}
 
-Words = list[list[tuple[str, list[int], float]]]
-
 
 def aer_backend(*, shots: int | None = None, noise: float = 0.0, seed: int = 0) -> Backend:
     """A backend on Qiskit's Aer.
@@ -40,7 +38,7 @@ def aer_backend(*, shots: int | None = None, noise: float = 0.0, seed: int = 0) 
     Raises:
         UserError: Qiskit is not installed, or noise without shots.
     """
-    _require()
+    require_qiskit()
     if shots is None:
         if noise:
             raise UserError("Noise on Aer needs --shots: it is drawn anew for each of them.")
@@ -60,14 +58,14 @@ def fake_backend(machine: str, *, shots: int = 1024, seed: int = 0, mitigation: 
     Raises:
         UserError: Qiskit is not installed, or there is no such machine; when run, a circuit does not fit it.
     """
-    _require()
+    require_qiskit()
     whole = fake_machine(machine)
     return _measured(lambda ansatz: _placed(whole, ansatz, seed), shots, seed, mitigation)
 
 
 def fake_machine(name: str) -> Any:
     """IBM's snapshot of a machine; UserError names the nearest where there is none of that name."""
-    _require()
+    require_qiskit()
     from qiskit_ibm_runtime.fake_provider import FakeProviderForBackendV2
 
     with warnings.catch_warnings():
@@ -112,7 +110,8 @@ def transpiled(machine: Any, ansatz: Ansatz, seed: int = 0) -> Any:
     return passes.run(translated(ansatz)[0])
 
 
-def _require() -> None:
+def require_qiskit() -> None:
+    """Raise UserError where Qiskit, Aer or IBM's runtime are missing."""
     try:
         for name in ("qiskit", "qiskit_aer", "qiskit_ibm_runtime"):
             import_module(name)
@@ -120,8 +119,8 @@ def _require() -> None:
         raise UserError('Backends named aer, fake and ibm need Qiskit: pip install "hqgan[quantum]".') from None
 
 
-def _values(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> np.ndarray:
-    """(B k, n + L n R) float64: what the parameters of `translated` are in each circuit."""
+def values_of(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> np.ndarray:
+    """(B k, n + L n R) float64: what the parameters of `translated` are in each circuit; UserError where gradients are wanted."""
     check_shapes(ansatz, angles, weights)
     if torch.is_grad_enabled() and (angles.requires_grad or weights.requires_grad):
         raise UserError("Qiskit backends have no gradients: train on statevector or pennylane, then generate on these.")
@@ -129,7 +128,7 @@ def _values(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> np.ndarray:
     return torch.cat((angles.detach(), rows), 2).flatten(0, 1).double().cpu().numpy()
 
 
-def _result(ansatz: Ansatz, values: np.ndarray, angles: Tensor) -> Tensor:
+def in_order(ansatz: Ansatz, values: np.ndarray, angles: Tensor) -> Tensor:
     """(B, k, M) of the rows (B k, M), or of all basis states in our order where there are ancillas."""
     found = torch.from_numpy(values).to(angles.device, angles.dtype).unflatten(0, tuple(angles.shape[:2]))
     return postselected(ansatz, found) if ansatz.ancillas else found
@@ -146,7 +145,7 @@ def _exact(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
     from qiskit.quantum_info import Pauli
     from qiskit_aer import AerSimulator
 
-    values = _values(ansatz, angles, weights)
+    values = values_of(ansatz, angles, weights)
     circuit, parameters = translated(ansatz)
     circuit = circuit.copy()
     if ansatz.probabilities:
@@ -160,8 +159,8 @@ def _exact(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
         raise UserError(f"Aer could not run {plural(ansatz.qubits, 'qubit')}: {done.status}.")
     data = [done.data(row) for row in range(len(values))]
     if ansatz.probabilities:
-        return _result(ansatz, _turned(np.array([row["p"] for row in data]), ansatz.qubits), angles)
-    return _result(ansatz, np.array([[row[name] for name in sorted(row)] for row in data]), angles)
+        return in_order(ansatz, _turned(np.array([row["p"] for row in data]), ansatz.qubits), angles)
+    return in_order(ansatz, np.array([[row[name] for name in sorted(row)] for row in data]), angles)
 
 
 def _measured(place: Callable[[Ansatz], tuple[Any, Any, list[int]]], shots: int, seed: int, mitigation: int) -> Backend:
@@ -170,61 +169,75 @@ def _measured(place: Callable[[Ansatz], tuple[Any, Any, list[int]]], shots: int,
         raise UserError(f"A circuit is measured at least once, not {shots} times.")
 
     def run(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
-        values = _values(ansatz, angles, weights)
-        simulator, circuit, positions = place(ansatz)
+        values = values_of(ansatz, angles, weights)
         by_values = hashlib.sha256(f"{seed}".encode() + values.tobytes()).digest()
-        options = {"seed_simulator": int.from_bytes(by_values[:4], "little") >> 1}
-        # Qiskit asks for columns in the order of the circuit's own parameters.
-        order = dict(zip(translated(ansatz)[1], values.T, strict=True))
-        columns = np.stack([order[parameter] for parameter in circuit.parameters], 1)
-        if ansatz.probabilities:
-            return _result(ansatz, _sampled(simulator, circuit, positions, columns, shots, options), angles)
-        found = _estimated(simulator, circuit, _words(ansatz, positions), columns, shots, options, mitigation)
-        return _result(ansatz, found, angles)
+        job = submit(
+            ansatz, *place(ansatz), values, shots, mitigation, seed=int.from_bytes(by_values[:4], "little") >> 1
+        )
+        return in_order(ansatz, read(ansatz, job.result()), angles)
 
     return run
 
 
-def _words(ansatz: Ansatz, positions: list[int]) -> Words:
-    return [
-        [("".join(letter for _, letter in word), [positions[qubit] for qubit, _ in word], 1.0)] for word in ansatz.words
-    ]
+def submit(
+    ansatz: Ansatz,
+    machine: Any,
+    circuit: Any,
+    positions: list[int],
+    values: np.ndarray,
+    shots: int,
+    mitigation: int,
+    *,
+    seed: int | None = None,
+    tags: Sequence[str] = (),
+) -> Any:
+    """Start one job of many circuits, by IBM's Estimator, which also corrects, or its Sampler for probabilities.
 
-
-def _estimated(
-    simulator: Any, circuit: Any, words: Words, values: np.ndarray, shots: int, options: dict, mitigation: int
-) -> np.ndarray:
-    """(rows, M) expectations by IBM's Estimator, which also corrects them."""
+    Args:
+        ansatz: whose readouts are measured.
+        machine: a real one, or an Aer simulator.
+        circuit: the ansatz in the machine's gates.
+        positions: where each qubit ends up in it.
+        values: (rows, parameters), from `values_of`.
+        shots: of each row in each basis.
+        mitigation: resilience level of expectations.
+        seed: of a simulator.
+        tags: of the job.
+    """
+    from qiskit import ClassicalRegister
     from qiskit.quantum_info import SparsePauliOp
     from qiskit_ibm_runtime.executor_estimator import Estimator
-
-    observables = [[SparsePauliOp.from_sparse_list(word, circuit.num_qubits)] for word in words]
-    estimator = Estimator(simulator)
-    estimator.options.resilience_level = mitigation
-    estimator.options.default_shots = shots
-    estimator.options.simulator = options
-    return estimator.run([(circuit, observables, values)]).result()[0].data.evs.T
-
-
-def _sampled(
-    simulator: Any, circuit: Any, positions: list[int], values: np.ndarray, shots: int, options: dict
-) -> np.ndarray:
-    """(rows, 2^n) shares of the basis states, in our order."""
-    from qiskit import ClassicalRegister
     from qiskit_ibm_runtime.executor_sampler import Sampler
 
-    n = len(positions)
-    circuit = circuit.copy()
-    circuit.add_register(ClassicalRegister(n, "meas"))
-    circuit.measure(positions, range(n))
-    sampler = Sampler(simulator)
-    sampler.options.simulator = options
-    found = sampler.run([(circuit, values)], shots=shots).result()[0].data.meas
-    shares = np.zeros((len(values), 2**n))
-    for row in range(len(values)):
-        for state, count in found[row].get_int_counts().items():
-            shares[row, state] = count / shots
-    return _turned(shares, n)
+    # Qiskit asks for columns in the order of the circuit's own parameters.
+    columns = dict(zip(translated(ansatz)[1], values.T, strict=True))
+    values = np.stack([columns[parameter] for parameter in circuit.parameters], 1)
+    primitive = Sampler(machine) if ansatz.probabilities else Estimator(machine)
+    primitive.options.environment.job_tags = list(tags)
+    if seed is not None:
+        primitive.options.simulator = {"seed_simulator": seed}
+    if ansatz.probabilities:
+        circuit = circuit.copy()
+        circuit.add_register(ClassicalRegister(ansatz.qubits, "meas"))
+        circuit.measure(positions, range(ansatz.qubits))
+        return primitive.run([(circuit, values)], shots=shots)
+    primitive.options.resilience_level = mitigation
+    primitive.options.default_shots = shots
+    words = (("".join(letter for _, letter in w), [positions[q] for q, _ in w], 1.0) for w in ansatz.words)
+    observables = [[SparsePauliOp.from_sparse_list([word], circuit.num_qubits)] for word in words]
+    return primitive.run([(circuit, observables, values)])
+
+
+def read(ansatz: Ansatz, result: Any) -> np.ndarray:
+    """(rows, M) expectations, or shares of all basis states in our order, of a job's result."""
+    data = result[0].data
+    if not ansatz.probabilities:
+        return data.evs.T
+    shares = np.zeros((data.meas.shape[0], 2**ansatz.qubits))
+    for row in range(len(shares)):
+        for state, count in data.meas[row].get_int_counts().items():
+            shares[row, state] = count / data.meas.num_shots
+    return _turned(shares, ansatz.qubits)
 
 
 @lru_cache(maxsize=8)

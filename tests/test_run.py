@@ -81,10 +81,11 @@ def test_interrupted_and_resumed_equals_uninterrupted(tiny_run, tiny_config, tmp
 
 
 @pytest.mark.parametrize("loss", ["wgan-gp", "hinge", "relativistic"])
-def test_every_loss_resumes_with_prototypes_and_adaptive_noise(tiny_config, tmp_path, loss):
+def test_every_loss_resumes_with_prototypes_adaptive_noise_and_shots(tiny_config, tmp_path, loss):
     changes = {"training.loss": loss, "training.kimg": 0.048, "training.critic_steps": 2, "training.balanced": True}
-    source = "prototypes" if loss == "hinge" else "bounded"
-    config = configs.replace(tiny_config, {**changes, "generator.latent_source": source})
+    source, shots = ("prototypes", 100) if loss == "hinge" else ("bounded", 0)
+    changes |= {"generator.latent_source": source, "generator.circuit.shots": shots}
+    config = configs.replace(tiny_config, changes)
     whole = train(config, tmp_path / "whole")
 
     def stop(state, total):

@@ -45,6 +45,8 @@ class CircuitConfig(Section):
     """Paulis measured on every qubit."""
     start: float = Field(1.0, ge=0, le=6.3)
     """Weights start uniform in [0, start) radians; 1 in the paper."""
+    shots: int = Field(0, ge=0)
+    """Measurements whose scatter is added to the readouts in training; 0 for exact readouts (paper)."""
 
 
 class HybridConfig(Section):

@@ -57,6 +57,39 @@ def test_pennylane_gives_the_same_images_of_angles() -> None:
         torch.testing.assert_close(layer(angles), ours, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("readout", [("X0", "Z1", "Y0Z2"), ("probabilities",)])
+def test_shots_in_training_scatter_as_on_aer(readout: tuple[str, ...]) -> None:
+    pytest.importorskip("qiskit_aer")
+    from hqgan.circuits.qiskit_backend import aer_backend
+
+    torch.manual_seed(0)
+    ansatz, shots, draws = Ansatz(3, 2, readout=readout), 50, 400
+    layer = QuantumLayer(ansatz, 1, shots=shots)
+    angles = (torch.rand(1, 1, 3) * 3).repeat(draws, 1, 1)
+    ours = layer(angles)
+    assert torch.equal(layer.eval()(angles), simulate(ansatz, angles, layer.weights))
+    with torch.no_grad():
+        # Aer's scatter is a function of the angles: a hair's breadth makes another draw.
+        aer = aer_backend(shots=shots)(
+            ansatz, angles.double() + 1e-9 * torch.arange(draws)[:, None, None], layer.weights
+        )
+    for found in (ours, aer):
+        assert (found.mean(0) - layer(angles[:1])[0]).abs().max() < 5 / (shots * draws) ** 0.5
+    ratio = ours.detach().double().var(0) / aer.var(0).clamp_min(1e-5)
+    assert ((ratio > 0.6) & (ratio < 1.6)).all()
+
+
+def test_scatter_passes_the_exact_gradient() -> None:
+    torch.manual_seed(0)
+    ansatz = Ansatz(3, 2)
+    noisy, exact = QuantumLayer(ansatz, 2, shots=10), QuantumLayer(ansatz, 2)
+    exact.load_state_dict(noisy.state_dict())
+    angles = torch.rand(4, 2, 3)
+    found = [torch.autograd.grad(layer(angles).sum(), layer.weights)[0] for layer in (noisy, exact)]
+    torch.testing.assert_close(found[0], found[1])
+    assert not torch.equal(noisy(angles), exact(angles))
+
+
 def test_errors_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="at least 1 sub-generator, not 0"):
         QuantumLayer(Ansatz(2, 1), 0)

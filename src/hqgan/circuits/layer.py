@@ -17,6 +17,7 @@ class QuantumLayer(nn.Module):
         ansatz: the circuit.
         weights: (k, L, n, R) parameter in radians, started uniform in [0, start); HybridQ's start is 1 (arXiv 2506.21015v1).
         backend: what runs the circuits, a `hqgan.types.Backend`; may be replaced at any time.
+        shots: measurements whose scatter is added to the readouts while training; 0 for none.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class QuantumLayer(nn.Module):
         *,
         backend: Backend = simulate,
         start: float = 1.0,
+        shots: int = 0,
         generator: torch.Generator | None = None,
     ) -> None:
         """Draw the weights uniform in [0, start) from `generator`, or from torch's global one."""
@@ -34,14 +36,27 @@ class QuantumLayer(nn.Module):
             raise UserError(f"A quantum layer needs at least 1 sub-generator, not {sub_generators}.")
         self.ansatz = ansatz
         self.backend = backend
+        self.shots = shots
         self.weights = nn.Parameter(start * torch.rand(sub_generators, *ansatz.weight_shape, generator=generator))
 
     def forward(self, angles: Tensor) -> Tensor:
         """Readout (B, k, M) of encoding angles (B, k, n) in radians; UserError if the shape is another."""
         check_shapes(self.ansatz, angles, self.weights)
-        return self.backend(self.ansatz, angles, self.weights)
+        readout = self.backend(self.ansatz, angles, self.weights)
+        return scattered(readout, self.shots, self.ansatz) if self.training and self.shots else readout
 
     def extra_repr(self) -> str:
         """One line for print(model)."""
         a = self.ansatz
         return f"sub_generators={len(self.weights)}, qubits={a.qubits}, layers={a.layers}, readouts={a.readouts}"
+
+
+def scattered(readout: Tensor, shots: int, ansatz: Ansatz) -> Tensor:
+    """Readouts as so many shots would show them: normal noise of the shots' variance, which no gradient passes.
+
+    The variance of a mean of signs is (1 - e^2) / shots, that of a share of counts p (1 - p) / shots. Each readout scatters on
+    its own; real ones that are read in one basis, or shares that add up to 1, are correlated. Draws from torch's global state.
+    """
+    exact = readout.detach()
+    variance = exact * (1 - exact) if ansatz.probabilities else 1 - exact.square()
+    return readout + torch.randn_like(exact) * (variance.clamp_min(0) / shots).sqrt()

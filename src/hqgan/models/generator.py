@@ -52,7 +52,7 @@ class QuantumSites(nn.Module):
         # Without it the angles of an untrained branch hardly move, so that a site says one thing for every latent
         # (docs/lab.md). The paper has none.
         self.norm = nn.BatchNorm1d(ansatz.qubits) if self.full else nn.Identity()
-        self.circuit = QuantumLayer(ansatz, k, start=config.circuit.start)
+        self.circuit = QuantumLayer(ansatz, k, start=config.circuit.start, shots=config.circuit.shots)
         self.register_buffer("sites", torch.linspace(0, SITES - 1, k).round().long(), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

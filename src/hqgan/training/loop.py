@@ -18,7 +18,7 @@ from torch import nn
 from hqgan.config import TrainingConfig
 from hqgan.training import ema, losses
 from hqgan.training.augment import augment
-from hqgan.training.randomness import stream
+from hqgan.training.randomness import seed_modules, stream
 from hqgan.types import Batch, UserError
 
 DIVERGED = 1e6
@@ -206,6 +206,7 @@ def step(
     generator, critic, now = state.generator, state.critic, state.step
     device, size = real.images.device, len(real)
     generator.train()
+    seed_modules(config.seed, now)
     noise = _noise(config, "critic noise", now, config.critic_steps * size, generator.noise_size, device)
     with torch.no_grad():
         # The generator stands still during the critic's steps, so their images are made in one call.

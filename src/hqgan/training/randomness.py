@@ -9,7 +9,15 @@ import torch
 
 def stream(seed: int, name: str, step: int) -> torch.Generator:
     """A CPU generator for one use at one step. Draw on the CPU and move: every device then sees the same numbers."""
-    key = hashlib.sha256(f"{seed}/{name}/{step}".encode()).digest()
     generator = torch.Generator()
-    generator.manual_seed(int.from_bytes(key[:8], "little") >> 1)
+    generator.manual_seed(_key(seed, name, step))
     return generator
+
+
+def seed_modules(seed: int, step: int) -> None:
+    """Set torch's global state, from which modules draw, by the step alone, whatever was drawn before or found in a cache."""
+    torch.manual_seed(_key(seed, "modules", step))
+
+
+def _key(seed: int, name: str, step: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}/{step}".encode()).digest()[:8], "little") >> 1

@@ -43,8 +43,9 @@ format: env ## put the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: env ## time the circuit engine and a training step
-	$(BIN)/python benchmarks/circuits.py
+bench: env ## time the circuit engine against its peers, and a training step
+	@$(INSTALL) -r requirements/bench.lock
+	$(BIN)/python benchmarks/circuits.py --paper --json circuits.json
 	$(BIN)/python benchmarks/iteration.py
 
 fuzz: env ## random configs, trees and checkpoints against the boundary

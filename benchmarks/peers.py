@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.pennylane_backend import apply_gates, observable, pennylane_backend
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,6 @@ class Engine:
 
 def lightning_paper(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Engine:
     """As HybridQ's code calls it: one circuit a call, a list of expectations, complex128, adjoint method, torch interface."""
-    from hqgan.circuits.pennylane_backend import pennylane_backend
-
     return of_backend(pennylane_backend("lightning.qubit", diff_method="adjoint"), ansatz, angles[:1, :1], weights[:1])
 
 
@@ -42,11 +41,11 @@ def lightning_c64_one_observable(ansatz: Ansatz, angles: Tensor, weights: Tensor
     import pennylane as qml
 
     device = qml.device("lightning.qubit", wires=ansatz.qubits, c_dtype=np.complex64)
-    total = qml.sum(*(_pennylane_word(word) for word in ansatz.words))
+    total = qml.sum(*(observable(word) for word in ansatz.words))
 
     @qml.qnode(device, interface="torch", diff_method="adjoint")
     def circuit(x: Tensor, w: Tensor) -> object:
-        _pennylane_gates(ansatz, x, w)
+        apply_gates(ansatz, x, w)
         return qml.expval(total)
 
     x, w = angles[0, 0].clone().requires_grad_(), weights[:1].clone().requires_grad_()
@@ -60,8 +59,6 @@ def lightning_c64_one_observable(ansatz: Ansatz, angles: Tensor, weights: Tensor
 
 def default_qubit(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Engine:
     """PennyLane's own simulator, the samples of a sub-generator broadcast in one call, backpropagation, complex128."""
-    from hqgan.circuits.pennylane_backend import pennylane_backend
-
     return of_backend(pennylane_backend("default.qubit"), ansatz, angles[:, :1], weights[:1])
 
 
@@ -170,25 +167,3 @@ PEERS = {
     maker.__name__: maker
     for maker in (lightning_paper, lightning_c64_one_observable, default_qubit, qulacs, tensorcircuit_jax)
 }
-
-
-def _pennylane_gates(ansatz: Ansatz, x: Tensor, w: Tensor) -> None:
-    import pennylane as qml
-
-    rotations = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ}
-    for gate in ansatz.encoding:
-        for qubit in range(ansatz.qubits):
-            rotations[gate](x[qubit], wires=qubit)
-    for layer in range(ansatz.layers):
-        for r, gate in enumerate(ansatz.rotations):
-            for qubit in range(ansatz.qubits):
-                rotations[gate](w[layer, qubit, r], wires=qubit)
-        for pair in ansatz.pairs:
-            (qml.CZ if ansatz.entangler == "cz" else qml.CNOT)(wires=pair)
-
-
-def _pennylane_word(word: tuple[tuple[int, str], ...]) -> object:
-    import pennylane as qml
-
-    paulis = {"X": qml.PauliX, "Y": qml.PauliY, "Z": qml.PauliZ}
-    return qml.prod(*(paulis[letter](qubit) for qubit, letter in word))

@@ -94,8 +94,10 @@ def gradients(
     out: PlotOption = None,
 ) -> None:
     """Variance of a weight's gradient against qubits and depth: the barren-plateau plot (arXiv 1803.11173)."""
-    from hqgan.circuits import sweeps
+    from hqgan.circuits import drawing, sweeps
 
+    if out is not None:  # before the work, not after it
+        drawing.check_ending(out)
     widths, layers = _numbers(qubits, "--qubits", 1), _numbers(depths, "--depths", 1)
     ansatzes = [_ansatz(preset, n, depth, set_) for depth in layers for n in widths]
     with bar("circuits", "circuits") as update:

@@ -17,7 +17,7 @@ from ibm_stand_in import ANSATZ, Service, arguments
 from hqgan.circuits import ibm
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.backends import backend_of
-from hqgan.circuits.ibm import Plan, ibm_backend
+from hqgan.circuits.ibm import JobPlan, ibm_backend
 from hqgan.circuits.statevector import simulate
 from hqgan.types import UserError
 
@@ -37,9 +37,9 @@ def sent(service: Service) -> list[dict]:
 
 
 def test_one_job_of_many_circuits_after_a_plan_was_confirmed(service: Service, tmp_path: Path) -> None:
-    plans: list[Plan] = []
+    plans: list[JobPlan] = []
 
-    def confirm(plan: Plan) -> bool:
+    def confirm(plan: JobPlan) -> bool:
         assert not sent(service)
         plans.append(plan)
         return True

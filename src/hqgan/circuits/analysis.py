@@ -66,6 +66,11 @@ def entanglement(ansatz: Ansatz, samples: int = 500, seed: int = 0) -> float:
     """Mean Meyer-Wallach measure of the final states: 0 for product states, at most 1.
 
     1 minus the mean over qubits of <X>^2 + <Y>^2 + <Z>^2 (Meyer and Wallach, quant-ph/0108104; Brennen, quant-ph/0305094).
+
+    Args:
+        ansatz: the circuit; its readout does not matter.
+        samples: states, by encoding angles and weights uniform over a full turn.
+        seed: of these.
     """
     words = tuple(f"{letter}{q}" for q in range(ansatz.qubits) for letter in "XYZ")
     angles, weights = _random(ansatz, samples, seed)
@@ -84,7 +89,10 @@ def gradient_variance(ansatz: Ansatz, samples: int = 500, seed: int = 0, spread:
         ansatz: the circuit, of at least one layer.
         samples: draws.
         seed: of the draws.
-        spread: weights are uniform in [0, spread), encoding angles over a full turn.
+        spread: weights are uniform in [0, spread) radians, encoding angles over a full turn.
+
+    Raises:
+        UserError: a circuit of 0 layers.
     """
     if not ansatz.layers:
         raise UserError("A circuit of 0 layers has no weights to take slopes by; give it a --depth.")

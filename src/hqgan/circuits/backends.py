@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.ibm import Plan, ibm_backend
+from hqgan.circuits.ibm import JobPlan, ibm_backend
 from hqgan.circuits.pennylane_backend import pennylane_backend
 from hqgan.circuits.qiskit_backend import aer_backend, fake_backend
 from hqgan.circuits.statevector import simulate
@@ -29,7 +29,7 @@ def backend_of(
     mitigation: int = 0,
     seed: int = 0,
     folder: Path = Path(),
-    confirm: Callable[[Plan], bool] = lambda plan: False,
+    confirm: Callable[[JobPlan], bool] = lambda plan: False,
 ) -> Backend:
     """The backend of a name.
 
@@ -50,6 +50,7 @@ def backend_of(
     for option, is_given in given.items():
         if is_given and option not in TAKES.get(kind, set()) and kind in {"statevector", "pennylane", *TAKES}:
             raise UserError(f"The backend {name} takes no {option}; leave it away, or choose another backend.")
+    measured = 1024 if shots is None else shots
     match kind, place:
         case "statevector", "":
             return simulate
@@ -58,11 +59,9 @@ def backend_of(
         case "aer", "":
             return aer_backend(shots=shots, noise=noise, seed=seed)
         case "fake", _ if place:
-            return fake_backend(place, shots=shots or 1024, seed=seed, mitigation=mitigation)
+            return fake_backend(place, shots=measured, seed=seed, mitigation=mitigation)
         case "ibm", _ if place:
-            return ibm_backend(
-                place, shots=shots or 1024, mitigation=mitigation, seed=seed, folder=folder, confirm=confirm
-            )
+            return ibm_backend(place, shots=measured, mitigation=mitigation, seed=seed, folder=folder, confirm=confirm)
     raise UserError(f"There is no backend {name!r}: it is {NAMES}, as in fake:brisbane.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.types import UserError, plural
@@ -21,7 +22,9 @@ class Column:
 
 
 def columns(ansatz: Ansatz) -> tuple[list[Column], list[Column], list[Column]]:
-    """Columns of the encoding, of one layer and of the readout, in the order of time."""
+    """Columns of the encoding, of one layer and of the readout, in the order of time; UserError beyond 64 qubits."""
+    if ansatz.qubits > MOST_QUBITS:
+        raise UserError(f"A drawing has up to {MOST_QUBITS} qubits, not {ansatz.qubits}; see `hqgan circuits info`.")
     everywhere = range(ansatz.qubits)
     encoding = [Column({q: f"{gate.upper()}(x{q})" for q in everywhere}) for gate in ansatz.encoding]
     layer = [Column({q: gate.upper() for q in everywhere}) for gate in ansatz.rotations] + _entanglers(ansatz)
@@ -36,8 +39,6 @@ def columns(ansatz: Ansatz) -> tuple[list[Column], list[Column], list[Column]]:
 
 def drawn(ansatz: Ansatz) -> str:
     """Lines of text, qubit 0 first."""
-    if ansatz.qubits > MOST_QUBITS:
-        raise UserError(f"A drawing has up to {MOST_QUBITS} qubits, not {ansatz.qubits}; see `hqgan circuits info`.")
     n = ansatz.qubits
     encoding, layer, readout = columns(ansatz)
     number = len(f"q{n - 1}")
@@ -77,10 +78,7 @@ def drawn(ansatz: Ansatz) -> str:
 
 def draw(ansatz: Ansatz, path: Path) -> None:
     """Write a picture; the file's ending chooses its kind, .svg or .png."""
-    if ansatz.qubits > MOST_QUBITS:
-        raise UserError(f"A drawing has up to {MOST_QUBITS} qubits, not {ansatz.qubits}; see `hqgan circuits info`.")
-    if path.suffix not in {".svg", ".png"}:
-        raise UserError(f"{path} is no .svg or .png; choose such a name for --out.")
+    check_ending(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -112,6 +110,17 @@ def draw(ansatz: Ansatz, path: Path) -> None:
             low, high = -0.55, ansatz.qubits - 0.45
             axis.fill_between((start, x), low, high, color="#0f766e", alpha=0.08, lw=0, zorder=-1)
             axis.text((start + x) / 2, -0.8, f"x {ansatz.layers}", ha="center", color="#0f766e", fontsize=11)
+    save(figure, path)
+
+
+def check_ending(path: Path) -> None:
+    """Raise UserError unless a picture's name ends in .svg or .png."""
+    if path.suffix not in {".svg", ".png"}:
+        raise UserError(f"{path} is no .svg or .png; choose such a name for --out.")
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a matplotlib figure; the same figure gives the same bytes."""
     figure.savefig(path, **({"metadata": {"Date": None}} if path.suffix == ".svg" else {"dpi": 150}))
 
 

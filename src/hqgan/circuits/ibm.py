@@ -32,7 +32,7 @@ OVERHEAD = 2.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class JobPlan:
     """What a job would take.
 
     Attributes:
@@ -63,7 +63,7 @@ def ibm_backend(
     name: str,
     *,
     folder: Path,
-    confirm: Callable[[Plan], bool],
+    confirm: Callable[[JobPlan], bool],
     shots: int = 1024,
     mitigation: int = 0,
     seed: int = 0,
@@ -100,12 +100,12 @@ def ibm_backend(
     return run
 
 
-def plan(machine: Any, circuit: Any, ansatz: Ansatz, rows: int, shots: int) -> Plan:
+def job_plan(machine: Any, circuit: Any, ansatz: Ansatz, rows: int, shots: int) -> JobPlan:
     """What `rows` sets of angles would take on a machine."""
     circuits = rows * len(sorted_words(ansatz))
     delay = getattr(machine, "default_rep_delay", None) or DELAY
     seconds = OVERHEAD + circuits * shots * delay
-    return Plan(machine.name, circuits, shots, circuit.depth(), circuit.num_nonlocal_gates(), seconds)
+    return JobPlan(machine.name, circuits, shots, circuit.depth(), circuit.num_nonlocal_gates(), seconds)
 
 
 def _service() -> Any:
@@ -144,7 +144,7 @@ def _send(
     shots: int,
     mitigation: int,
     seed: int,
-    confirm: Callable[[Plan], bool],
+    confirm: Callable[[JobPlan], bool],
 ) -> Any:
     if name == LEAST_BUSY:
         machine = service.least_busy(min_num_qubits=ansatz.qubits, operational=True, simulator=False)
@@ -152,7 +152,7 @@ def _send(
         machine = service.backend(name if name.startswith("ibm_") else f"ibm_{name}")
     circuit = transpiled(machine, ansatz, seed)
     positions = circuit.layout.final_index_layout()[: ansatz.qubits]
-    planned = plan(machine, circuit, ansatz, len(values), shots)
+    planned = job_plan(machine, circuit, ansatz, len(values), shots)
     if not confirm(planned):
         raise UserError(f"Nothing was sent: {planned}. Confirm it, or give --yes.")
     entry = {"machine": machine.name, "job": None, "sent": datetime.datetime.now(datetime.UTC).isoformat()}

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.ansatz import Ansatz, Word
 from hqgan.circuits.gates import postselected
 from hqgan.circuits.statevector import check_shapes
 from hqgan.types import Backend, UserError
@@ -51,17 +51,31 @@ def _circuit(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Any:
     """PennyLane's measurements of angles (B, n), which it broadcasts, and weights (L, n, R)."""
     import pennylane as qml
 
+    apply_gates(ansatz, angles, weights)
+    if ansatz.probabilities:
+        return qml.probs(wires=range(ansatz.qubits))
+    return [qml.expval(observable(word)) for word in ansatz.words]
+
+
+def apply_gates(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> None:
+    """Queue an ansatz's gates, by angles (n,) or (B, n) and weights (L, n, R) in radians, in PennyLane's present tape."""
+    import pennylane as qml
+
     rotations = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ}
-    paulis = {"X": qml.PauliX, "Y": qml.PauliY, "Z": qml.PauliZ}
     for gate in ansatz.encoding:
         for qubit in range(ansatz.qubits):
-            rotations[gate](angles[:, qubit], wires=qubit)
+            rotations[gate](angles[..., qubit], wires=qubit)
     for layer in range(ansatz.layers):
         for r, gate in enumerate(ansatz.rotations):
             for qubit in range(ansatz.qubits):
                 rotations[gate](weights[layer, qubit, r], wires=qubit)
         for pair in ansatz.pairs:
             (qml.CZ if ansatz.entangler == "cz" else qml.CNOT)(wires=pair)
-    if ansatz.probabilities:
-        return qml.probs(wires=range(ansatz.qubits))
-    return [qml.expval(qml.prod(*(paulis[letter](qubit) for qubit, letter in word))) for word in ansatz.words]
+
+
+def observable(word: Word) -> Any:
+    """PennyLane's product of a word's Paulis."""
+    import pennylane as qml
+
+    paulis = {"X": qml.PauliX, "Y": qml.PauliY, "Z": qml.PauliZ}
+    return qml.prod(*(paulis[letter](qubit) for qubit, letter in word))

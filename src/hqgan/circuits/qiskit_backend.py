@@ -284,6 +284,7 @@ def _part(machine: Any, new: dict[int, int]) -> Any:
     """A machine of some of another's qubits, with their couplings, gates and errors."""
     from qiskit.providers import BackendV2, Options
     from qiskit.transpiler import Target
+    from qiskit_aer import AerSimulator
 
     whole = machine.target
     properties = [whole.qubit_properties[q] for q in new] if whole.qubit_properties else None
@@ -305,6 +306,6 @@ def _part(machine: Any, new: dict[int, int]) -> Any:
             return Options()
 
         def run(self, run_input: Any, **options: Any) -> Any:
-            raise NotImplementedError("This machine is a description; Aer runs it.")
+            return AerSimulator.from_backend(self, **_AER).run(run_input, **options)
 
     return Part(name=machine.name)

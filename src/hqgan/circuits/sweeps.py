@@ -11,7 +11,7 @@ import numpy as np
 from hqgan.circuits.analysis import entanglement, gradient_variance
 from hqgan.circuits.analysis import expressivity as divergence
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.types import UserError
+from hqgan.circuits.drawing import check_ending, save
 
 Progress = Callable[[int, int], None]
 
@@ -79,8 +79,7 @@ def gradients_table(found: dict[str, Any]) -> Any:
 
 def plot_gradients(found: dict[str, Any], path: Path) -> None:
     """Draw `gradients`' result against qubits, a line for each depth."""
-    if path.suffix not in {".svg", ".png"}:
-        raise UserError(f"{path} is no .svg or .png; choose such a name for --out.")
+    check_ending(path)
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -104,4 +103,4 @@ def plot_gradients(found: dict[str, Any], path: Path) -> None:
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("variance of a weight's gradient")
     axes[0].legend(frameon=False, fontsize=8)
-    figure.savefig(path, **({"metadata": {"Date": None}} if path.suffix == ".svg" else {"dpi": 150}))
+    save(figure, path)

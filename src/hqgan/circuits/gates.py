@@ -21,7 +21,9 @@ def kron(factors: Tensor) -> Tensor:
 
 def _rotate(gate: str, angle: Tensor, top: Tensor, bottom: Tensor) -> tuple[Tensor, Tensor]:
     """Apply a rotation to amplitudes of |0> and |1>, or to the two rows of a matrix."""
-    cos, sin = torch.cos(angle / 2), torch.sin(angle / 2)
+    # Not torch.cos: MKL's would wake threads that then spin on the core that the circuits want, for some milliseconds.
+    turn = torch.polar(torch.ones_like(angle), angle / 2)
+    cos, sin = turn.real, turn.imag
     if gate == "ry":
         return cos * top - sin * bottom, sin * top + cos * bottom
     if gate == "rx":

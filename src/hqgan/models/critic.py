@@ -8,6 +8,9 @@ from torch.nn import functional as F
 
 from hqgan.config import CriticConfig
 
+LEAK = 0.2
+"""Slope of the leaky ReLU below nought."""
+
 
 class Critic(nn.Module):
     """Four stride-2 4x4 convolutions without norm, leaky ReLU 0.2, a linear score plus a class projection.
@@ -40,7 +43,29 @@ class Critic(nn.Module):
         """Scores (B,) of images (B, 3, size, size) in [-1, 1] as members of classes (B,); higher is more real."""
         x = images
         for convolution in self.convolutions:
-            x = F.leaky_relu(convolution(x), 0.2)
+            x = F.leaky_relu(convolution(x), LEAK)
         pooled = x.mean((2, 3))
         score = self.score(x.flatten(1) if self.flat else pooled)[:, 0]
         return score + (self.projection(self.embedding(labels)) * pooled).sum(1)
+
+    def gradient(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The gradient (B, 3, size, size) of the scores by the images, differentiable once by the critic's weights.
+
+        For gradient penalties: the layers are passed backwards by hand, since autograd's derivative of its own gradient convolves
+        with kernels as large as the maps, and goes back through activations whose second derivative is nought.
+        """
+        slopes, x = [], images
+        with torch.no_grad():
+            for convolution in self.convolutions:
+                x = convolution(x)
+                slopes.append(torch.where(x > 0, 1.0, LEAK))
+                x = x * slopes[-1]
+        pooled = self.projection(self.embedding(labels))
+        if self.flat:
+            by = self.score.weight.view(1, *x.shape[1:]) + (pooled / x[0, 0].numel())[..., None, None]
+        else:
+            by = ((pooled + self.score.weight) / x[0, 0].numel())[..., None, None]
+        by = by.expand_as(x)
+        for convolution, slope in zip(reversed(self.convolutions), reversed(slopes), strict=True):
+            by = F.conv_transpose2d(by * slope, convolution.weight, stride=2, padding=1)
+        return by

@@ -31,13 +31,14 @@ class State:
 
     Attributes:
         generator: a module that is a `hqgan.types.Trainable`.
+        critic: a module that scores (images, labels) and gives the scores' `gradient`, see `hqgan.models.critic`.
         step: generator steps done.
         images: real images shown to the critic so far, repeats counted.
         sums: running sums of losses since the last log line, with their `count`.
     """
 
     generator: Any
-    critic: nn.Module
+    critic: Any
     average: nn.Module
     generator_optimiser: torch.optim.Optimizer
     critic_optimiser: torch.optim.Optimizer
@@ -249,8 +250,11 @@ def _critic_step(
 ) -> dict[str, float]:
     critic, labels = state.critic, real.labels
 
-    def score(images: torch.Tensor) -> torch.Tensor:
-        return critic(augment(images, config.augment, rng), labels)
+    def gradient(images: torch.Tensor) -> torch.Tensor:
+        images = images.detach().requires_grad_(True)
+        seen = augment(images, config.augment, rng)
+        by_seen = critic.gradient(seen.detach(), labels)
+        return torch.autograd.grad(seen, images, by_seen, create_graph=True)[0] if config.augment else by_seen
 
     rng = stream(config.seed, "critic augment", critic_step)
     scores = critic(
@@ -264,13 +268,13 @@ def _critic_step(
         "score/fake": fake_scores.mean().item(),
     }
     if config.loss == "wgan-gp":
-        penalty = losses.interpolation_penalty(score, real.images, fake, rng)
+        penalty = losses.interpolation_penalty(gradient, real.images, fake, rng)
         loss = loss + config.gp_weight * penalty
         values["loss/penalty"] = penalty.item()
     elif config.r1_weight and critic_step % config.r1_every == 0:
-        penalty = losses.zero_centred_penalty(score, real.images)
+        penalty = losses.zero_centred_penalty(gradient, real.images)
         if config.loss == "relativistic":
-            penalty = penalty + losses.zero_centred_penalty(score, fake)
+            penalty = penalty + losses.zero_centred_penalty(gradient, fake)
         loss = loss + config.r1_weight * config.r1_every * penalty
     state.critic_optimiser.zero_grad(set_to_none=True)
     loss.backward()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-Score = Callable[[torch.Tensor], torch.Tensor]
+Gradient = Callable[[torch.Tensor], torch.Tensor]
 
 
 def critic_loss(kind: str, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
@@ -45,18 +45,31 @@ def generator_loss(kind: str, fake: torch.Tensor, real: torch.Tensor | None) -> 
 
 
 def interpolation_penalty(
-    score: Score, real: torch.Tensor, fake: torch.Tensor, generator: torch.Generator
+    gradient: Gradient, real: torch.Tensor, fake: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Mean (|grad| - 1)^2 at random points between real and generated images (arXiv 1704.00028, equation 3)."""
+    """Mean (|grad| - 1)^2 at random points between real and generated images (arXiv 1704.00028, equation 3).
+
+    Args:
+        gradient: of the scores by the images, differentiable by the critic's weights.
+        real, fake: (B, 3, H, W).
+        generator: CPU source of the points.
+    """
     mix = torch.rand(len(real), 1, 1, 1, generator=generator).to(real.device)
-    points = (mix * real + (1 - mix) * fake).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(score(points).sum(), points, create_graph=True)
+    squares = gradient(mix * real + (1 - mix) * fake).square().sum((1, 2, 3))
     # The offset keeps the square root's derivative finite where a gradient vanishes.
-    return ((gradient.square().sum((1, 2, 3)) + 1e-12).sqrt() - 1).square().mean()
+    return ((squares + 1e-12).sqrt() - 1).square().mean()
 
 
-def zero_centred_penalty(score: Score, images: torch.Tensor) -> torch.Tensor:
+def zero_centred_penalty(gradient: Gradient, images: torch.Tensor) -> torch.Tensor:
     """Half the mean squared gradient norm of the score at `images` (R1 on real ones, arXiv 1801.04406, equation 9)."""
-    images = images.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(score(images).sum(), images, create_graph=True)
-    return gradient.square().sum((1, 2, 3)).mean() / 2
+    return gradient(images).square().sum((1, 2, 3)).mean() / 2
+
+
+def gradient_of(score: Callable[[torch.Tensor], torch.Tensor]) -> Gradient:
+    """The gradient of any scores (B,) by images, as autograd finds it, to be differentiated again."""
+
+    def gradient(images: torch.Tensor) -> torch.Tensor:
+        images = images.detach().requires_grad_(True)
+        return torch.autograd.grad(score(images).sum(), images, create_graph=True)[0]
+
+    return gradient

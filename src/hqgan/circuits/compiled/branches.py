@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hqgan.circuits.plan import Plan, bit_of, cz_signs
 
-MOST = 4
+MOST = 16
 """Branches that cost less than the layers they save."""
 
 

@@ -82,6 +82,14 @@ class Rows:
         name = f"llvm.fma.v{self.lanes}f{8 * self.size}"
         return self.b.call(cgutils.get_or_insert_function(self.b.module, kind, name), [x, y, z])
 
+    def total(self, value):
+        """The sum of a row's numbers, halves added to halves."""
+        count = self.lanes
+        while count > 1:
+            count //= 2
+            value = self.b.fadd(value, self.shuffle(value, [(i + count) % self.lanes for i in range(self.lanes)]))
+        return self.b.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
     def minus_i(self, value):
         """-i times the value: (re, im) to (im, -re)."""
         half = self.lanes // 2

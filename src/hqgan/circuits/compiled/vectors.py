@@ -58,47 +58,127 @@ def row_multiply(context, target, source, kind):
     return types.void(*[types.int64] * 2, kind), emit
 
 
+def _tiles(b, first, step, count):
+    return [b.add(first, b.mul(step, ir.Constant(INT, i))) for i in range(count)]
+
+
+def _make_combine(wide, high):
+    @intrinsic
+    def combine(context, targets, target_step, terms, rows_at, row_step, factors, factor_step, kind):
+        """Write `high` times `wide` rows: each the sum of `terms` rows, times the factors of its line.
+
+        Line i of the result is target_step bytes behind line i - 1; term r has its `wide` rows at rows_at + r row_step and its
+        `high` factors, side by side, at factors + r factor_step.
+        """
+
+        def emit(ctx, b, sig, arguments):
+            targets, target_step, terms, rows_at, row_step, factors, factor_step, _ = arguments
+            rows = Rows(b, kind)
+            zero = rows.constant([0.0] * rows.lanes)
+            totals = [[cgutils.alloca_once_value(b, zero) for _ in range(wide)] for _ in range(high)]
+            with cgutils.for_range(b, terms, intp=INT) as loop:
+                at = b.add(rows_at, b.mul(loop.index, row_step))
+                found = [rows.load(place) for place in _tiles(b, at, ir.Constant(INT, BYTES), wide)]
+                numbers = b.add(factors, b.mul(loop.index, factor_step))
+                for i, line in enumerate(totals):
+                    factor = rows.fill(rows.number(numbers, i))
+                    for row, total in zip(found, line, strict=True):
+                        b.store(rows.fma(factor, row, b.load(total)), total)
+            for at, line in zip(_tiles(b, targets, target_step, high), totals, strict=True):
+                for place, total in zip(_tiles(b, at, ir.Constant(INT, BYTES), wide), line, strict=True):
+                    rows.store(b.load(total), place)
+            return ctx.get_dummy_value()
+
+        return types.void(*[types.int64] * 7, kind), emit
+
+    return combine
+
+
+combine1, combine4 = _make_combine(1, 1), _make_combine(4, 4)
+
+
+def _make_gather(high):
+    @intrinsic
+    def collect(context, targets, target_step, count, rows_at, row_step, factors, factor_step, kind):
+        """Add to `high` rows, target_step bytes apart, the sum of `count` rows, each times a factor of its own for each of them.
+
+        Row i is at rows_at + i row_step; its factor for target r at factors + r factor_step, behind that of row i - 1.
+        """
+
+        def emit(ctx, b, sig, arguments):
+            targets, target_step, count, rows_at, row_step, factors, factor_step, _ = arguments
+            rows = Rows(b, kind)
+            places = _tiles(b, targets, target_step, high)
+            totals = [cgutils.alloca_once_value(b, rows.load(place)) for place in places]
+            with cgutils.for_range(b, count, intp=INT) as loop:
+                row = rows.load(b.add(rows_at, b.mul(loop.index, row_step)))
+                at = b.add(factors, b.mul(loop.index, ir.Constant(INT, rows.size)))
+                for place, total in zip(_tiles(b, at, factor_step, high), totals, strict=True):
+                    b.store(rows.fma(rows.fill(rows.number(place)), row, b.load(total)), total)
+            for place, total in zip(places, totals, strict=True):
+                rows.store(b.load(total), place)
+            return ctx.get_dummy_value()
+
+        return types.void(*[types.int64] * 7, kind), emit
+
+    return collect
+
+
+collect2, collect8 = _make_gather(2), _make_gather(8)
+
+
+def _make_dots(high, wide):
+    @intrinsic
+    def dots(context, sums, sum_step, count, rows_at, row_step, others, other_step, kind):
+        """Add to `high` times `wide` numbers the sums of products of `count` rows.
+
+        Number (r, i), at sums + r sum_step and behind number (r, i - 1), belongs to the rows that start at rows_at + r row_step
+        and at others + i other_step.
+        """
+
+        def emit(ctx, b, sig, arguments):
+            sums, sum_step, count, rows_at, row_step, others, other_step, _ = arguments
+            rows = Rows(b, kind)
+            zero = rows.constant([0.0] * rows.lanes)
+            totals = [[cgutils.alloca_once_value(b, zero) for _ in range(wide)] for _ in range(high)]
+            ones, twos = _tiles(b, rows_at, row_step, high), _tiles(b, others, other_step, wide)
+            with cgutils.for_range(b, count, intp=INT) as loop:
+                offset = b.mul(loop.index, ir.Constant(INT, BYTES))
+                found = [rows.load(b.add(two, offset)) for two in twos]
+                for one, line in zip(ones, totals, strict=True):
+                    row = rows.load(b.add(one, offset))
+                    for other, total in zip(found, line, strict=True):
+                        b.store(rows.fma(row, other, b.load(total)), total)
+            for at, line in zip(_tiles(b, sums, sum_step, high), totals, strict=True):
+                for place, total in zip(_tiles(b, at, ir.Constant(INT, rows.size), wide), line, strict=True):
+                    before = rows.number(place)
+                    address = b.inttoptr(place, rows.scalar.as_pointer())
+                    b.store(b.fadd(before, rows.total(b.load(total))), address)
+            return ctx.get_dummy_value()
+
+        return types.void(*[types.int64] * 7, kind), emit
+
+    return dots
+
+
+dots1, dots2 = _make_dots(2, 1), _make_dots(4, 4)
+
+
 @intrinsic
-def row_combine(context, target, terms, rows_at, row_step, factors, factor_step, kind):
-    """Write the sum of `terms` rows, each times its factor."""
+def rows_dot(context, count, one, two, kind):
+    """The sum of products of `count` rows and as many others."""
 
     def emit(ctx, b, sig, arguments):
-        target, terms, rows_at, row_step, factors, factor_step, _ = arguments
+        count, one, two, _ = arguments
         rows = Rows(b, kind)
         total = cgutils.alloca_once_value(b, rows.constant([0.0] * rows.lanes))
-        with cgutils.for_range(b, terms, intp=INT) as loop:
-            factor = rows.number(b.add(factors, b.mul(loop.index, factor_step)))
-            row = rows.load(b.add(rows_at, b.mul(loop.index, row_step)))
-            b.store(rows.fma(rows.fill(factor), row, b.load(total)), total)
-        rows.store(b.load(total), target)
-        return ctx.get_dummy_value()
-
-    return types.void(*[types.int64] * 6, kind), emit
-
-
-@intrinsic
-def rows_dot(context, count, one, two, target, factor, kind):
-    """The sum of products of `count` rows and as many others; adds the factor times the first ones to a target, if given."""
-
-    def emit(ctx, b, sig, arguments):
-        count, one, two, target, factor, _ = arguments
-        rows = Rows(b, kind)
-        total = cgutils.alloca_once_value(b, rows.constant([0.0] * rows.lanes))
-        filled = rows.fill(factor)
         with cgutils.for_range(b, count, intp=INT) as loop:
             offset = b.mul(loop.index, ir.Constant(INT, BYTES))
-            x = rows.load(b.add(one, offset))
-            b.store(rows.fma(x, rows.load(b.add(two, offset)), b.load(total)), total)
-            with b.if_then(b.icmp_signed("!=", target, ir.Constant(INT, 0))):
-                at = b.add(target, offset)
-                rows.store(rows.fma(filled, x, rows.load(at)), at)
-        value = b.load(total)
-        found = rows.scalar(0.0)
-        for lane in range(rows.lanes):
-            found = b.fadd(found, b.extract_element(value, ir.Constant(ir.IntType(32), lane)))
-        return found
+            x, y = rows.load(b.add(one, offset)), rows.load(b.add(two, offset))
+            b.store(rows.fma(x, y, b.load(total)), total)
+        return rows.total(b.load(total))
 
-    return _real(kind)(*[types.int64] * 4, _real(kind), kind), emit
+    return _real(kind)(*[types.int64] * 3, kind), emit
 
 
 @compiled
@@ -111,32 +191,74 @@ def place(i, where, right):
 @compiled
 def begin(state, upper, rows, where, right, kind):
     """Write a state: block i is the sum of rows (2e, numbers), each times its factor number i, of upper (2e, blocks)."""
-    count, item = rows.shape[1] * rows.itemsize // BYTES, rows.itemsize
-    for i in range(upper.shape[1]):
-        to, factors = state.ctypes.data + place(i, where, right), upper.ctypes.data + i * item
-        for c in range(count):
-            row_combine(
-                to + c * BYTES,
-                len(rows),
-                rows.ctypes.data + c * BYTES,
-                count * BYTES,
-                factors,
-                upper.shape[1] * item,
-                kind,
-            )
+    count, blocks, item = rows.shape[1] * rows.itemsize // BYTES, upper.shape[1], rows.itemsize
+    at, factors, terms = rows.ctypes.data, upper.ctypes.data, len(rows)
+    tile = count % 4 == 0 and blocks % 4 == 0
+    i = 0
+    while i < blocks:
+        to = state.ctypes.data + place(i, where, right)
+        step = state.ctypes.data + place(i + 1, where, right) - to
+        # Lines of a tile are a step apart, unless an empty row is between them.
+        if tile and state.ctypes.data + place(i + 3, where, right) == to + 3 * step:
+            for c in range(0, count, 4):
+                combine4(
+                    to + c * BYTES, step, terms, at + c * BYTES, count * BYTES, factors + i * item, blocks * item, kind
+                )
+            i += 4
+        else:
+            for c in range(count):
+                combine1(
+                    to + c * BYTES, step, terms, at + c * BYTES, count * BYTES, factors + i * item, blocks * item, kind
+                )
+            i += 1
 
 
 @compiled
 def begin_back(adjoint, upper, rows, by_upper, by_rows, where, right, kind):
     """Add what `begin` passes back."""
-    count = rows.shape[1] * rows.itemsize // BYTES
-    for i in range(upper.shape[1]):
-        at = adjoint.ctypes.data + place(i, where, right)
-        for r in range(len(rows)):
-            offset = r * count * BYTES
-            by_upper[r, i] += rows_dot(
-                count, at, rows.ctypes.data + offset, by_rows.ctypes.data + offset, upper[r, i], kind
-            )
+    count, blocks, item = rows.shape[1] * rows.itemsize // BYTES, upper.shape[1], rows.itemsize
+    at, to, factors, by_factors = rows.ctypes.data, by_rows.ctypes.data, upper.ctypes.data, by_upper.ctypes.data
+    terms = len(rows)
+    i = 0
+    while i < blocks:
+        begun = adjoint.ctypes.data + place(i, where, right)
+        # As many blocks as lie a step apart, see `begin`.
+        step = adjoint.ctypes.data + place(i + 1, where, right) - begun
+        run = 1
+        while i + run < blocks and adjoint.ctypes.data + place(i + run, where, right) == begun + run * step:
+            run += 1
+        for c in range(count):
+            r = 0
+            while r < terms:
+                if r + 8 <= terms:
+                    collect8(
+                        to + (r * count + c) * BYTES, count * BYTES, run, begun + c * BYTES, step,
+                        factors + (r * blocks + i) * item, blocks * item, kind,
+                    )  # fmt: skip
+                    r += 8
+                else:
+                    collect2(
+                        to + (r * count + c) * BYTES, count * BYTES, run, begun + c * BYTES, step,
+                        factors + (r * blocks + i) * item, blocks * item, kind,
+                    )  # fmt: skip
+                    r += 2
+        j = 0
+        while j < run:
+            if run - j >= 4 and terms % 4 == 0:
+                for r in range(0, terms, 4):
+                    dots2(
+                        by_factors + (r * blocks + i + j) * item, blocks * item, count, at + r * count * BYTES, count * BYTES,
+                        begun + j * step, step, kind,
+                    )  # fmt: skip
+                j += 4
+            else:
+                for r in range(0, terms, 2):
+                    dots1(
+                        by_factors + (r * blocks + i + j) * item, blocks * item, count, at + r * count * BYTES, count * BYTES,
+                        begun + j * step, step, kind,
+                    )  # fmt: skip
+                j += 1
+        i += run
 
 
 @compiled
@@ -150,7 +272,7 @@ def accumulate(target, factor, source, kind):
 @compiled
 def dot(one, two, kind):
     """The sum of products of two vectors."""
-    return rows_dot(len(one) * one.itemsize // BYTES, one.ctypes.data, two.ctypes.data, 0, one.dtype.type(0), kind)
+    return rows_dot(len(one) * one.itemsize // BYTES, one.ctypes.data, two.ctypes.data, kind)
 
 
 @compiled

@@ -1,0 +1,30 @@
+"""The critic's own gradient by its input, which gradient penalties are made of."""
+
+import pytest
+import torch
+
+from hqgan.config import CriticConfig
+from hqgan.models.critic import Critic
+from hqgan.training import losses
+
+
+@pytest.mark.parametrize("head", ["pool", "flat"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_gradient_and_penalty_are_autograds(head, bias):
+    torch.manual_seed(0)
+    config = CriticConfig(channels=(5, 6, 7, 8), head=head, bias=bias, class_embedding=4)
+    critic = Critic(config, classes=3, size=32).double()
+    images, labels = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.tensor([0, 2, 1, 0])
+    plain = losses.gradient_of(lambda x: critic(x, labels))
+    torch.testing.assert_close(critic.gradient(images, labels), plain(images))
+
+    found = []
+    for gradient in (lambda x: critic.gradient(x, labels), plain):
+        critic.zero_grad()
+        fake, rng = images.flip(0), torch.Generator().manual_seed(0)
+        penalty = losses.zero_centred_penalty(gradient, images)
+        (penalty + losses.interpolation_penalty(gradient, images, fake, rng)).backward()
+        found.append({name: p.grad for name, p in critic.named_parameters() if p.grad is not None and p.grad.any()})
+    assert set(found[0]) == set(found[1]) and len(found[0]) == 7
+    for name, by_hand in found[0].items():
+        torch.testing.assert_close(by_hand, found[1][name], msg=name)

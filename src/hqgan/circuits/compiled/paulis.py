@@ -36,57 +36,64 @@ def _on_lanes(rows, letter, bit):
     return order, rows.constant(signs)
 
 
-def _letters(rows, wanted, act):
-    """Call act(letter) in a branch of its own for each letter that is wanted, a set of bits."""
+def _letters(rows, only, wanted, act):
+    """Call act(letter) for the one that is known now, or in a branch of its own for each that is wanted, a set of bits."""
     b = rows.b
+    if only is not None:
+        act(only)
+        return
     for letter in (0, 1, 2) if rows.complex else (0, 2):
         with b.if_then(b.trunc(b.lshr(wanted, ir.Constant(INT, letter)), ir.IntType(1))):
             act(letter)
 
 
-def _load(rows, bits, source, step, codes, code_step, patterns):
-    """The rows, with the last signs and factor."""
-    found = []
-    for j in range(1 << bits):
-        pattern = rows.load(rows.at(patterns, BYTES, rows.byte(rows.at(codes, j, code_step))))
-        found.append(rows.b.fmul(rows.load(rows.at(source, j, step)), pattern))
-    return found
+def _patterns(rows, count, codes, code_step, patterns):
+    return [
+        rows.load(rows.at(patterns, BYTES, rows.byte(rows.at(codes, j, code_step)))) for j in range(count)
+    ]
 
 
-def _make_expect(bits):
+def _make_expect(bits, first, only=None):
     @intrinsic
     def expect(context, source, step, codes, code_step, patterns, sums, lane_sums, wanted, kind):
-        """Add to sums (bits, 3, lanes) what 2^bits rows have to do with the expectations of X, Y, Z."""
+        """Add to sums (bits, 3, lanes) what 2^bits rows have to do with the expectations of X, Y, Z.
+
+        The first part gives the rows the last signs and factor, and takes the lanes' bits with it.
+        """
 
         def emit(ctx, b, sig, arguments):
             source, step, codes, code_step, patterns, sums, lane_sums, wanted, _ = arguments
-            rows = Rows(b, kind)
-            state = _load(rows, bits, source, step, codes, code_step, patterns)
+            rows, count = Rows(b, kind), 1 << bits
+            state = [rows.load(rows.at(source, j, step)) for j in range(count)]
+            if first:
+                for j, pattern in enumerate(_patterns(rows, count, codes, code_step, patterns)):
+                    state[j] = b.fmul(state[j], pattern)
+                    rows.store(state[j], rows.at(source, j, step))
 
             def add(base, place, terms, factor):
                 at = b.add(base, ir.Constant(INT, place * BYTES))
-                total = rows.constant([0.0] * rows.lanes)
-                for x, y in terms:
-                    total = rows.fma(x, y, total)
-                rows.store(rows.fma(total, factor, rows.load(at)), at)
+                totals = [rows.constant([0.0] * rows.lanes)] * 2  # one would wait for itself
+                for i, (x, y) in enumerate(terms):
+                    totals[i % 2] = rows.fma(x, y, totals[i % 2])
+                rows.store(rows.fma(b.fadd(*totals), factor, rows.load(at)), at)
 
             def act(letter):
                 # X and Y pair the rows, and both of a pair say the same.
                 factor = rows.constant([1.0 if letter == 2 else 2.0] * rows.lanes)
                 for q in range(bits):
                     terms = []
-                    for j in range(1 << bits):
+                    for j in range(count):
                         if not j >> q & 1:
                             x, y = state[j], state[j | 1 << q]
-                            first, second = _on_rows(rows, letter, x, y)
-                            terms += [(x, first), (y, second)] if letter == 2 else [(x, first)]
+                            one, two = _on_rows(rows, letter, x, y)
+                            terms += [(x, one), (y, two)] if letter == 2 else [(x, one)]
                     add(sums, 3 * q + letter, terms, factor)
-                with b.if_then(b.icmp_signed("!=", lane_sums, ir.Constant(INT, 0))):
+                if first:
                     for q in range(rows.bits):
                         order, signs = _on_lanes(rows, letter, q)
                         add(lane_sums, 3 * q + letter, [(x, rows.shuffle(x, order)) for x in state], signs)
 
-            _letters(rows, wanted, act)
+            _letters(rows, only, wanted, act)
             return ctx.get_dummy_value()
 
         return types.void(*[types.int64] * 8, kind), emit
@@ -94,49 +101,68 @@ def _make_expect(bits):
     return expect
 
 
-expect1, expect2, expect3 = (_make_expect(bits) for bits in (1, 2, 3))
-
-
-def _make_observe(bits):
+def _make_observe(bits, first, only=None):
     @intrinsic
-    def observe(context, source, target, step, codes, code_step, patterns, signs, factors, lane_factors, wanted, kind):
-        """Add to 2^bits rows the sum of X, Y, Z of the bits, times factors (bits, 3), of a state, and then its signs."""
+    def observe(
+        context, source, target, undone, step, codes, code_step, signs, factors, lane_factors, last, wanted, kind
+    ):
+        """Add to 2^bits rows the sum of X, Y, Z of the bits, times factors (bits, 3), of a state.
+
+        The first part writes instead, takes the lanes' bits with it, and takes the last signs back from the state; the last part
+        takes them back from the sum.
+        """
 
         def emit(ctx, b, sig, arguments):
-            source, target, step, codes, code_step, patterns, signs, factors, lane_factors, wanted, _ = arguments
-            rows = Rows(b, kind)
-            state = _load(rows, bits, source, step, codes, code_step, patterns)
-            found = [cgutils.alloca_once_value(b, rows.constant([0.0] * rows.lanes)) for _ in state]
+            source, target, undone, step, codes, code_step, signs, factors, lane_factors, last, wanted, _ = arguments
+            rows, count = Rows(b, kind), 1 << bits
+            state = [rows.load(rows.at(source, j, step)) for j in range(count)]
+            places = [rows.at(target, j, step) for j in range(count)]
+            ones, is_last = rows.constant([1.0] * rows.lanes), b.icmp_signed("!=", last, ir.Constant(INT, 0))
+            patterns = _patterns(rows, count, codes, code_step, signs)
+            if first:
+                for j, (row, pattern) in enumerate(zip(state, patterns, strict=True)):
+                    rows.store(b.fmul(row, pattern), rows.at(undone, j, step))
+            begun = [rows.constant([0.0] * rows.lanes) if first else rows.load(place) for place in places]
+            found = begun if only is not None else [cgutils.alloca_once_value(b, row) for row in begun]
+
+            def add(j, factor, value):
+                if only is None:
+                    b.store(rows.fma(factor, value, b.load(found[j])), found[j])
+                else:
+                    found[j] = rows.fma(factor, value, found[j])
 
             def act(letter):
                 for q in range(bits):
                     factor = rows.fill(rows.number(factors, 3 * q + letter))
-                    for j in range(1 << bits):
+                    for j in range(count):
                         if not j >> q & 1:
                             k = j | 1 << q
-                            pair = _on_rows(rows, letter, state[j], state[k])
-                            for place, value in zip((j, k), pair, strict=True):
-                                b.store(rows.fma(factor, value, b.load(found[place])), found[place])
-                with b.if_then(b.icmp_signed("!=", lane_factors, ir.Constant(INT, 0))):
+                            for place, value in zip((j, k), _on_rows(rows, letter, state[j], state[k]), strict=True):
+                                add(place, factor, value)
+                if first:
                     for q in range(rows.bits):
                         order, lane_signs = _on_lanes(rows, letter, q)
                         factor = b.fmul(rows.fill(rows.number(lane_factors, 3 * q + letter)), lane_signs)
-                        for x, place in zip(state, found, strict=True):
-                            b.store(rows.fma(factor, rows.shuffle(x, order), b.load(place)), place)
+                        for j, x in enumerate(state):
+                            add(j, factor, rows.shuffle(x, order))
 
-            _letters(rows, wanted, act)
-            for j, place in enumerate(found):
-                at = rows.at(target, j, step)
-                pattern = rows.load(rows.at(signs, BYTES, rows.byte(rows.at(codes, j, code_step))))
-                rows.store(rows.fma(b.load(place), pattern, rows.load(at)), at)
+            _letters(rows, only, wanted, act)
+            for place, pattern, row in zip(places, patterns, found, strict=True):
+                value = row if only is not None else b.load(row)
+                rows.store(b.fmul(value, b.select(is_last, pattern, ones)), place)
             return ctx.get_dummy_value()
 
-        return types.void(*[types.int64] * 10, kind), emit
+        return types.void(*[types.int64] * 11, kind), emit
 
     return observe
 
 
-observe1, observe2, observe3 = (_make_observe(bits) for bits in (1, 2, 3))
+expect1, expect2, expect3 = (_make_expect(bits, False) for bits in (1, 2, 3))
+expect1_first, expect2_first, expect3_first = (_make_expect(bits, True) for bits in (1, 2, 3))
+expect4_x, expect4_x_first = _make_expect(4, False, 0), _make_expect(4, True, 0)
+observe1, observe2, observe3 = (_make_observe(bits, False) for bits in (1, 2, 3))
+observe1_first, observe2_first, observe3_first = (_make_observe(bits, True) for bits in (1, 2, 3))
+observe4_x, observe4_x_first = _make_observe(4, False, 0), _make_observe(4, True, 0)
 
 
 @compiled
@@ -157,9 +183,9 @@ def expectations(state, where, parts, codes, patterns, wanted, sums, kind):
     """Add the expectations of a final state (rows, lanes) to sums (n, 3, lanes), by bit and X, Y, Z, lane by lane.
 
     Args:
-        state: final, but for the last signs and factor.
+        state: final, but for the last signs and factor, which it gets.
         where: as in `kernels.sweep`.
-        parts: (parts, 2): first bit among the rows, bits.
+        parts: (parts, 2): first bit among the rows, bits; four bits only if X alone is wanted.
         codes: as in `kernels.sweep`.
         patterns: (patterns, lanes): the last signs and factor.
         wanted: 1, 2, 4 for X, Y, Z, or their sum.
@@ -167,41 +193,72 @@ def expectations(state, where, parts, codes, patterns, wanted, sums, kind):
         kind: as in `kernels.sweep`.
     """
     lane_bits, row_bits, low = where
-    at, table, sums_at = state.ctypes.data, patterns.ctypes.data, sums.ctypes.data
+    at, table, lanes_at = state.ctypes.data, patterns.ctypes.data, sums.ctypes.data
     for part in range(len(parts)):
         start, width = parts[part, 0], parts[part, 1]
-        step, lanes_at = stride(start, low), sums_at if start == 0 else 0
-        here = sums_at + (lane_bits + start) * 3 * BYTES
+        step = stride(start, low)
+        here = lanes_at + (lane_bits + start) * 3 * BYTES
         for rest in range(1 << (row_bits - width)):
             j, home = row_of(rest, start, width, low)
             code = codes.ctypes.data + j
-            if width == 3:
-                expect3(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
+            if width == 4:
+                if part == 0:
+                    expect4_x_first(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
+                else:
+                    expect4_x(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
+            elif width == 3:
+                if part == 0:
+                    expect3_first(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
+                else:
+                    expect3(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
             elif width == 2:
-                expect2(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
+                if part == 0:
+                    expect2_first(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
+                else:
+                    expect2(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
+            elif part == 0:
+                expect1_first(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
             else:
                 expect1(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
 
 
 @compiled
-def add_observed(target, state, where, parts, codes, patterns, signs, factors, wanted, kind):
-    """Add to a state what the sum of X, Y, Z of its bits, times factors (n, 3), makes of another, up to the last signs.
+def observed(both, state, where, parts, codes, signs, factors, wanted, kind):
+    """Begin the way back from a final state: write it, and what the sum of X, Y, Z of its bits makes of it, without the last signs.
 
-    signs: (patterns, lanes): the last signs alone; everything else as in `expectations`.
+    Args:
+        both: (2, rows, lanes): the state before the last signs, and the sum.
+        state: (rows, lanes), as `expectations` left it.
+        where, parts, codes, wanted, kind: as in `expectations`.
+        signs: (patterns, lanes): the last signs.
+        factors: (n, 3): of X, Y, Z on each bit.
     """
     lane_bits, row_bits, low = where
-    item = factors.itemsize
-    at, to, table, bare = state.ctypes.data, target.ctypes.data, patterns.ctypes.data, signs.ctypes.data
+    item, lanes_at = factors.itemsize, factors.ctypes.data
+    at, undone, to, table = state.ctypes.data, both[0].ctypes.data, both[1].ctypes.data, signs.ctypes.data
     for part in range(len(parts)):
         start, width = parts[part, 0], parts[part, 1]
-        step, lanes_at = stride(start, low), factors.ctypes.data if start == 0 else 0
-        here = factors.ctypes.data + (lane_bits + start) * 3 * item
+        step, last = stride(start, low), 1 if part == len(parts) - 1 else 0
+        here = lanes_at + (lane_bits + start) * 3 * item
         for rest in range(1 << (row_bits - width)):
             j, home = row_of(rest, start, width, low)
-            code = codes.ctypes.data + j
-            if width == 3:
-                observe3(at + home, to + home, step, code, 1 << start, table, bare, here, lanes_at, wanted, kind)
+            code, a, b, c = codes.ctypes.data + j, at + home, to + home, undone + home
+            if width == 4:
+                if part == 0:
+                    observe4_x_first(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
+                else:
+                    observe4_x(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
+            elif width == 3:
+                if part == 0:
+                    observe3_first(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
+                else:
+                    observe3(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
             elif width == 2:
-                observe2(at + home, to + home, step, code, 1 << start, table, bare, here, lanes_at, wanted, kind)
+                if part == 0:
+                    observe2_first(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
+                else:
+                    observe2(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
+            elif part == 0:
+                observe1_first(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
             else:
-                observe1(at + home, to + home, step, code, 1 << start, table, bare, here, lanes_at, wanted, kind)
+                observe1(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)

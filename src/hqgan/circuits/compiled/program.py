@@ -17,6 +17,10 @@ from hqgan.circuits.plan import Plan, even_groups, halved, parity_signs, sorted_
 GROUP = 8
 """Most bits of a sweep: 2^8 rows fit into a core's first cache."""
 
+LARGE, APART = 1024, 40
+"""From so many rows on, a state's count of rows is made to end 40 rows behind a page: a core takes a load for one of what was just
+stored at the same place of another page, as it would be in the adjoint."""
+
 KINDS = {"ry": 0, "rx": 1, "rz": 2}
 TO_Z = {"X": (-1, 0), "Y": (0, 1), "Z": (0, 0)}
 """Tangents of half the angles about y and x by which Z measures what X, Y or Z did before."""
@@ -84,9 +88,10 @@ def program_of(plan: Plan) -> Program:
     codes, patterns = _patterns(plan, bits, row_bits, lanes, dtype)
     local_words = _local_words(ansatz)
     families, bases, left, right_, words, turned = _families(ansatz, n, right, width, dtype)
+    wanted = int(np.bitwise_or.reduce(1 << local_words[:, 1], initial=0))
     parts = []
     for start, count in groups:
-        sizes = even_groups(count, 3)
+        sizes = even_groups(count, 4 if wanted == 1 else 3)
         parts += [(start + sum(sizes[:i]), size) for i, size in enumerate(sizes)]
     circuit = Circuit(
         where=(bits, row_bits, low),
@@ -111,11 +116,13 @@ def program_of(plan: Plan) -> Program:
         left_signs=left,
         right_signs=right_,
         parts=np.array(parts),
-        wanted=int(np.bitwise_or.reduce(1 << local_words[:, 1], initial=0)),
+        wanted=wanted,
         local_words=local_words,
         words=words,
     )
     rows = 2**row_bits + (2**row_bits - 1 >> low)
+    if rows >= LARGE:
+        rows += (APART - rows) % 64
     state_type = np.result_type(dtype, np.complex64) if complex_ else dtype
     turns, undos = loops(state_type)
     kind = (np.empty(0, state_type), turns.address, undos.address)

@@ -8,7 +8,7 @@ from hqgan.circuits.compiled.halves import ends, first_halves, first_halves_back
 from hqgan.circuits.compiled.jit import compiled
 from hqgan.circuits.compiled.kernels import sweep, sweep_back
 from hqgan.circuits.compiled.passes import gather, lay_out, lay_out_back, permute, scaled, spread
-from hqgan.circuits.compiled.paulis import add_observed, expectations
+from hqgan.circuits.compiled.paulis import expectations, observed
 from hqgan.circuits.compiled.vectors import (
     accumulate,
     add_product,
@@ -31,8 +31,8 @@ def walk(lo, hi, amplitudes, circuit, call, states, work, values, kind):
         amplitudes: (T, n, 2, 2) by circuit, qubit, value, real or imaginary part, after the encoding.
         circuit: what does not change, see `program.Circuit`.
         call: what a call's weights make, see `engine.Call`.
-        states: (T or 1, planes, rows, lanes), where final states go but for the last signs and factor; one after the other
-            into the same if there is only one.
+        states: (T or 1, planes, rows, lanes), where final states go, without the last signs and factor unless the readout is
+            of single qubits; one after the other into the same if there is only one.
         work: to work in, see `engine.Work`.
         values: (T, M) readouts.
         kind: as in `kernels.sweep`.
@@ -138,13 +138,13 @@ def walk_back(lo, hi, amplitudes, circuit, call, states, work, gradient, by_ampl
             bit, letter = circuit.local_words[w, 0], circuit.local_words[w, 1]
             factors[bit, letter] = gradient[t, w] * call.word_signs[k, w]
         for plane in range(states.shape[1]):
-            scaled(state, states[t, plane].reshape(-1), call.scale[k])
-            adjoint[:] = 0
             if circuit.wanted:
-                add_observed(
-                    both[1], states[t, plane], where, circuit.parts, circuit.codes, call.closing[k], circuit.patterns, factors,
-                    circuit.wanted, kind,
+                observed(
+                    both, states[t, plane], where, circuit.parts, circuit.codes, circuit.patterns, factors, circuit.wanted, kind
                 )  # fmt: skip
+            else:
+                scaled(state, states[t, plane].reshape(-1), call.scale[k])
+                adjoint[:] = 0
             for f in range(len(circuit.families)):
                 measure_back(states[t, plane], k, f, circuit, call, work, gradient[t], kind)
             for s in range(len(circuit.sweeps) - 1, -1, -1):

@@ -46,8 +46,7 @@ class Work(NamedTuple):
     room: np.ndarray  # (planes, rows, lanes)
     buffer: np.ndarray  # (2, 2^GROUP, lanes)
     both: np.ndarray  # (2, rows, lanes): a state and its adjoint
-    vectors: tuple[np.ndarray, np.ndarray]  # (branches of all layers, 2, 2^bits) of the upper and of the lower half
-    by_vectors: tuple[np.ndarray, np.ndarray]  # the gradient by them
+    halves: tuple[np.ndarray, np.ndarray]  # (2, branches of all layers, 2, 2^bits), upper and lower: vectors, gradient by them
     rows: np.ndarray  # (2e, numbers of a lower half): lower halves of the branches as they stand in a state
     by_rows: np.ndarray  # the gradient by them
     table: np.ndarray  # (l, numbers of a lower half): sums over the upper half by its signs
@@ -147,11 +146,12 @@ def _call(plan: Plan, weights: np.ndarray, batch: int) -> Call:
     # A gate's sum is taken from rows that lack the factors of the gates undone before it in its layer, on both sides.
     back = np.empty(angles.shape)
     for layer in range(cos.shape[1]):
-        orders = [list(range(p.n))[side] for side in sides] if layer < split else [p.undone[layer - split]]
-        for bits in orders:
-            order = cos[:, layer, bits, ::-1]
-            before = np.cumprod(np.concatenate([np.ones((len(cos), 1)), order.reshape(len(cos), -1)[:, :-1]], 1), 1)
-            back[:, layer, bits, ::-1] = (before**2 / 2).reshape(order.shape)
+        for order in p.halves if layer < split else [p.undone[layer - split]]:
+            before = np.ones(len(cos))
+            for bits in order:
+                for r in reversed(range(cos.shape[3])):
+                    back[:, layer, bits, r] = (before**2 / 2)[:, None]
+                    before *= cos[:, layer, bits, r].prod(1)
     turned = np.array(p.turned, int)[:, None] > 0
     found = word_signs(ansatz, frame)
     return Call(
@@ -176,8 +176,8 @@ def _rooms(p: Program, dtype: np.dtype[Any]) -> list[Room]:
     c, state = p.circuit, (p.rows, p.lanes)
     size = 2 ** c.bits[1] * (2 if c.width else 1)
     branches = [len(c.masks[0]) ** layer for layer in range(c.split_layers + 1)]
-    halves = [(sum(branches), 2, 2**bits) for bits in c.bits]
-    shapes: list[tuple[int, ...]] = [(p.planes, *state), (2, 2**GROUP, p.lanes), (2, *state), *halves, *halves]
+    halves = [(2, sum(branches), 2, 2**bits) for bits in c.bits]
+    shapes: list[tuple[int, ...]] = [(p.planes, *state), (2, 2**GROUP, p.lanes), (2, *state), *halves]
     shapes += [(2 * branches[-1], size)] * 2 + [
         (len(c.left_signs), size),
         (size,),
@@ -188,5 +188,5 @@ def _rooms(p: Program, dtype: np.dtype[Any]) -> list[Room]:
 
 
 def _work(rooms: list[Room]) -> Work:
-    room, buffer, both, upper, lower, by_upper, by_lower, *others = (room.array for room in rooms[:-1])
-    return Work(room, buffer, both, (upper, lower), (by_upper, by_lower), *others)
+    room, buffer, both, upper, lower, *others = (room.array for room in rooms[:-1])
+    return Work(room, buffer, both, (upper, lower), *others)

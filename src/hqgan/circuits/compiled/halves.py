@@ -1,13 +1,13 @@
 """Compiled: the first layers of a circuit on two halves of its bits, and back; `branches` tells why.
 
-A half's vectors stand in `Work.vectors`, side 0 the upper one: the product that the encoding makes, then after each layer all of
+A half's vectors stand in `Work.halves`, side 0 the upper one: the product that the encoding makes, then after each layer all of
 its branches, each with its real part before its imaginary one.
 """
 
 from __future__ import annotations
 
 from hqgan.circuits.compiled.jit import compiled
-from hqgan.circuits.compiled.kernels import sweep, sweep_back
+from hqgan.circuits.compiled.sweeps import sweep, sweep_back
 from hqgan.circuits.compiled.passes import scaled
 from hqgan.circuits.compiled.vectors import add_product_to, write_product
 
@@ -54,9 +54,8 @@ def product_back(amplitudes, first, count, out, by_out, by):
 
 @compiled
 def side_of(circuit, side):
-    """The lowest bit of a half, its bits, and where its rows stand, as in `kernels.sweep`."""
-    lane_bits, count = circuit.where[0], circuit.bits[side]
-    return (0 if side else circuit.bits[1]), count, (lane_bits, count - lane_bits, count - lane_bits)
+    """The lowest bit of a half, and its bits."""
+    return (0 if side else circuit.bits[1]), circuit.bits[side]
 
 
 @compiled
@@ -69,49 +68,61 @@ def ends(circuit):
 
 
 @compiled
+def in_rows(circuit, side, count):
+    """How `count` vectors of a half stand in rows, as in `sweeps.sweep`: like one state, without empty rows."""
+    bits = circuit.bits[side] - circuit.where[0]
+    while count > 1:
+        bits, count = bits + 1, count // 2
+    return circuit.where[0], bits, bits
+
+
+@compiled
 def first_halves(amplitudes, k, circuit, call, work, kind):
-    """Fill `work.vectors` from a circuit's amplitudes (n, 2, 2)."""
+    """Fill the vectors of `work.halves` from a circuit's amplitudes (n, 2, 2)."""
     for side in range(2):
-        vectors, masks = work.vectors[side], circuit.masks[side]
-        lowest, bits, where = side_of(circuit, side)
+        vectors, masks = work.halves[side][0], circuit.masks[side]
+        lowest, bits = side_of(circuit, side)
         product(amplitudes, lowest, bits, vectors[0])
         before, count = 0, 1
         for layer in range(circuit.split_layers):
-            for e in range(count * len(masks)):
+            here, many = before + count, count * len(masks)
+            for e in range(many):
                 for part in range(2):
-                    vector = vectors[before + count + e, part]
-                    write_product(vector, vectors[before + e // len(masks), part], masks[e % len(masks)], kind)
-                    rows = vector.reshape((-1, work.both.shape[2]))
-                    sweep(
-                        rows, rows, work.buffer[0], where, circuit.half_sweeps[side, layer], circuit.kinds,
-                        call.half_gates[side][k], circuit.codes, call.patterns[k], kind,
-                    )  # fmt: skip
-                    scaled(vector, vector, call.half_scales[side, k, layer])
-            before, count = before + count, count * len(masks)
+                    write_product(
+                        vectors[here + e, part], vectors[before + e // len(masks), part], masks[e % len(masks)], kind
+                    )
+            flat = vectors[here : here + many].reshape(-1)
+            rows = flat.reshape((-1, work.both.shape[2]))
+            sweep(
+                rows, rows, work.buffer[0], in_rows(circuit, side, 2 * many), circuit.half_sweeps[side, layer],
+                circuit.kinds, call.half_gates[side][k], circuit.codes, call.patterns[k], kind,
+            )  # fmt: skip
+            scaled(flat, flat, call.half_scales[side, k, layer])
+            before, count = here, many
 
 
 @compiled
 def first_halves_back(amplitudes, k, circuit, call, work, by_amplitudes, sums, kind):
-    """Pass `work.by_vectors` of the last layer back: to by_amplitudes, and the gates' gradients to sums of each side."""
+    """Pass the gradient by the last layer's vectors back: to by_amplitudes, and the gates' gradients to sums of each side."""
     first, _ = ends(circuit)
     for side in range(2):
-        vectors, by, masks = work.vectors[side], work.by_vectors[side], circuit.masks[side]
-        lowest, bits, where = side_of(circuit, side)
-        size = vectors.shape[2]
-        state, adjoint = work.both[0].reshape(-1)[:size], work.both[1].reshape(-1)[:size]
+        vectors, by, masks = work.halves[side][0], work.halves[side][1], circuit.masks[side]
+        lowest, bits = side_of(circuit, side)
+        gap = by.ctypes.data - vectors.ctypes.data
         by[:first] = 0
-        after = first
+        here = first
         for layer in range(circuit.split_layers - 1, -1, -1):
             count = len(masks) ** layer
-            before = after - count
-            for e in range(count * len(masks)):
+            before, many = here - count, count * len(masks)
+            sweep_back(
+                vectors[here:].ctypes.data, gap, work.buffer, in_rows(circuit, side, 2 * many),
+                circuit.half_sweeps[side, layer], circuit.kinds, call.half_gates[side][k], circuit.codes, call.patterns[k],
+                sums[side][k], kind,
+            )  # fmt: skip
+            flat = by[here : here + many].reshape(-1)
+            scaled(flat, flat, call.half_scales[side, k, layer])
+            for e in range(many):
                 for part in range(2):
-                    state[:], adjoint[:] = vectors[after + e, part], by[after + e, part]
-                    sweep_back(
-                        work.both, work.buffer, where, circuit.half_sweeps[side, layer], circuit.kinds,
-                        call.half_gates[side][k], circuit.codes, call.patterns[k], sums[side][k], kind,
-                    )  # fmt: skip
-                    scaled(adjoint, adjoint, call.half_scales[side, k, layer])
-                    add_product_to(by[before + e // len(masks), part], adjoint, masks[e % len(masks)], kind)
-            after = before
+                    add_product_to(by[before + e // len(masks), part], by[here + e, part], masks[e % len(masks)], kind)
+            here = before
         product_back(amplitudes, lowest, bits, vectors[0], by[0], by_amplitudes)

@@ -2,8 +2,7 @@
 
 A state is rows of one vector register each. The lowest bits of a basis index choose a lane, the rest the row; a complex
 row holds the real parts first and the imaginary ones behind them. So a gate on a high bit is arithmetic on whole rows, and
-one on a low bit needs one shuffle a row besides. A sweep takes 2^m rows that differ in one group of up to eight bits,
-applies what these can take, one layer or more with the CZs between, and writes them back.
+one on a low bit needs one shuffle a row besides.
 
 A rotation by t is taken as cos(t/2) (1 + tan(t/2) G), one fused multiply-add a row; nobody asks for more than a quarter turn, see
 `frames`. The factors of a layer are multiplied in with the signs of the CZs that follow it. In a row these signs are one of a few
@@ -12,19 +11,15 @@ patterns: the parity of some of the lane's bits, and the signs among the lanes t
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from hqgan.circuits.compiled.jit import by_address, compiled
 from hqgan.circuits.compiled.rows import BYTES, INT, WIDE, Rows
 
-TURNED, UNDONE = (4, 3) if WIDE else (3, 2)
-"""Qubits whose rows, or whose state's and adjoint's rows, fit into the registers."""
+HELD = 4 if WIDE else 3
+"""Qubits whose rows fit into the registers; a state's and its adjoint's of one less."""
 
 
 def _rotation(rows, slots, q, gate, t):
@@ -83,6 +78,21 @@ def _each_gate(rows, bits, gates, kinds, act, *, back=False):
             for gate in range(3):
                 with b.if_then(b.icmp_signed("==", kind, ir.Constant(INT, gate))):
                     act(q, gate, t, place)
+
+
+def _each_rotation(rows, kinds, act):
+    """Call act(r, gate) for each rotation of a layer, the last first."""
+    b = rows.b
+    at_kinds, each = kinds
+    if not rows.complex:
+        act(ir.Constant(INT, 0), 0)
+        return
+    with cgutils.for_range(b, each, intp=INT) as loop:
+        r = b.sub(b.sub(each, ir.Constant(INT, 1)), loop.index)
+        kind = rows.byte(b.add(at_kinds, r))
+        for gate in range(3):
+            with b.if_then(b.icmp_signed("==", kind, ir.Constant(INT, gate))):
+                act(r, gate)
 
 
 def _each_layer(rows, layers, steps, act, *, back=False):
@@ -212,150 +222,79 @@ def _make_undo(bits):
 undo1, undo2, undo3 = (_make_undo(bits) for bits in (1, 2, 3))
 
 
-@intrinsic
-def call(context, address, arguments):
-    """Call a function of int64 by its address."""
+def _make_undo_apart(bits):
+    @intrinsic
+    def undo(
+        context, source, source_step, source_gap, target, target_step, target_gap, layers, gates, gate_step, kinds, each,
+        sums, sum_step, codes, code_step, patterns, pattern_step, signed, kind,
+    ):  # fmt: skip
+        """What `undo` does, without the lanes' bits, with only the rows of the state or of the adjoint in registers.
 
-    def emit(ctx, b, sig, values):
-        address, packed = values
-        given = cgutils.unpack_tuple(b, packed)
-        kind = ir.FunctionType(ir.VoidType(), [INT] * len(given))
-        b.call(b.inttoptr(address, kind.as_pointer()), given)
-        return ctx.get_dummy_value()
+        Rotations of one kind on different qubits commute, so their gradients are all taken before any of them is undone.
+        """
+        signature = types.void(*[types.int64] * 18, kind)
 
-    return types.void(address, types.UniTuple(types.int64, len(arguments))), emit
+        def emit(ctx, b, sig, arguments):
+            source, source_step, source_gap, target, target_step, target_gap, layers, *others = arguments
+            gates, gate_step, kinds, each, sums, sum_step, codes, code_step, patterns, pattern_step, signed, _ = others
+            rows, zero = Rows(b, kind), ir.Constant(INT, 0)
+            slots, count = _slots(rows, 1 << bits), 1 << bits
+            # Where the rows come from: the source, and from then on the target.
+            now = [cgutils.alloca_once_value(b, value) for value in (source, source_step, source_gap)]
 
+            def load(gap):
+                at, step = b.add(b.load(now[0]), gap), b.load(now[1])
+                for j, slot in enumerate(slots):
+                    b.store(rows.load(rows.at(at, j, step)), slot)
 
-@lru_cache
-def loops(dtype):
-    """Loops over `turn` and `undo` for states of a type, compiled, with addresses."""
-    kind = np.empty(0, dtype)
+            def store(gap):
+                for j, slot in enumerate(slots):
+                    rows.store(b.load(slot), b.add(rows.at(target, j, target_step), gap))
 
-    def turns(bits, bit, count, source, source_step, target, target_step, layers, gates, lane_gates, gate_step, kinds, each,
-               codes, code_step, patterns, pattern_step, signed):  # fmt: skip
-        """`turn` on qubits `bit` to `bit + bits` of a group for each of `count` settings of the group's other qubits."""
-        low = (1 << bit) - 1
-        a, b, c = source_step << bit, target_step << bit, code_step << bit
-        for rest in range(count):
-            j = (rest & low) | (rest >> bit) << (bit + bits)
-            one, two, code = source + j * source_step, target + j * target_step, codes + j * code_step
-            # fmt: off
-            if bits == 4:
-                turn4(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
-                      pattern_step, signed, kind)
-            elif bits == 3:
-                turn3(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
-                      pattern_step, signed, kind)
-            elif bits == 2:
-                turn2(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
-                      pattern_step, signed, kind)
-            else:
-                turn1(one, a, two, b, layers, gates, lane_gates, gate_step, kinds, each, code, c, patterns,
-                      pattern_step, signed, kind)
-            # fmt: on
+            def gradients(gate, sums):
+                # Two chains each, since one would wait for itself.
+                totals = [[rows.constant([0.0] * rows.lanes)] * 2 for _ in range(bits)]
+                adjoint, step = b.add(b.load(now[0]), b.load(now[2])), b.load(now[1])
+                for j in range(count):
+                    row = rows.load(rows.at(adjoint, j, step))
+                    for q, total in enumerate(totals):
+                        one, two = b.load(slots[j & ~(1 << q)]), b.load(slots[j | 1 << q])
+                        total[j % 2] = rows.fma(row, rows.partners(gate, one, two)[j >> q & 1], total[j % 2])
+                for q, total in enumerate(totals):
+                    at = rows.at(sums, BYTES * q, each)
+                    rows.store(b.fadd(rows.load(at), b.fadd(*total)), at)
 
-    def undos(bits, bit, count, source, source_step, source_gap, target, target_step, target_gap, layers, gates, lane_gates,
-               gate_step, kinds, each, sums, lane_sums, sum_step, codes, code_step, patterns, pattern_step, signed,
-               ):  # fmt: skip
-        low = (1 << bit) - 1
-        a, b, c = source_step << bit, target_step << bit, code_step << bit
-        for rest in range(count):
-            j = (rest & low) | (rest >> bit) << (bit + bits)
-            one, two, code = source + j * source_step, target + j * target_step, codes + j * code_step
-            # fmt: off
-            if bits == 3:
-                undo3(one, a, source_gap, two, b, target_gap, layers, gates, lane_gates, gate_step, kinds, each, sums, lane_sums,
-                      sum_step, code, c, patterns, pattern_step, signed, kind)
-            elif bits == 2:
-                undo2(one, a, source_gap, two, b, target_gap, layers, gates, lane_gates, gate_step, kinds, each, sums, lane_sums,
-                      sum_step, code, c, patterns, pattern_step, signed, kind)
-            else:
-                undo1(one, a, source_gap, two, b, target_gap, layers, gates, lane_gates, gate_step, kinds, each, sums, lane_sums,
-                      sum_step, code, c, patterns, pattern_step, signed, kind)
-            # fmt: on
+            def layer(first, addresses):
+                gates, sums, patterns = addresses
 
-    return by_address(18, turns), by_address(23, undos)
+                def act(r, gate):
+                    def undo():
+                        for q in range(bits):
+                            t = rows.number(b.add(rows.at(gates, rows.size * q, each), rows.at(zero, rows.size, r)))
+                            _rotation(rows, slots, q, gate, b.fneg(t))
+                        wanted = b.or_(b.not_(first), b.icmp_signed("!=", signed, zero))
+                        with b.if_then(b.and_(b.icmp_signed("==", r, zero), wanted)):
+                            _signed(rows, [[slot] for slot in slots], codes, code_step, patterns)
 
+                    load(zero)
+                    gradients(gate, b.add(sums, rows.at(zero, BYTES, r)))
+                    undo()
+                    store(zero)
+                    load(b.load(now[2]))
+                    undo()
+                    store(target_gap)
+                    for place, value in zip(now, (target, target_step, target_gap), strict=True):
+                        b.store(value, place)
 
-@compiled
-def sweep(source, target, buffer, where, group, kinds, gates, codes, patterns, kind):
-    """Rotations of one group of bits in several layers, on a whole state.
+                _each_rotation(rows, (kinds, each), act)
 
-    Args:
-        source: (rows, lanes).
-        target: (rows, lanes), where the result goes; may be the source.
-        buffer: (2^8, lanes), to work in.
-        where: (lane bits, row bits, row bits of the first group). Basis states of row j stand in row j + (j >> first): rows
-            that differ in a high bit alone would else fall on one line of the cache.
-        group: (first bit among the rows, bits, first layer, layers, whether the first layer comes after the signs too).
-        kinds: (R,) uint8: 0, 1, 2 for rotations about y, x, z.
-        gates: (L, n, R): tangent of half the angle of each rotation, by bit.
-        codes: (2^row bits,) uint8: which pattern a row has.
-        patterns: (L, patterns, lanes): signs and factors, multiplied in before a layer.
-        kind: an array of the state's type, and the addresses of `loops`.
-    """
-    lane_bits, row_bits, low = where
-    start, size, first, count, signed = group[0], group[1], group[2], group[3], group[4]
-    item = gates.itemsize
-    begun, at, room = source.ctypes.data, target.ctypes.data, buffer.ctypes.data
-    n, each = gates.shape[1:3]
-    gate_step, pattern_step = n * each * item, patterns.shape[1] * BYTES
-    step = 1 if start == 0 else (1 << start) + (1 << (start - low))
-    parts = (size + TURNED - 1) // TURNED
-    once = count if parts == 1 else 1  # layers that the registers take at a time
-    for outer in range(1 << (row_bits - size)):
-        base = (outer & ((1 << start) - 1)) | (outer >> start) << (start + size)
-        home = (base + (base >> low)) * BYTES
-        for layer in range(first, first + count, once):
-            here = gates.ctypes.data + layer * gate_step
-            bit = 0
-            for part in range(parts):
-                width = (size - bit + parts - part - 1) // (parts - part)
-                opening, closing = layer == first and part == 0, layer + once == first + count and part == parts - 1
-                one, one_step = (begun + home, step * BYTES) if opening else (room, BYTES)
-                two, two_step = (at + home, step * BYTES) if closing else (room, BYTES)
-                arguments = (
-                    width, bit, 1 << (size - width), one, one_step, two, two_step, once,
-                    here + (lane_bits + start + bit) * each * item, here if part == 0 and start == 0 else 0, gate_step,
-                    kinds.ctypes.data, each, codes.ctypes.data + base, 1 << start,
-                    patterns.ctypes.data + layer * pattern_step, pattern_step,
-                    1 if part == 0 and (signed or layer > first) else 0,
-                )  # fmt: skip
-                call(kind[1], arguments)
-                bit += width
+            steps = [(gates, gate_step), (sums, sum_step), (patterns, pattern_step)]
+            _each_layer(rows, layers, steps, layer, back=True)
+            return ctx.get_dummy_value()
+
+        return signature, emit
+
+    return undo
 
 
-@compiled
-def sweep_back(both, buffer, where, group, kinds, gates, codes, patterns, sums, kind):
-    """Undo `sweep` on a state and its adjoint, both (2, rows, lanes), and add gradients up in sums (L, n, R, lanes)."""
-    lane_bits, row_bits, low = where
-    start, size, first, count, signed = group[0], group[1], group[2], group[3], group[4]
-    item = gates.itemsize
-    at, room = both.ctypes.data, buffer.ctypes.data
-    gap, room_gap = both.shape[1] * BYTES, buffer.shape[1] * BYTES
-    n, each = gates.shape[1:3]
-    gate_step, sum_step, pattern_step = n * each * item, n * each * BYTES, patterns.shape[1] * BYTES
-    step = 1 if start == 0 else (1 << start) + (1 << (start - low))
-    parts = (size + UNDONE - 1) // UNDONE
-    once = count if parts == 1 else 1
-    for outer in range(1 << (row_bits - size)):
-        base = (outer & ((1 << start) - 1)) | (outer >> start) << (start + size)
-        home = at + (base + (base >> low)) * BYTES
-        for layer in range(first + count - once, first - 1, -once):
-            here, below = gates.ctypes.data + layer * gate_step, sums.ctypes.data + layer * sum_step
-            bit = 0
-            for part in range(parts):
-                width = (size - bit + parts - part - 1) // (parts - part)
-                row = (lane_bits + start + bit) * each
-                opening, closing = layer + once == first + count and part == 0, layer == first and part == parts - 1
-                source, source_step, source_gap = (home, step * BYTES, gap) if opening else (room, BYTES, room_gap)
-                target, target_step, target_gap = (home, step * BYTES, gap) if closing else (room, BYTES, room_gap)
-                arguments = (
-                    width, bit, 1 << (size - width), source, source_step, source_gap, target, target_step, target_gap, once,
-                    here + row * item, here if part == 0 and start == 0 else 0, gate_step, kinds.ctypes.data, each,
-                    below + row * BYTES, below, sum_step, codes.ctypes.data + base, 1 << start,
-                    patterns.ctypes.data + layer * pattern_step, pattern_step,
-                    1 if part == parts - 1 and (signed or layer > first) else 0,
-                )  # fmt: skip
-                call(kind[2], arguments)
-                bit += width
+undo_apart = _make_undo_apart(HELD)

@@ -184,13 +184,13 @@ def expectations(state, where, parts, codes, patterns, wanted, sums, kind):
 
     Args:
         state: final, but for the last signs and factor, which it gets.
-        where: as in `kernels.sweep`.
+        where: as in `sweeps.sweep`.
         parts: (parts, 2): first bit among the rows, bits; four bits only if X alone is wanted.
-        codes: as in `kernels.sweep`.
+        codes: as in `sweeps.sweep`.
         patterns: (patterns, lanes): the last signs and factor.
         wanted: 1, 2, 4 for X, Y, Z, or their sum.
         sums: (n, 3, lanes).
-        kind: as in `kernels.sweep`.
+        kind: as in `sweeps.sweep`.
     """
     lane_bits, row_bits, low = where
     at, table, lanes_at = state.ctypes.data, patterns.ctypes.data, sums.ctypes.data

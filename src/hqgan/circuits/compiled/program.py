@@ -10,8 +10,9 @@ import torch
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.compiled.branches import split_of
-from hqgan.circuits.compiled.kernels import loops
+from hqgan.circuits.compiled.kernels import HELD
 from hqgan.circuits.compiled.rows import lanes as lanes_of
+from hqgan.circuits.compiled.sweeps import loops
 from hqgan.circuits.plan import Plan, even_groups, halved, parity_signs, sorted_words
 
 GROUP = 8
@@ -35,12 +36,12 @@ class Circuit(NamedTuple):
     split_layers: int  # whose rotations are taken on halves before they meet
     half_sweeps: np.ndarray  # (2, split layers, 5) as `sweeps`
     masks: tuple[np.ndarray, np.ndarray]  # (b, 2^bits) of the CZs before each such layer, see `branches`
-    sweeps: np.ndarray  # (S, 5) as in `kernels.sweep`; a size of 0 stands for a layer's CNOTs
-    codes: np.ndarray  # (row count,) as in `kernels.sweep`
+    sweeps: np.ndarray  # (S, 5) as in `sweeps.sweep`; a size of 0 stands for a layer's CNOTs
+    codes: np.ndarray  # (row count,) as in `sweeps.sweep`
     moves: np.ndarray  # (2, numbers) of the CNOTs and their inverse, as sources; empty without
     there: np.ndarray  # (groups, 5) sweeps of one layer after the signs
     back: np.ndarray  # the same without signs
-    kinds: np.ndarray  # (R,) of the rotations, as in `kernels.sweep`
+    kinds: np.ndarray  # (R,) of the rotations, as in `sweeps.sweep`
     basis_kinds: np.ndarray  # the same of the rotations to a family's basis
     bases: np.ndarray  # (F, 2, 1, n, 1 or 2) their tangents, there and back
     signs: np.ndarray  # (F, 1, patterns, lanes): the last signs, and what rotations to a family's basis lack
@@ -62,8 +63,9 @@ class Program(NamedTuple):
     rows: int  # of a state, empty ones included
     lanes: int
     planes: int  # 2 if real and imaginary part are two real vectors
-    kind: tuple[np.ndarray, int, int]  # as in `kernels.sweep`
-    undone: list[list[int]]  # for each layer, the bits in the order in which their rotations are undone
+    kind: tuple[np.ndarray, int, int]  # as in `sweeps.sweep`
+    undone: list[list[list[int]]]  # for each layer, the bits whose rotations are undone at a time, in order
+    halves: list[list[list[int]]]  # the same for the split layers, on each side
     turned: list[int]  # for each family, the qubits that are turned
 
 
@@ -126,10 +128,14 @@ def program_of(plan: Plan) -> Program:
     state_type = np.result_type(dtype, np.complex64) if complex_ else dtype
     turns, undos = loops(state_type)
     kind = (np.empty(0, state_type), turns.address, undos.address)
-    return Program(circuit, n, rows, lanes, plan.parts, kind, undone, turned)
+    halves = [
+        [[lowest + b for b in part] for part in _undone((0, side - bits), bits)]
+        for lowest, side in zip((right, 0), sides, strict=True)
+    ]
+    return Program(circuit, n, rows, lanes, plan.parts, kind, undone, halves, turned)
 
 
-def _sweeps(groups: list[tuple[int, int]], bits: int, layers: int, moves: bool) -> tuple[np.ndarray, list[list[int]]]:
+def _sweeps(groups: list[tuple[int, int]], bits: int, layers: int, moves: bool) -> tuple[np.ndarray, list[list[list[int]]]]:
     """Each layer goes through the groups in the reverse order of the one before, so that two take one sweep where they meet."""
     pause = [0] * 5
     found, undone = [pause] if moves else [], []
@@ -141,14 +147,24 @@ def _sweeps(groups: list[tuple[int, int]], bits: int, layers: int, moves: bool) 
                 last[3] += 1
             else:
                 found.append([start, size, layer, 1, int(place == 0)])
-        # The lowest group takes the lanes' bits with it.
-        undone.append(
-            [b for start, size in reversed(order) for b in range(start + bits if start else 0, start + bits + size)]
-        )
+        undone.append([each for group in reversed(order) for each in _undone(group, bits)])
         order.reverse()
         if moves:
             found.append(pause)
     return np.array(found, np.int64).reshape(-1, 5), undone
+
+
+def _undone(group: tuple[int, int], bits: int) -> list[list[int]]:
+    """The bits of a group, its first and their count, as `kernels` undoes them: one by one, or all that it holds apart."""
+    start, size = group
+    if start == 0:  # takes the lanes' bits with it
+        return [[b] for b in range(bits + size)]
+    found, first = [], start + bits
+    for width in even_groups(size, HELD):
+        part = list(range(first, first + width))
+        found += [part] if width == HELD else [[b] for b in part]
+        first += width
+    return found
 
 
 def _patterns(plan: Plan, bits: int, row_bits: int, lanes: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -82,13 +82,22 @@ class Rows:
         name = f"llvm.fma.v{self.lanes}f{8 * self.size}"
         return self.b.call(cgutils.get_or_insert_function(self.b.module, kind, name), [x, y, z])
 
-    def total(self, value):
-        """The sum of a row's numbers, halves added to halves."""
-        count = self.lanes
-        while count > 1:
-            count //= 2
-            value = self.b.fadd(value, self.shuffle(value, [(i + count) % self.lanes for i in range(self.lanes)]))
-        return self.b.extract_element(value, ir.Constant(ir.IntType(32), 0))
+    def totals(self, values):
+        """The sum of each of some rows' numbers; neighbours are added in rows that hold those of two rows, and so on."""
+        count, lanes = len(values), range(self.lanes)
+        values = values + [self.constant([0.0] * self.lanes)] * (-count % self.lanes)
+        found = []
+        for first in range(0, count, self.lanes):
+            rest = values[first : first + self.lanes]
+            while len(rest) > 1:
+                rest = [self._neighbours(one, two) for one, two in zip(rest[::2], rest[1::2], strict=True)]
+            found += [self.b.extract_element(rest[0], ir.Constant(ir.IntType(32), lane)) for lane in lanes]
+        return found[:count]
+
+    def _neighbours(self, one, two):
+        both = ir.VectorType(ir.IntType(32), self.lanes)
+        even, odd = (ir.Constant(both, [2 * lane + side for lane in range(self.lanes)]) for side in (0, 1))
+        return self.b.fadd(self.b.shuffle_vector(one, two, even), self.b.shuffle_vector(one, two, odd))
 
     def minus_i(self, value):
         """-i times the value: (re, im) to (im, -re)."""

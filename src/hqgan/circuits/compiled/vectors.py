@@ -1,6 +1,6 @@
 """Compiled loops over blocks of rows that rotate nothing: sums of products, with rows as in `kernels`.
 
-Addresses are in bytes and at the boundary of a row; `kind` is as in `kernels.sweep`.
+Addresses are in bytes and at the boundary of a row; `kind` is as in `sweeps.sweep`.
 """
 
 from __future__ import annotations
@@ -94,29 +94,33 @@ def _make_combine(wide, high):
     return combine
 
 
-combine1, combine4 = _make_combine(1, 1), _make_combine(4, 4)
+combine_few, combine_many = _make_combine(1, 1), _make_combine(4, 4)
 
 
-def _make_gather(high):
+def _make_collect(high, wide):
     @intrinsic
     def collect(context, targets, target_step, count, rows_at, row_step, factors, factor_step, kind):
-        """Add to `high` rows, target_step bytes apart, the sum of `count` rows, each times a factor of its own for each of them.
+        """Add to `high` times `wide` rows the sum of `count` lines of `wide` rows, each times its factor for the target's line.
 
-        Row i is at rows_at + i row_step; its factor for target r at factors + r factor_step, behind that of row i - 1.
+        Line i is at rows_at + i row_step; its factor for targets' line r at factors + r factor_step, behind that of line i - 1.
         """
 
         def emit(ctx, b, sig, arguments):
             targets, target_step, count, rows_at, row_step, factors, factor_step, _ = arguments
-            rows = Rows(b, kind)
-            places = _tiles(b, targets, target_step, high)
-            totals = [cgutils.alloca_once_value(b, rows.load(place)) for place in places]
+            rows, row = Rows(b, kind), ir.Constant(INT, BYTES)
+            places = [_tiles(b, at, row, wide) for at in _tiles(b, targets, target_step, high)]
+            totals = [[cgutils.alloca_once_value(b, rows.load(place)) for place in line] for line in places]
             with cgutils.for_range(b, count, intp=INT) as loop:
-                row = rows.load(b.add(rows_at, b.mul(loop.index, row_step)))
-                at = b.add(factors, b.mul(loop.index, ir.Constant(INT, rows.size)))
-                for place, total in zip(_tiles(b, at, factor_step, high), totals, strict=True):
-                    b.store(rows.fma(rows.fill(rows.number(place)), row, b.load(total)), total)
-            for place, total in zip(places, totals, strict=True):
-                rows.store(b.load(total), place)
+                at = b.add(rows_at, b.mul(loop.index, row_step))
+                found = [rows.load(place) for place in _tiles(b, at, row, wide)]
+                numbers = b.add(factors, b.mul(loop.index, ir.Constant(INT, rows.size)))
+                for number, line in zip(_tiles(b, numbers, factor_step, high), totals, strict=True):
+                    factor = rows.fill(rows.number(number))
+                    for value, total in zip(found, line, strict=True):
+                        b.store(rows.fma(factor, value, b.load(total)), total)
+            for line, line_totals in zip(places, totals, strict=True):
+                for place, total in zip(line, line_totals, strict=True):
+                    rows.store(b.load(total), place)
             return ctx.get_dummy_value()
 
         return types.void(*[types.int64] * 7, kind), emit
@@ -124,7 +128,7 @@ def _make_gather(high):
     return collect
 
 
-collect2, collect8 = _make_gather(2), _make_gather(8)
+collect_few, collect_many = _make_collect(2, 1), _make_collect(8, 2)
 
 
 def _make_dots(high, wide):
@@ -149,11 +153,11 @@ def _make_dots(high, wide):
                     row = rows.load(b.add(one, offset))
                     for other, total in zip(found, line, strict=True):
                         b.store(rows.fma(row, other, b.load(total)), total)
-            for at, line in zip(_tiles(b, sums, sum_step, high), totals, strict=True):
-                for place, total in zip(_tiles(b, at, ir.Constant(INT, rows.size), wide), line, strict=True):
-                    before = rows.number(place)
+            found = rows.totals([b.load(total) for line in totals for total in line])
+            for at in _tiles(b, sums, sum_step, high):
+                for place in _tiles(b, at, ir.Constant(INT, rows.size), wide):
                     address = b.inttoptr(place, rows.scalar.as_pointer())
-                    b.store(b.fadd(before, rows.total(b.load(total))), address)
+                    b.store(b.fadd(rows.number(place), found.pop(0)), address)
             return ctx.get_dummy_value()
 
         return types.void(*[types.int64] * 7, kind), emit
@@ -161,7 +165,7 @@ def _make_dots(high, wide):
     return dots
 
 
-dots1, dots2 = _make_dots(2, 1), _make_dots(4, 4)
+dots_few, dots_many = _make_dots(2, 1), _make_dots(4, 4)
 
 
 @intrinsic
@@ -176,7 +180,7 @@ def rows_dot(context, count, one, two, kind):
             offset = b.mul(loop.index, ir.Constant(INT, BYTES))
             x, y = rows.load(b.add(one, offset)), rows.load(b.add(two, offset))
             b.store(rows.fma(x, y, b.load(total)), total)
-        return rows.total(b.load(total))
+        return rows.totals([b.load(total)])[0]
 
     return _real(kind)(*[types.int64] * 3, kind), emit
 
@@ -201,13 +205,13 @@ def begin(state, upper, rows, where, right, kind):
         # Lines of a tile are a step apart, unless an empty row is between them.
         if tile and state.ctypes.data + place(i + 3, where, right) == to + 3 * step:
             for c in range(0, count, 4):
-                combine4(
+                combine_many(
                     to + c * BYTES, step, terms, at + c * BYTES, count * BYTES, factors + i * item, blocks * item, kind
                 )
             i += 4
         else:
             for c in range(count):
-                combine1(
+                combine_few(
                     to + c * BYTES, step, terms, at + c * BYTES, count * BYTES, factors + i * item, blocks * item, kind
                 )
             i += 1
@@ -227,37 +231,22 @@ def begin_back(adjoint, upper, rows, by_upper, by_rows, where, right, kind):
         run = 1
         while i + run < blocks and adjoint.ctypes.data + place(i + run, where, right) == begun + run * step:
             run += 1
-        for c in range(count):
-            r = 0
-            while r < terms:
-                if r + 8 <= terms:
-                    collect8(
-                        to + (r * count + c) * BYTES, count * BYTES, run, begun + c * BYTES, step,
-                        factors + (r * blocks + i) * item, blocks * item, kind,
-                    )  # fmt: skip
-                    r += 8
+        many = terms % 8 == 0 and count % 2 == 0
+        for c in range(0, count, 2 if many else 1):
+            for r in range(0, terms, 8 if many else 2):
+                target, number = to + (r * count + c) * BYTES, factors + (r * blocks + i) * item
+                if many:
+                    collect_many(target, count * BYTES, run, begun + c * BYTES, step, number, blocks * item, kind)
                 else:
-                    collect2(
-                        to + (r * count + c) * BYTES, count * BYTES, run, begun + c * BYTES, step,
-                        factors + (r * blocks + i) * item, blocks * item, kind,
-                    )  # fmt: skip
-                    r += 2
-        j = 0
-        while j < run:
-            if run - j >= 4 and terms % 4 == 0:
-                for r in range(0, terms, 4):
-                    dots2(
-                        by_factors + (r * blocks + i + j) * item, blocks * item, count, at + r * count * BYTES, count * BYTES,
-                        begun + j * step, step, kind,
-                    )  # fmt: skip
-                j += 4
-            else:
-                for r in range(0, terms, 2):
-                    dots1(
-                        by_factors + (r * blocks + i + j) * item, blocks * item, count, at + r * count * BYTES, count * BYTES,
-                        begun + j * step, step, kind,
-                    )  # fmt: skip
-                j += 1
+                    collect_few(target, count * BYTES, run, begun + c * BYTES, step, number, blocks * item, kind)
+        many = terms % 4 == 0 and run % 4 == 0
+        for j in range(0, run, 4 if many else 1):
+            for r in range(0, terms, 4 if many else 2):
+                number, source = by_factors + (r * blocks + i + j) * item, at + r * count * BYTES
+                if many:
+                    dots_many(number, blocks * item, count, source, count * BYTES, begun + j * step, step, kind)
+                else:
+                    dots_few(number, blocks * item, count, source, count * BYTES, begun + j * step, step, kind)
         i += run
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from hqgan.circuits.compiled.halves import ends, first_halves, first_halves_back
 from hqgan.circuits.compiled.jit import compiled
-from hqgan.circuits.compiled.kernels import sweep, sweep_back
+from hqgan.circuits.compiled.rows import BYTES
+from hqgan.circuits.compiled.sweeps import sweep, sweep_back
 from hqgan.circuits.compiled.passes import gather, lay_out, lay_out_back, permute, scaled, spread
 from hqgan.circuits.compiled.paulis import expectations, observed
 from hqgan.circuits.compiled.vectors import (
@@ -35,12 +36,12 @@ def walk(lo, hi, amplitudes, circuit, call, states, work, values, kind):
             of single qubits; one after the other into the same if there is only one.
         work: to work in, see `engine.Work`.
         values: (T, M) readouts.
-        kind: as in `kernels.sweep`.
+        kind: as in `sweeps.sweep`.
     """
     where, right, width, rows = circuit.where, circuit.bits[1], circuit.width, work.rows
     first, last = ends(circuit)
-    upper = work.vectors[0][first:last].reshape((-1, 1 << circuit.bits[0]))
-    lower = work.vectors[1][first:last].reshape((-1, 1 << right))
+    upper = work.halves[0][0, first:last].reshape((-1, 1 << circuit.bits[0]))
+    lower = work.halves[1][0, first:last].reshape((-1, 1 << right))
     for t in range(lo, hi):
         k, slot = t // call.batch, t if len(states) > 1 else 0
         first_halves(amplitudes[t], k, circuit, call, work, kind)
@@ -121,8 +122,8 @@ def walk_back(lo, hi, amplitudes, circuit, call, states, work, gradient, by_ampl
     both, table = work.both, work.table
     factors = np.empty((amplitudes.shape[1], 3), states.dtype)
     first, last = ends(circuit)
-    upper, by_upper = work.vectors[0][first:last], work.by_vectors[0][first:last]
-    lower, by_lower = work.vectors[1][first:last], work.by_vectors[1][first:last]
+    upper, by_upper = work.halves[0][0, first:last], work.halves[0][1, first:last]
+    lower, by_lower = work.halves[1][0, first:last], work.halves[1][1, first:last]
     upper, by_upper = upper.reshape((-1, 1 << circuit.bits[0])), by_upper.reshape((-1, 1 << circuit.bits[0]))
     lower, by_lower = lower.reshape((-1, 1 << right)), by_lower.reshape((-1, 1 << right))
     state, adjoint, room = both[0].reshape(-1), both[1].reshape(-1), work.room[0].reshape(-1)
@@ -153,8 +154,8 @@ def walk_back(lo, hi, amplitudes, circuit, call, states, work, gradient, by_ampl
                     permute(adjoint, room, circuit.moves[1])
                 else:
                     sweep_back(
-                        both, work.buffer, where, circuit.sweeps[s], circuit.kinds, call.gates[k], circuit.codes,
-                        call.back_patterns[k], sums[k], kind,
+                        both.ctypes.data, both.shape[1] * BYTES, work.buffer, where, circuit.sweeps[s], circuit.kinds,
+                        call.gates[k], circuit.codes, call.back_patterns[k], sums[k], kind,
                     )  # fmt: skip
             lay_out(lower, plane, width, rows)
             by_rows[:] = 0

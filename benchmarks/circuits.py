@@ -3,8 +3,8 @@
     python benchmarks/circuits.py --paper --json circuits.json     # the paper's batch: 5 sub-generators x 10 samples
     python benchmarks/circuits.py --sweep --json sweep.json        # over qubits, layers and batch
 
-All engines run turn by turn in one process on the same angles and weights, so that a busy machine slows all of them; a
-figure is the median over the turns. Errors are the largest differences of readouts, and of gradients of their sum, from
+All engines run turn by turn in one process on the same angles and weights, so that a busy machine slows all of them; a turn is
+a call to warm up and as many as half a second takes, and a figure is the median over the turns. Errors are the largest differences of readouts, and of gradients of their sum, from
 PennyLane's default.qubit in complex128. Operations count one fused multiply-add a number and rotation forward, and four
 with gradient (state, its way back, adjoint, slope), for the layers after the first.
 """
@@ -35,6 +35,8 @@ SWEEP = [(n, 8, 10) for n in range(4, 21, 2)] + [(16, layers, 10) for layers in 
 """Qubits, layers, batch."""
 PAUSE = 0.3
 """Seconds before each engine's turn, in which other libraries' threads stop spinning; a call to warm up follows."""
+TURN = 0.5
+"""Seconds that a turn takes at least: calls that are shorter are repeated."""
 
 
 def main() -> None:
@@ -132,11 +134,10 @@ def setting(args: argparse.Namespace, qubits: int, layers: int, batch: int) -> d
     for _ in range(args.repeats):
         for name, engine in engines.items():
             time.sleep(PAUSE)
-            engine.forward()
             for key, call in (("forward_ms", engine.forward), ("gradient_ms", engine.gradient)):
-                start = time.perf_counter()
-                call()
-                times[name][key].append(1e3 * (time.perf_counter() - start) / engine.circuits)
+                calls = int(TURN / timed(call)) + 1
+                seconds = timed(lambda call=call, calls=calls: [call() for _ in range(calls)])
+                times[name][key].append(1e3 * seconds / calls / engine.circuits)
     for name, found in times.items():
         figures[name] |= {key: statistics.median(values) for key, values in found.items()}
         figures[name]["circuits_a_call"] = engines[name].circuits

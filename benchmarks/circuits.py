@@ -3,10 +3,11 @@
     python benchmarks/circuits.py --paper --json circuits.json     # the paper's batch: 5 sub-generators x 10 samples
     python benchmarks/circuits.py --sweep --json sweep.json        # over qubits, layers and batch
 
-All engines run turn by turn in one process on the same angles and weights, so that a busy machine slows all of them; a turn is
-a call to warm up and as many as half a second takes, and a figure is the median over the turns. Errors are the largest differences of readouts, and of gradients of their sum, from
-PennyLane's default.qubit in complex128. Operations count one fused multiply-add a number and rotation forward, and four
-with gradient (state, its way back, adjoint, slope), for the layers after the first.
+All engines run turn by turn in one process on the same angles and weights, so that a busy machine slows all of them; a
+turn is a call to warm up and as many as half a second takes, and a figure is the median over the turns. Errors are the
+largest differences of readouts, and of gradients of their sum, from PennyLane's default.qubit in complex128. Operations are
+those of the plain method: a fused multiply-add a number and rotation forward, and four with gradient (state, its way back,
+adjoint, slope), for the layers after the first; an engine that saves some of them may pass the machine's peak.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hqgan.console import bar, show, write_json
+from hqgan.console import bar, say, show, write_json
 from hqgan.types import UserError
 
 if TYPE_CHECKING:
@@ -108,6 +108,50 @@ def gradients(
     show(sweeps.gradients_table(found))
 
 
+@app.command()
+def noise(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint's .json.")],
+    shots: Annotated[
+        str, typer.Option("--shots", help="Measurements of a circuit in a basis, with commas.")
+    ] = "64,256,1024,4096",
+    errors: Annotated[
+        str, typer.Option("--errors", help="Depolarising errors of two-qubit gates, with commas; a tenth for others.")
+    ] = "0.01",
+    machines: Annotated[
+        str, typer.Option("--machines", help="Fake machines, with commas; empty for none.")
+    ] = "brisbane",
+    mitigation: Annotated[
+        str, typer.Option("--mitigation", help="Levels of IBM's error mitigation, with commas.")
+    ] = "0,1",
+    images: Annotated[
+        int, typer.Option("--images", min=0, help="Judge so many images too, with each noise at the most shots.")
+    ] = 0,
+    data: Annotated[str | None, typer.Option("--data", help="The real data, instead of the run's own path.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of latents, shots and transpilation.")] = 0,
+    json_file: JsonOption = None,
+    out: PlotOption = None,
+) -> None:
+    """What shots and noise do to a run's readouts and, with --images, to its images: the paper's hardware table."""
+    from hqgan import noise as study
+    from hqgan.circuits import drawing
+
+    if out is not None:
+        drawing.check_ending(out)
+    settings = study.settings_of(
+        _numbers(shots, "--shots", 1),
+        _shares(errors, "--errors"),
+        [name.strip() for name in machines.split(",") if name.strip()],
+        _numbers(mitigation, "--mitigation", 0),
+        seed,
+    )
+    with bar("settings", "settings") as update:
+        found = study.noise(run, settings, images, data, seed, say=say, progress=update)
+    write_json(json_file, found)
+    if out is not None:
+        study.plot(found, out)
+    show(*study.table(found))
+
+
 def _config(preset: str, set_: list[str] | None, changes: dict[str, Any]) -> Any:
     from hqgan import config as configs
 
@@ -133,3 +177,15 @@ def _numbers(text: str, option: str, least: int) -> list[int]:
     if not all(part.isdecimal() and int(part) >= least for part in parts):
         raise UserError(f"{option} takes whole numbers from {least} on, with commas, as in 1,2,4, not {text!r}.")
     return [int(part) for part in parts]
+
+
+def _shares(text: str, option: str) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        found = [-1.0]
+    if not all(0 < value <= 1 for value in found):
+        raise UserError(
+            f"{option} takes probabilities above 0 and up to 1, with commas, as in 0.001,0.01, not {text!r}."
+        )
+    return found

@@ -74,6 +74,9 @@ def test_depolarising_noise_draws_expectations_to_nought() -> None:
     sizes = [aer_backend(shots=4000, noise=p)(ansatz, *arguments).abs().mean().item() for p in (0.0, 0.1, 0.4)]
     assert sizes[0] == pytest.approx(exact.abs().mean().item(), abs=0.03)
     assert sizes[0] > sizes[1] > sizes[2]
+    for p, size in zip((0.1, 0.4), sizes[1:], strict=True):
+        without_shots = aer_backend(noise=p)(ansatz, *arguments)
+        assert without_shots.abs().mean().item() == pytest.approx(size, abs=0.03)
 
 
 @pytest.mark.parametrize("mitigation", [0, 1])
@@ -108,8 +111,8 @@ def test_bad_input_is_one_sentence() -> None:
         fake_backend("brisban")
     with pytest.raises(UserError, match=r"of 9 qubits does not fit fake_lagos, which has 7 qubits"):
         fake_backend("lagos")(Ansatz(9, 1), *plain(Ansatz(9, 1)))
-    with pytest.raises(UserError, match="needs --shots"):
-        aer_backend(noise=0.1)
+    with pytest.raises(UserError, match="could not run a density matrix of 20 qubits"):
+        aer_backend(noise=0.1)(Ansatz(20, 1), *plain(Ansatz(20, 1)))
     with pytest.raises(UserError, match="probability from 0 to 1, not 2"):
         aer_backend(noise=2, shots=10)(EVERYTHING, *plain(EVERYTHING))
     with pytest.raises(UserError, match="at least once, not 0"):

@@ -25,6 +25,7 @@ def test_gradient_and_penalty_are_autograds(head, bias):
         penalty = losses.zero_centred_penalty(gradient, images)
         (penalty + losses.interpolation_penalty(gradient, images, fake, rng)).backward()
         found.append({name: p.grad for name, p in critic.named_parameters() if p.grad is not None and p.grad.any()})
-    assert set(found[0]) == set(found[1]) and len(found[0]) == 7
+    assert set(found[0]) == set(found[1])
+    assert len(found[0]) == 7
     for name, by_hand in found[0].items():
         torch.testing.assert_close(by_hand, found[1][name], msg=name)

@@ -54,9 +54,14 @@ class QuantumLayer(nn.Module):
 def scattered(readout: Tensor, shots: int, ansatz: Ansatz) -> Tensor:
     """Readouts as so many shots would show them: normal noise of the shots' variance, which no gradient passes.
 
-    The variance of a mean of signs is (1 - e^2) / shots, that of a share of counts p (1 - p) / shots. Each readout scatters on
-    its own; real ones that are read in one basis, or shares that add up to 1, are correlated. Draws from torch's global state.
+    Each readout scatters on its own; real ones that are read in one basis, or shares that add up to 1, are correlated. Draws from
+    torch's global state.
     """
     exact = readout.detach()
-    variance = exact * (1 - exact) if ansatz.probabilities else 1 - exact.square()
-    return readout + torch.randn_like(exact) * (variance.clamp_min(0) / shots).sqrt()
+    return readout + torch.randn_like(exact) * shot_variance(exact, shots, ansatz).sqrt()
+
+
+def shot_variance(readout: Tensor, shots: int, ansatz: Ansatz) -> Tensor:
+    """Of exact readouts (..., M) in so many shots: (1 - e^2) / shots for a mean of signs, p (1 - p) / shots for a share."""
+    variance = readout * (1 - readout) if ansatz.probabilities else 1 - readout.square()
+    return variance.clamp_min(0) / shots

@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import warnings
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -31,18 +31,16 @@ def aer_backend(*, shots: int | None = None, noise: float = 0.0, seed: int = 0) 
     """A backend on Qiskit's Aer.
 
     Args:
-        shots: measurements of each circuit in each basis; None for exact numbers.
-        noise: probability that a two-qubit gate is followed by a depolarising error, a tenth of it for rotations; needs shots.
+        shots: measurements of each circuit in each basis; None for exact numbers, with noise from density matrices (4^n numbers).
+        noise: probability that a two-qubit gate is followed by a depolarising error, a tenth of it for rotations.
         seed: of the shots. Equal angles and weights give equal results, in whatever order they are asked for.
 
     Raises:
-        UserError: Qiskit is not installed, or noise without shots.
+        UserError: Qiskit is not installed, or noise is no probability; when run, a circuit is too large.
     """
     require_qiskit()
     if shots is None:
-        if noise:
-            raise UserError("Noise on Aer needs --shots: it is drawn anew for each of them.")
-        return _exact
+        return partial(_exact, noise=noise)
     return _measured(lambda ansatz: (_noisy(noise), *_untouched(ansatz)), shots, seed, mitigation=0)
 
 
@@ -141,9 +139,8 @@ def _turned(probabilities: np.ndarray, qubits: int) -> np.ndarray:
     return probabilities.reshape(rows, *(2,) * qubits).transpose(axes).reshape(rows, -1)
 
 
-def _exact(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
+def _exact(ansatz: Ansatz, angles: Tensor, weights: Tensor, *, noise: float) -> Tensor:
     from qiskit.quantum_info import Pauli
-    from qiskit_aer import AerSimulator
 
     values = values_of(ansatz, angles, weights)
     circuit, parameters = translated(ansatz)
@@ -154,9 +151,11 @@ def _exact(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
         letters = "".join(letter for _, letter in word)
         circuit.save_expectation_value(Pauli(letters[::-1]), [qubit for qubit, _ in word], label=f"{i:06d}")
     binds = {parameter: column.tolist() for parameter, column in zip(parameters, values.T, strict=True)}
-    done = AerSimulator(method="statevector", **_AER).run([circuit], parameter_binds=[binds]).result()
+    method = "density_matrix" if noise else "statevector"
+    done = _noisy(noise).run([circuit], parameter_binds=[binds], method=method).result()
     if not done.success:
-        raise UserError(f"Aer could not run {plural(ansatz.qubits, 'qubit')}: {done.status}.")
+        kind = "a density matrix of " if noise else ""
+        raise UserError(f"Aer could not run {kind}{plural(ansatz.qubits, 'qubit')}: {done.status}.")
     data = [done.data(row) for row in range(len(values))]
     if ansatz.probabilities:
         return in_order(ansatz, _turned(np.array([row["p"] for row in data]), ansatz.qubits), angles)

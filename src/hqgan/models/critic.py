@@ -67,5 +67,5 @@ class Critic(nn.Module):
             by = ((pooled + self.score.weight) / x[0, 0].numel())[..., None, None]
         by = by.expand_as(x)
         for convolution, slope in zip(reversed(self.convolutions), reversed(slopes), strict=True):
-            by = F.conv_transpose2d(by * slope, convolution.weight, stride=2, padding=1)
+            by = F.conv_transpose2d(by * slope, convolution.get_parameter("weight"), stride=2, padding=1)
         return by

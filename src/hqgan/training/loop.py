@@ -77,10 +77,14 @@ class State:
         for prefix, module in self._modules().items():
             module.load_state_dict(_under(tensors, f"{prefix}/"))
         for prefix, optimiser in self._optimisers().items():
+            parameters = [p for group in optimiser.param_groups for p in group["params"]]
             slots: dict[int, dict[str, torch.Tensor]] = {}
             for key, value in _under(tensors, f"{prefix}/").items():
                 index, slot = key.split("/")
-                slots.setdefault(int(index), {})[slot] = value
+                # Fused optimisers go through memory as it lies: what belongs to a weight has to lie as the weight does.
+                like = parameters[int(index)]
+                laid = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+                slots.setdefault(int(index), {})[slot] = laid
             optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
         torch.set_rng_state(tensors["rng/torch"])
         name, keys, *rest = values["rng"]["numpy"]
@@ -138,12 +142,15 @@ def new_state(generator: Any, critic: nn.Module, config: TrainingConfig, device:
         {"params": ps, "lr": config.lr_circuit if name == "circuit" else config.lr_generator}
         for name, ps in generator.parts().items()
     ]
+    # Fused: one pass over the memory of nine million weights instead of ten.
     return State(
         generator=generator,
         critic=critic,
         average=ema.averaged_copy(generator),
-        generator_optimiser=torch.optim.Adam(groups, betas=config.betas_generator),
-        critic_optimiser=torch.optim.Adam(critic.parameters(), lr=config.lr_critic, betas=config.betas_critic),
+        generator_optimiser=torch.optim.Adam(groups, betas=config.betas_generator, fused=True),
+        critic_optimiser=torch.optim.Adam(
+            critic.parameters(), lr=config.lr_critic, betas=config.betas_critic, fused=True
+        ),
     )
 
 

@@ -51,7 +51,8 @@ def interpolation_penalty(
 
     Args:
         gradient: of the scores by the images, differentiable by the critic's weights.
-        real, fake: (B, 3, H, W).
+        real: (B, 3, H, W).
+        fake: as many generated ones.
         generator: CPU source of the points.
     """
     mix = torch.rand(len(real), 1, 1, 1, generator=generator).to(real.device)

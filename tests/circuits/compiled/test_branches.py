@@ -25,9 +25,9 @@ def test_layers_are_taken_while_branches_are_few() -> None:
         plan = make_plan(Ansatz(6, count, pairs=pairs, **options), torch.float64, CPU)  # type: ignore[arg-type]
         return split_of(plan, 3, range(1, 9)).layers
 
-    assert MOST == 4
-    assert layers(chain(6)) == 3  # one CZ crosses: 2 and 4 branches
-    assert layers(ring(6)) == 2  # two do: 4
+    assert MOST == 16
+    assert layers(chain(6)) == 5  # one CZ crosses: 2, 4, 8, 16 branches
+    assert layers(ring(6)) == 3  # two do: 4, 16
     assert layers(((0, 1), (4, 5))) == 6  # none does: all layers
     assert layers(chain(6), 2) == 2
     assert layers(chain(6), entangler="cnot") == 1

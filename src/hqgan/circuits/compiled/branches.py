@@ -17,7 +17,7 @@ from torch import Tensor
 from hqgan.circuits.plan import Plan, bit_of, cz_signs
 
 MOST = 16
-"""Branches that cost less than the layers they save."""
+"""Branches that cost less than the layers they save (docs/lab.md)."""
 
 
 class Split(NamedTuple):

@@ -7,8 +7,8 @@ its branches, each with its real part before its imaginary one.
 from __future__ import annotations
 
 from hqgan.circuits.compiled.jit import compiled
-from hqgan.circuits.compiled.sweeps import sweep, sweep_back
 from hqgan.circuits.compiled.passes import scaled
+from hqgan.circuits.compiled.sweeps import sweep, sweep_back
 from hqgan.circuits.compiled.vectors import add_product_to, write_product
 
 

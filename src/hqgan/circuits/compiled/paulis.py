@@ -48,9 +48,7 @@ def _letters(rows, only, wanted, act):
 
 
 def _patterns(rows, count, codes, code_step, patterns):
-    return [
-        rows.load(rows.at(patterns, BYTES, rows.byte(rows.at(codes, j, code_step)))) for j in range(count)
-    ]
+    return [rows.load(rows.at(patterns, BYTES, rows.byte(rows.at(codes, j, code_step)))) for j in range(count)]
 
 
 def _make_expect(bits, first, only=None):
@@ -224,14 +222,10 @@ def expectations(state, where, parts, codes, patterns, wanted, sums, kind):
 
 @compiled
 def observed(both, state, where, parts, codes, signs, factors, wanted, kind):
-    """Begin the way back from a final state: write it, and what the sum of X, Y, Z of its bits makes of it, without the last signs.
+    """Begin the way back from a final state, as `expectations` left it; the other arguments are as there.
 
-    Args:
-        both: (2, rows, lanes): the state before the last signs, and the sum.
-        state: (rows, lanes), as `expectations` left it.
-        where, parts, codes, wanted, kind: as in `expectations`.
-        signs: (patterns, lanes): the last signs.
-        factors: (n, 3): of X, Y, Z on each bit.
+    Writes to both (2, rows, lanes) the state, and what the sum of X, Y, Z of its bits, times factors (n, 3), makes of it, each
+    without the last signs (patterns, lanes).
     """
     lane_bits, row_bits, low = where
     item, lanes_at = factors.itemsize, factors.ctypes.data

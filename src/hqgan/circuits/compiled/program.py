@@ -19,8 +19,8 @@ GROUP = 8
 """Most bits of a sweep: 2^8 rows fit into a core's first cache."""
 
 LARGE, APART = 1024, 40
-"""From so many rows on, a state's count of rows is made to end 40 rows behind a page: a core takes a load for one of what was just
-stored at the same place of another page, as it would be in the adjoint."""
+"""From so many rows on, a state takes 40 rows more than whole pages: a core takes a load for one of what was just stored at the
+same place of another page, where the adjoint's would be."""
 
 KINDS = {"ry": 0, "rx": 1, "rz": 2}
 TO_Z = {"X": (-1, 0), "Y": (0, 1), "Z": (0, 0)}
@@ -135,7 +135,9 @@ def program_of(plan: Plan) -> Program:
     return Program(circuit, n, rows, lanes, plan.parts, kind, undone, halves, turned)
 
 
-def _sweeps(groups: list[tuple[int, int]], bits: int, layers: int, moves: bool) -> tuple[np.ndarray, list[list[list[int]]]]:
+def _sweeps(
+    groups: list[tuple[int, int]], bits: int, layers: int, moves: bool
+) -> tuple[np.ndarray, list[list[list[int]]]]:
     """Each layer goes through the groups in the reverse order of the one before, so that two take one sweep where they meet."""
     pause = [0] * 5
     found, undone = [pause] if moves else [], []

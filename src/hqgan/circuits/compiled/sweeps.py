@@ -37,8 +37,8 @@ def call(context, address, arguments):
 def loops(dtype):
     """Loops over `turn` and `undo` for states of a type, compiled, with addresses.
 
-    Each takes `count` settings of bits that are not rotated, `bit` of them below those that are: setting `rest` begins where these
-    bits say, in units of bytes (of codes), and its rows are a step apart.
+    Each takes `count` settings of bits that are not rotated, `bit` of them below those that are: a setting begins where these
+    bits say, in units of bytes or of codes, and its rows are a step apart.
     """
     kind = np.empty(0, dtype)
 
@@ -63,9 +63,9 @@ def loops(dtype):
                       pattern_step, signed, kind)
             # fmt: on
 
-    def undos(bits, bit, count, source, unit, step, gap, target, target_unit, target_step, target_gap, layers, gates,
-              lane_gates, gate_step, kinds, each, sums, lane_sums, sum_step, codes, code_unit, code_step, patterns,
-              pattern_step, signed):  # fmt: skip
+    def undos(bits, bit, count, source, unit, step, gap, target, target_unit, target_step, target_gap, layers, gates, lane_gates,
+              gate_step, kinds, each, sums, lane_sums, sum_step, codes, code_unit, code_step, patterns, pattern_step,
+              signed):  # fmt: skip
         low = (1 << bit) - 1
         for rest in range(count):
             j = (rest & low) | (rest >> bit) << (bit + bits)
@@ -144,7 +144,7 @@ def sweep(source, target, buffer, where, group, kinds, gates, codes, patterns, k
 
 @compiled
 def sweep_back(at, gap, buffer, where, group, kinds, gates, codes, patterns, sums, kind):
-    """Undo `sweep` on a state at an address and on its adjoint, a gap behind it, and add gradients up in sums (L, n, R, lanes)."""
+    """Undo `sweep` on a state at an address and its adjoint, a gap behind it; add gradients up in sums (L, n, R, lanes)."""
     lane_bits, row_bits, low = where
     start, size, first, count, signed = group[0], group[1], group[2], group[3], group[4]
     item = gates.itemsize

@@ -6,10 +6,10 @@ import numpy as np
 
 from hqgan.circuits.compiled.halves import ends, first_halves, first_halves_back
 from hqgan.circuits.compiled.jit import compiled
-from hqgan.circuits.compiled.rows import BYTES
-from hqgan.circuits.compiled.sweeps import sweep, sweep_back
 from hqgan.circuits.compiled.passes import gather, lay_out, lay_out_back, permute, scaled, spread
 from hqgan.circuits.compiled.paulis import expectations, observed
+from hqgan.circuits.compiled.rows import BYTES
+from hqgan.circuits.compiled.sweeps import sweep, sweep_back
 from hqgan.circuits.compiled.vectors import (
     accumulate,
     add_product,

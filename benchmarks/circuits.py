@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--engines", nargs="+", help="only these")
     parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--plot", type=Path, help="with --sweep: draw time against qubits here, .svg or .png")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
 
@@ -66,6 +67,8 @@ def main() -> None:
         return
     if args.sweep:
         found: Any = [setting(args, n, layers, b) for n, layers, b in SWEEP]
+        if args.plot:
+            plot([row for row in found if (row["setting"]["layers"], row["setting"]["batch"]) == (8, 10)], args.plot)
     else:
         found = setting(args, args.qubits, args.layers, args.batch)
         found |= memory(found["engines"]) | machine()
@@ -121,6 +124,9 @@ def setting(args: argparse.Namespace, qubits: int, layers: int, batch: int) -> d
             engine = make(*arguments)
         except ImportError as error:
             print(f"{name} is left out: {error}. `make bench` installs it.", file=sys.stderr)
+            continue
+        except MemoryError as error:
+            print(f"{name} is left out at {qubits} qubits: {error}.", file=sys.stderr)
             continue
         start = time.perf_counter()
         values = engine.forward()[0, 0]
@@ -201,6 +207,28 @@ def machine() -> dict[str, Any]:
     found = {"sgemm_gflops": 2 * 2048**3 / gemm / 1e9, "copy_gbytes": 2 * len(big) / copy / 1e9}
     print(f"this machine: sgemm {found['sgemm_gflops']:.0f} GFLOP/s, copy {found['copy_gbytes']:.1f} GB/s")
     return {"machine": found}
+
+
+def plot(found: list[dict[str, Any]], path: Path) -> None:
+    """Draw milliseconds with gradient against qubits, a line for each engine."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    for name in dict.fromkeys(name for row in found for name in row["engines"]):
+        points = [(r["setting"]["qubits"], r["engines"][name]["gradient_ms"]) for r in found if name in r["engines"]]
+        ours = name not in PEERS
+        axis.plot(
+            *zip(*points, strict=True), marker="o", ms=4, lw=2 if ours else 1, ls="-" if ours else "--", label=name
+        )
+    axis.set_yscale("log")
+    axis.set_xlabel("qubits (8 layers, 5 sub-generators x 10 samples)")
+    axis.set_ylabel("milliseconds a circuit, readouts and gradient")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=8)
+    figure.savefig(path)
 
 
 def timed(call: Callable[[], object]) -> float:

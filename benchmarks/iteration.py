@@ -28,7 +28,7 @@ from hqgan.config import PRESETS, Config, preset
 from hqgan.models.build import build_critic, build_generator
 from hqgan.presets import seconds_per_step
 from hqgan.training import losses
-from hqgan.training.loop import State, images_per_step, new_state, step
+from hqgan.training.loop import State, images_per_step, layout, new_state, step
 from hqgan.training.randomness import stream
 from hqgan.types import Backend, Batch
 
@@ -133,7 +133,7 @@ def made(config: Config) -> State:
 def random_batch(config: Config) -> Batch:
     size, random = config.data.size, torch.Generator().manual_seed(0)
     images = torch.rand(config.training.batch, 3, size, size, generator=random) * 2 - 1
-    return Batch(images.contiguous(memory_format=torch.channels_last), torch.arange(config.training.batch) % 8)
+    return Batch(images.contiguous(memory_format=layout(config.training)), torch.arange(config.training.batch) % 8)
 
 
 def papers_step(state: State, real: Batch, config: Config) -> None:

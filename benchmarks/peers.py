@@ -1,11 +1,12 @@
 """The circuit of an ansatz on other people's simulators, each called as its own documentation would have it be fast.
 
 Each maker takes (ansatz, angles (B, k, n), weights (k, L, n, R)), float64, and gives an `Engine` for some of these circuits, or
-raises ImportError where the library is missing. They read expectations only.
+raises ImportError where the library is missing, MemoryError where its gradient would not fit. They read expectations only.
 """
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ def lightning_c64_one_observable(ansatz: Ansatz, angles: Tensor, weights: Tensor
 
 def default_qubit(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Engine:
     """PennyLane's own simulator, the samples of a sub-generator broadcast in one call, backpropagation, complex128."""
+    keeps(ansatz, len(angles) * 16, gates_of(ansatz))
     return of_backend(pennylane_backend("default.qubit"), ansatz, angles[:, :1], weights[:1])
 
 
@@ -105,6 +107,7 @@ def qulacs(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Engine:
 
 def tensorcircuit_jax(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Engine:
     """All circuits in one call, complex64, compiled by jit over vmap; compiling is not timed."""
+    keeps(ansatz, angles[..., 0].numel() * 8, gates_of(ansatz) // 3)  # XLA keeps fewer than one state a gate
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import jax
@@ -140,6 +143,19 @@ def tensorcircuit_jax(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Engine
         lambda: np.asarray(all_readouts(x, w)),
         lambda: np.asarray(jax.block_until_ready(all_slopes(x, w))[0]).sum(0),
     )
+
+
+def gates_of(ansatz: Ansatz) -> int:
+    """Gates of one circuit."""
+    each = len(ansatz.encoding) * ansatz.qubits, len(ansatz.rotations) * ansatz.qubits + len(ansatz.pairs)
+    return each[0] + ansatz.layers * each[1]
+
+
+def keeps(ansatz: Ansatz, size: int, states: int) -> None:
+    """Raise MemoryError if so many states, of `size` bytes for each basis state, would take more than half of the memory."""
+    gib = size * states * 2.0**ansatz.qubits / 2**30
+    if gib > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**31:
+        raise MemoryError(f"backpropagation would keep about {gib:.0f} GiB of states")
 
 
 def of_backend(

@@ -31,7 +31,7 @@ def test_readouts_and_images_of_a_run(tiny_run, hqgan, tmp_path):
         ("no noise", None), ("no noise", 1024), ("depolarising 0.3", 1024)
     ]  # fmt: skip
     exact, shot, noisy = (row["grey_levels"]["mean"] for row in found["images"])
-    assert exact == 0 < shot < noisy
+    assert exact < 0.01 < shot < noisy
     assert {row["name"] for row in found["images"][0]["metrics"]} == {
         row["name"] for row in found["images"][2]["metrics"]
     }

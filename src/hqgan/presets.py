@@ -9,7 +9,7 @@ import torch
 
 from hqgan.config import PRESETS, Config, preset
 from hqgan.models.build import build_critic, build_generator, figures
-from hqgan.training.loop import new_state, step
+from hqgan.training.loop import layout, new_state, step
 from hqgan.types import Batch
 
 
@@ -36,7 +36,7 @@ def seconds_per_step(config: Config, classes: int, steps: int = 3) -> float:
     state = new_state(generator, critic, config.training, torch.device("cpu"))
     size = config.data.size
     images = (
-        torch.rand(config.training.batch, 3, size, size).mul(2).sub(1).contiguous(memory_format=torch.channels_last)
+        torch.rand(config.training.batch, 3, size, size).mul(2).sub(1).contiguous(memory_format=layout(config.training))
     )
     batch = Batch(images, torch.arange(config.training.batch) % classes)
     times = []

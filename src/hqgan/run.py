@@ -32,7 +32,7 @@ from hqgan.models.generator import HybridGenerator
 from hqgan.models.prototypes import PrototypeLatent
 from hqgan.run_log import RunLog, read_lines
 from hqgan.training import checkpoint, ema
-from hqgan.training.loop import Diverged, Hook, Interrupted, State, images_per_step, new_state, steps_of
+from hqgan.training.loop import Diverged, Hook, Interrupted, State, images_per_step, layout, new_state, steps_of
 from hqgan.training.loop import train as train_loop
 from hqgan.training.randomness import stream
 from hqgan.types import Batch, ImageData, Split, UserError
@@ -262,7 +262,7 @@ def _batches(data: ImageData, split: Split, config: Config, device: torch.device
         images = data.images[rows]
         if config.training.dihedral:
             images = augment_dihedral(images, np.random.default_rng([config.training.seed, step]))
-        floats = to_float(images).to(device, memory_format=torch.channels_last)
+        floats = to_float(images).to(device, memory_format=layout(config.training))
         return Batch(floats, torch.from_numpy(data.labels[rows]).to(device))
 
     return batch

@@ -259,6 +259,16 @@ def test_wrong_shapes_are_one_sentence() -> None:
         simulate(ansatz, torch.zeros(4, 2, 3), torch.zeros(2, 3, 1))
 
 
+def test_numbers_that_are_not_finite_are_one_sentence() -> None:
+    ansatz = Ansatz(3, 1)
+    angles, weights = torch.zeros(2, 1, 3), torch.zeros(1, 1, 3, 1)
+    angles[0, 0, 1], angles[1, 0, 2] = torch.nan, torch.inf
+    with pytest.raises(UserError, match="2 of a circuit's 6 angles are not finite"):
+        simulate(ansatz, angles, weights)
+    with pytest.raises(UserError, match="3 of a circuit's 3 weights are not finite"):
+        simulate(ansatz, torch.zeros(2, 1, 3), weights + torch.nan)
+
+
 def test_more_qubits_than_memory_is_one_sentence() -> None:
     ansatz = Ansatz(48, 48, readout=("X0",))
     with pytest.raises(UserError, match=r"48 qubits need 8,388,608 GiB, and cpu has \d+"):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.statevector import check_shapes, simulate
+from hqgan.circuits.statevector import simulate
 from hqgan.types import Backend, UserError
 
 
@@ -41,7 +41,6 @@ class QuantumLayer(nn.Module):
 
     def forward(self, angles: Tensor) -> Tensor:
         """Readout (B, k, M) of encoding angles (B, k, n) in radians; UserError if the shape is another."""
-        check_shapes(self.ansatz, angles, self.weights)
         readout = self.backend(self.ansatz, angles, self.weights)
         return scattered(readout, self.shots, self.ansatz) if self.training and self.shots else readout
 

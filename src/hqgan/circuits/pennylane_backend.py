@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz, Word
 from hqgan.circuits.gates import postselected
-from hqgan.circuits.statevector import check_shapes
+from hqgan.circuits.statevector import check_inputs
 from hqgan.types import Backend, UserError
 
 
@@ -35,7 +35,7 @@ def pennylane_backend(device: str = "default.qubit", *, diff_method: str = "best
         raise UserError(f"PennyLane cannot make the device {device!r}: {error}") from error
 
     def run(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
-        check_shapes(ansatz, angles, weights)
+        check_inputs(ansatz, angles, weights)
         node = qml.QNode(_circuit, qml.device(device, wires=ansatz.qubits), interface="torch", diff_method=diff_method)
         rows = []
         for i in range(len(weights)):

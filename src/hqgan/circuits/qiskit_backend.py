@@ -20,7 +20,7 @@ from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.gates import postselected
-from hqgan.circuits.statevector import check_shapes
+from hqgan.circuits.statevector import check_inputs
 from hqgan.types import Backend, UserError, plural
 
 # With parameters bound by Aer itself, its removal of unused qubits gives wrong numbers (qiskit-aer 0.18, compare its issue 2359).
@@ -119,7 +119,7 @@ def require_qiskit() -> None:
 
 def values_of(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> np.ndarray:
     """(B k, n + L n R) float64: what the parameters of `translated` are in each circuit; UserError where gradients are wanted."""
-    check_shapes(ansatz, angles, weights)
+    check_inputs(ansatz, angles, weights)
     if torch.is_grad_enabled() and (angles.requires_grad or weights.requires_grad):
         raise UserError("Qiskit backends have no gradients: train on statevector or pennylane, then generate on these.")
     rows = weights.detach().flatten(1).expand(len(angles), -1, -1)

@@ -39,9 +39,10 @@ def simulate(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
         (B, k, M) readouts: expectations in [-1, 1] in the order of the ansatz, or probabilities of the basis states.
 
     Raises:
-        UserError: The shapes do not fit the ansatz or each other, or no state of so many qubits fits into memory.
+        UserError: The shapes do not fit the ansatz or each other, an argument is not finite, or no state of so many qubits fits
+            into memory.
     """
-    check_shapes(ansatz, angles, weights)
+    check_inputs(ansatz, angles, weights)
     dtype = torch.promote_types(torch.promote_types(angles.dtype, weights.dtype), torch.float32)
     if angles.shape[0] == 0 or angles.shape[1] == 0:
         return angles.new_zeros(*angles.shape[:2], ansatz.readouts, dtype=dtype)
@@ -84,8 +85,8 @@ def _whole(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
     return run(plan, keep, amplitudes, weights).transpose(0, 1)
 
 
-def check_shapes(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> None:
-    """Raise UserError unless angles are (B, k, n) and weights (k, L, n, R) of this ansatz."""
+def check_inputs(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> None:
+    """Raise UserError unless angles are (B, k, n) and weights (k, L, n, R) of this ansatz, and all of them finite numbers."""
     k = weights.shape[0] if weights.ndim else 0
     if weights.ndim != 4 or tuple(weights.shape[1:]) != ansatz.weight_shape:
         wanted = ", ".join(map(str, ansatz.weight_shape))
@@ -93,3 +94,9 @@ def check_shapes(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> None:
     if angles.ndim != 3 or tuple(angles.shape[1:]) != (k, ansatz.qubits):
         wanted = f"(B, {k}, {ansatz.qubits})"
         raise UserError(f"Angles are {wanted} for a batch of B, {k} sub-generators, not {tuple(angles.shape)}.")
+    for name, values in (("angles", angles), ("weights", weights)):
+        if wrong := int((~values.detach().isfinite()).sum()):
+            raise UserError(
+                f"{wrong:,} of a circuit's {values.numel():,} {name} are not finite numbers; if that is in training, it has "
+                "diverged, and lower learning rates may help."
+            )

@@ -133,11 +133,18 @@ def steps_of(kimg: float, config: TrainingConfig) -> int:
     return max(1, math.ceil(kimg * 1000 / images_per_step(config)))
 
 
+def layout(config: TrainingConfig) -> torch.memory_format:
+    """How weights and images lie in memory: convolutions on a CPU are a tenth faster with the channels last.
+
+    With few images a step, laying the weights' gradients out so costs more than that (`benchmarks/iteration.py --presets`).
+    """
+    return torch.channels_last if config.batch >= 16 else torch.contiguous_format
+
+
 def new_state(generator: Any, critic: nn.Module, config: TrainingConfig, device: torch.device) -> State:
     """The networks on `device`, fresh optimisers and average; circuits get a learning rate of their own."""
-    # Convolutions on a CPU are a tenth faster with the channels last.
     for network in (generator, critic):
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(device, memory_format=layout(config))  # type: ignore[call-overload]
     groups = [
         {"params": ps, "lr": config.lr_circuit if name == "circuit" else config.lr_generator}
         for name, ps in generator.parts().items()

@@ -146,14 +146,8 @@ def _call(plan: Plan, weights: np.ndarray, batch: int) -> Call:
     scales[:, 1:] = cos[:, split:].prod((2, 3))
     sides = slice(right, p.n), slice(right)
     # A gate's sum is taken from rows that lack the factors of the gates undone before it in its layer, on both sides.
-    back = np.empty(angles.shape)
-    for layer in range(cos.shape[1]):
-        for order in p.halves if layer < split else [p.undone[layer - split]]:
-            before = np.ones(len(cos))
-            for bits in order:
-                for r in reversed(range(cos.shape[3])):
-                    back[:, layer, bits, r] = (before**2 / 2)[:, None]
-                    before *= cos[:, layer, bits, r].prod(1)
+    logs = np.log(cos).reshape(*cos.shape[:2], -1)
+    back = (np.exp(2 * np.einsum("klj,lij->kli", logs, p.earlier)) / 2).reshape(angles.shape)
     turned = np.array(p.turned, int)[:, None] > 0
     found = word_signs(ansatz, frame)
     return Call(

@@ -64,8 +64,9 @@ class Program(NamedTuple):
     lanes: int
     planes: int  # 2 if real and imaginary part are two real vectors
     kind: tuple[np.ndarray, int, int]  # as in `sweeps.sweep`
-    undone: list[list[list[int]]]  # for each layer, the bits whose rotations are undone at a time, in order
-    halves: list[list[list[int]]]  # the same for the split layers, on each side
+    earlier: (
+        np.ndarray
+    )  # (layers, n R, n R) 1 where the second rotation of a layer is undone before the first one's gradient
     turned: list[int]  # for each family, the qubits that are turned
 
 
@@ -132,7 +133,9 @@ def program_of(plan: Plan) -> Program:
         [[lowest + b for b in part] for part in _undone((0, side - bits), bits)]
         for lowest, side in zip((right, 0), sides, strict=True)
     ]
-    return Program(circuit, n, rows, lanes, plan.parts, kind, undone, halves, turned)
+    orders = [halves] * split_layers + [[order] for order in undone]
+    earlier = _earlier(orders, n, len(circuit.kinds))
+    return Program(circuit, n, rows, lanes, plan.parts, kind, earlier, turned)
 
 
 def _sweeps(
@@ -166,6 +169,20 @@ def _undone(group: tuple[int, int], bits: int) -> list[list[int]]:
         part = list(range(first, first + width))
         found += [part] if width == HELD else [[b] for b in part]
         first += width
+    return found
+
+
+def _earlier(orders: list[list[list[list[int]]]], n: int, each: int) -> np.ndarray:
+    """Of layers whose bits, of `each` gates, are undone in one order or, on halves, in two that know nothing of each other."""
+    found = np.zeros((len(orders), n * each, n * each))
+    for layer, chains in enumerate(orders):
+        for chain in chains:
+            before: list[int] = []
+            for bits in chain:
+                for r in reversed(range(each)):
+                    now = [bit * each + r for bit in bits]
+                    found[layer, np.array(now)[:, None], before] = 1
+                    before += now
     return found
 
 

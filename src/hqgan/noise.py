@@ -303,8 +303,12 @@ def plot(result: dict[str, Any], path: Path) -> None:
     axis.axhline(result["spread"], color="grey", lw=1, label="how much the readouts vary")
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
+    shots = sorted({row["shots"] for row in result["readouts"] if row["shots"]})
+    axis.set_xticks(shots, [f"{count:,}" for count in shots])
+    for formatter in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+        formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else "")
     axis.set_xlabel("shots of a circuit in a basis")
     axis.set_ylabel("readouts apart from exact ones\n(root mean square)")
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     save(figure, path)

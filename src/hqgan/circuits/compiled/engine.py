@@ -146,7 +146,7 @@ def _call(plan: Plan, weights: np.ndarray, batch: int) -> Call:
     scales[:, 1:] = cos[:, split:].prod((2, 3))
     sides = slice(right, p.n), slice(right)
     # A gate's sum is taken from rows that lack the factors of the gates undone before it in its layer, on both sides.
-    logs = np.log(cos).reshape(*cos.shape[:2], -1)
+    logs = np.log(cos).reshape(*cos.shape[:2], p.earlier.shape[2])
     back = (np.exp(2 * np.einsum("klj,lij->kli", logs, p.earlier)) / 2).reshape(angles.shape)
     turned = np.array(p.turned, int)[:, None] > 0
     found = word_signs(ansatz, frame)

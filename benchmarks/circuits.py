@@ -162,6 +162,10 @@ def setting(args: argparse.Namespace, qubits: int, layers: int, batch: int) -> d
             "best_peer": best,
             "ratio_best_peer": ratio(times, best),
             "ratio_paper": ratio(times, "lightning_paper"),
+            "one_core": {
+                "ratio_best_peer": ratio(times, best, "statevector_one_core"),
+                "ratio_paper": ratio(times, "lightning_paper", "statevector_one_core"),
+            },
         }
         result["gflops"] = {
             "forward": flops(ansatz, 1) / figures["statevector"]["forward_ms"] / 1e6,
@@ -171,11 +175,12 @@ def setting(args: argparse.Namespace, qubits: int, layers: int, batch: int) -> d
     return result
 
 
-def ratio(times: dict[str, dict[str, list[float]]], peer: str) -> float | None:
-    if peer not in times:
+def ratio(times: dict[str, dict[str, list[float]]], peer: str, ours: str = "statevector") -> float | None:
+    """The median over the turns of how many times slower a peer is; None where either did not run."""
+    if peer not in times or ours not in times:
         return None
-    pairs = zip(times[peer]["gradient_ms"], times["statevector"]["gradient_ms"], strict=True)
-    return statistics.median(theirs / ours for theirs, ours in pairs)
+    pairs = zip(times[peer]["gradient_ms"], times[ours]["gradient_ms"], strict=True)
+    return statistics.median(theirs / mine for theirs, mine in pairs)
 
 
 def flops(ansatz: Ansatz, passes: int) -> float:
@@ -252,6 +257,8 @@ def show(found: dict[str, Any]) -> None:
         )
     if found.get("ratio_best_peer"):
         paper = f", {found['ratio_paper']:.0f} times the paper's call" if found["ratio_paper"] else ""
+        if found["one_core"]["ratio_paper"]:
+            paper += f" ({found['one_core']['ratio_paper']:.0f} on one core)"
         print(f"ours with gradient: {found['ratio_best_peer']:.1f} times {found['best_peer']}{paper}; ", end="")
         print(f"{found['gflops']['forward']:.0f} GFLOP/s forward, {found['gflops']['gradient']:.0f} with gradient")
 

@@ -67,7 +67,7 @@ def settings_of(
         shots: each with every noise; without noise and with depolarising errors there is the exact limit too.
         errors: of Aer's depolarising noise, the probability after a two-qubit gate, a tenth of it after a rotation.
         machines: fake ones.
-        mitigation: resilience levels, each on every machine; 1 takes ten times as long as 0.
+        mitigation: resilience levels, each on every machine; at many shots 1 takes ten times as long as 0 and more.
         seed: of shots and transpilation.
 
     Raises:

@@ -23,7 +23,7 @@ class Room:
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        size = math.prod(shape) * dtype.itemsize
+        self._size = size = math.prod(shape) * dtype.itemsize
         try:
             self._memory = _SPARE[size].pop()
         except (KeyError, IndexError):
@@ -33,4 +33,4 @@ class Room:
         self.array = self._memory.numpy().view(dtype).reshape(shape)
 
     def __del__(self) -> None:
-        _SPARE.setdefault(len(self._memory), []).append(self._memory)
+        _SPARE.setdefault(self._size, []).append(self._memory)

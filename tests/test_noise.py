@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from hqgan import noise
 from hqgan.generate import load
 from hqgan.noise import CIRCUITS, circuits_of
 from test_cli import sentence_of
@@ -37,6 +38,14 @@ def test_readouts_and_images_of_a_run(tiny_run, hqgan, tmp_path):
     }
     assert (tmp_path / "n.svg").exists()
     assert "depolarising 0.3" in out
+
+
+def test_wide_circuits_have_no_density_matrix(tiny_run, monkeypatch):
+    monkeypatch.setattr(noise, "MOST_EXACT", 2)
+    found = noise.noise(tiny_run, [8], [0.1], [], [], say=lambda text: None)
+    assert [(row["noise"], row["shots"]) for row in found["readouts"]] == [
+        ("no noise", None), ("no noise", 8), ("depolarising 0.1", 8)
+    ]  # fmt: skip
 
 
 def test_circuits_are_those_of_the_images(tiny_run):

@@ -137,15 +137,10 @@ def noise(
 
     if out is not None:
         drawing.check_ending(out)
-    settings = study.settings_of(
-        _numbers(shots, "--shots", 1),
-        _shares(errors, "--errors"),
-        [name.strip() for name in machines.split(",") if name.strip()],
-        _numbers(mitigation, "--mitigation", 0),
-        seed,
-    )
+    names = [name.strip() for name in machines.split(",") if name.strip()]
+    numbers = _numbers(shots, "--shots", 1), _shares(errors, "--errors"), names, _numbers(mitigation, "--mitigation", 0)
     with bar("settings", "settings") as update:
-        found = study.noise(run, settings, images, data, seed, say=say, progress=update)
+        found = study.noise(run, *numbers, images, data, seed, say=say, progress=update)
     write_json(json_file, found)
     if out is not None:
         study.plot(found, out)

@@ -13,7 +13,7 @@ from hqgan.data import load_split, open_data, split_by_group
 from hqgan.data.cache import cache_folder
 from hqgan.data.decode import decode
 from hqgan.data.folder import recognise
-from hqgan.generate import latent_seed, load, make_images
+from hqgan.generate import Loaded, latent_seed, load, make_images
 from hqgan.metrics import suite
 from hqgan.metrics.check import check_extractors
 from hqgan.metrics.features import View, load_views
@@ -37,17 +37,16 @@ def views_of(data: ImageData, split: Split, say: Say) -> list[View]:
     )
 
 
-def judge_of(data: ImageData, split: Split, side: str, seed: int, say: Say) -> Judge:
-    """A judge on one side of the split.
+def judge_of(data: ImageData, split: Split, real: np.ndarray, seed: int, say: Say) -> Judge:
+    """A judge on held-out images.
 
     Args:
         data: the data set.
         split: its split.
-        side: ``validation`` in training, ``test`` for results.
+        real: (N,) which images: of the validation side in training, of the test side for results.
         seed: of the judge's draws.
         say: told what is being trained.
     """
-    real = getattr(split, side)
     return Judge(
         views_of(data, split, say),
         data.images[real],
@@ -57,6 +56,26 @@ def judge_of(data: ImageData, split: Split, side: str, seed: int, say: Say) -> J
         data.classes,
         seed=seed,
     )
+
+
+def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> tuple[ImageData, Split]:
+    """The data that a run was trained on, and its split; UserError where the data are others.
+
+    Args:
+        loaded: the run.
+        data_path: where the data are; None for where the run found them.
+        on_data: decoding progress.
+    """
+    config = loaded.config.data
+    path = data_path or config.path
+    data = open_data(path, config.size, seed=config.seed, progress=on_data)
+    if loaded.values["data"]["fingerprint"] != data.fingerprint:
+        raise UserError(
+            f"{loaded.path.parent.parent} was not trained on {path}, or that has changed since; give the run's own --data."
+        )
+    recorded = loaded.path.parent.parent / "split.json"
+    split = load_split(recorded, data) if recorded.exists() else split_by_group(data.labels, data.groups, config.seed)
+    return data, split
 
 
 def matched_images(generator: Generator, classes: Sequence[str], labels: np.ndarray, seed: int) -> np.ndarray:
@@ -92,35 +111,28 @@ def evaluate(
         raise UserError(f"There is no run or folder at {target}.")
     is_run = target.suffix == ".json" or (target / "config.json").exists() or (target / "checkpoints").exists()
     loaded = load(target) if is_run else None
-    path = data_path or (loaded.config.data.path if loaded else None)
-    if path is None:
+    if loaded:
+        data, split = data_of(loaded, data_path, on_data)
+    elif data_path is None:
         raise UserError(f"{target} is a folder of images: name the real ones to hold it against with --data.")
-    size = loaded.config.data.size if loaded else 64
-    split_seed = loaded.config.data.seed if loaded else seed
-    data = open_data(path, size, seed=split_seed, progress=on_data)
-    split = split_by_group(data.labels, data.groups, split_seed)
+    else:
+        data = open_data(data_path, 64, seed=seed, progress=on_data)
+        split = split_by_group(data.labels, data.groups, seed)
     about: dict[str, Any] = {
         "target": str(target),
         "data": data.name,
         "fingerprint": data.fingerprint,
         "side": "test",
-        "split_seed": split_seed,
+        "split_seed": loaded.config.data.seed if loaded else seed,
         "seed": seed,
     }
     if loaded:
-        if loaded.values["data"]["fingerprint"] != data.fingerprint:
-            raise UserError(
-                f"{target} was not trained on {path}, or that has changed since; give the run's own --data."
-            )
-        recorded = loaded.path.parent.parent / "split.json"
-        if recorded.exists():
-            split = load_split(recorded, data)
         about |= {
             "images": loaded.values["images"],
             "checkpoint_sha256": loaded.checkpoint_hash,
             "config_hash": configs.digest(loaded.config),
         }
-        judge = judge_of(data, split, "test", seed, say)
+        judge = judge_of(data, split, split.test, seed, say)
         say(f"generating {plural(len(judge.labels), 'image')}")
         rows = judge(matched_images(loaded.generator, data.classes, judge.labels, seed), judge.labels)
     else:

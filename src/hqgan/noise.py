@@ -20,10 +20,8 @@ from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.backends import backend_of
 from hqgan.circuits.drawing import check_ending, save
 from hqgan.circuits.layer import shot_variance
-from hqgan.circuits.qiskit_backend import fake_machine
 from hqgan.circuits.statevector import simulate
-from hqgan.data import load_split, open_data, split_by_group
-from hqgan.evaluate import matched_images, views_of
+from hqgan.evaluate import data_of, judge_of, matched_images
 from hqgan.generate import Loaded, latent_seed, load, make_images, on_backend
 from hqgan.metrics.suite import Judge
 from hqgan.models.generator import HybridGenerator
@@ -31,10 +29,8 @@ from hqgan.types import Backend, UserError, plural
 
 CIRCUITS = 64
 """Circuits whose readouts are compared, or a few more: whole images are made."""
-SHOTS = (64, 256, 1024, 4096)
-ERRORS = (0.01,)
-MACHINES = ("brisbane",)
-MITIGATION = (0, 1)
+MOST_EXACT = 12
+"""Qubits up to which depolarising noise has an exact limit: a density matrix of n qubits holds 4^n numbers."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,7 @@ class Setting:
     Attributes:
         noise: in words.
         shots: of each circuit in each basis; None for the limit of infinitely many.
+        backend: which has both.
     """
 
     noise: str
@@ -54,45 +51,12 @@ class Setting:
         return f"{self.noise}, {'exact' if self.shots is None else plural(self.shots, 'shot')}"
 
 
-def settings_of(
-    shots: Sequence[int] = SHOTS,
-    errors: Sequence[float] = ERRORS,
-    machines: Sequence[str] = MACHINES,
-    mitigation: Sequence[int] = MITIGATION,
-    seed: int = 0,
-) -> list[Setting]:
-    """All settings.
-
-    Args:
-        shots: each with every noise; without noise and with depolarising errors there is the exact limit too.
-        errors: of Aer's depolarising noise, the probability after a two-qubit gate, a tenth of it after a rotation.
-        machines: fake ones.
-        mitigation: resilience levels, each on every machine; at many shots 1 takes ten times as long as 0 and more.
-        seed: of shots and transpilation.
-
-    Raises:
-        UserError: Qiskit is missing, or there is no such machine, error or level.
-    """
-    if not all(level in (0, 1, 2) for level in mitigation):
-        raise UserError(f"A level of mitigation is 0, 1 or 2, not {', '.join(map(str, mitigation))}.")
-    for machine in machines:
-        fake_machine(machine)
-    found = []
-    for count in [None, *sorted(shots)]:
-        found.append(Setting("no noise", count, backend_of("aer", shots=count, seed=seed)))
-        for error in errors:
-            backend = backend_of("aer", shots=count, noise=error, seed=seed)
-            found.append(Setting(f"depolarising {error:g}", count, backend))
-        for machine in machines if count else ():
-            for level in mitigation:
-                backend = backend_of(f"fake:{machine}", shots=count, mitigation=level, seed=seed)
-                found.append(Setting(f"fake:{machine}, mitigation {level}", count, backend))
-    return found
-
-
 def noise(
     run: Path,
-    settings: Sequence[Setting],
+    shots: Sequence[int],
+    errors: Sequence[float],
+    machines: Sequence[str],
+    mitigation: Sequence[int],
     images: int = 0,
     data_path: str | None = None,
     seed: int = 0,
@@ -100,15 +64,19 @@ def noise(
     say: Callable[[str], None],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Measure a run under every setting.
+    """Measure a run under every noise with every number of shots.
 
     Args:
         run: its folder, or a checkpoint.
-        settings: from `settings_of`.
-        images: how many to make and judge against as many of the test part, without noise and with each noise at the most shots
-            given; 0 for none.
+        shots: of each circuit in each basis, at least one number. Without noise there is the exact limit too, and with
+            depolarising errors up to `MOST_EXACT` qubits.
+        errors: of Aer's depolarising noise, the probability after a two-qubit gate, a tenth of it after a rotation.
+        machines: fake ones.
+        mitigation: resilience levels, each on every machine; at many shots 1 takes ten times as long as 0 and more.
+        images: how many to make and judge against as many of the test part, without noise and with each noise at the most shots;
+            0 for none.
         data_path: the real data; None for the run's own.
-        seed: of the noise vectors and of the judge.
+        seed: of the latents, of shots and transpilation, and of the judge.
         say: told what goes on.
         progress: called with settings done and settings in all.
 
@@ -116,21 +84,28 @@ def noise(
         What was measured, `readouts` with a row for each setting, and `images` with a row for each that made some.
 
     Raises:
-        UserError: no run there, or one without circuits; a circuit that does not fit a machine.
+        UserError: no run there, one without circuits, or other data; Qiskit is missing, or there is no such machine or level; a
+            circuit that does not fit a machine.
     """
     loaded = load(run)
-    on_backend(loaded, simulate, "statevector")  # says so where there are no circuits
     ansatz, angles, weights = circuits_of(loaded, seed)
-    most = max((setting.shots for setting in settings if setting.shots), default=None)
-    judged = [s for s in settings if images and (s.shots == most or (s.shots is None and s.noise == "no noise"))]
+    settings = _settings(ansatz.qubits, shots, errors, machines, mitigation, seed)
+    # What can be refused is refused before the work.
+    judge = _judge(loaded, images, data_path, seed, say) if images else None
+    judged = [s for s in settings if judge and (s.shots == max(shots) or (s.shots is None and s.noise == "no noise"))]
     total = len(settings) + len(judged)
     exact = simulate(ansatz, angles, weights)
-    readouts = []
-    for done, setting in enumerate(settings):
+    readouts, rows = [], []
+    for setting in settings:
         say(f"readouts of {plural(len(angles) * len(weights), 'circuit')}: {setting}")
         readouts.append(_readouts(setting, ansatz, angles, weights, exact))
-        progress(done + 1, total)
-    rows = _images(loaded, judged, images, data_path, seed, say, lambda n: progress(len(settings) + n, total))
+        progress(len(readouts), total)
+    if judge:
+        plain = matched_images(loaded.generator, loaded.classes, judge.labels, seed)
+        for setting in judged:
+            say(f"{plural(images, 'image')}: {setting}")
+            rows.append(_images(setting, loaded, judge, plain, seed))
+            progress(len(settings) + len(rows), total)
     return {
         "run": str(run),
         "checkpoint_sha256": loaded.checkpoint_hash,
@@ -142,6 +117,29 @@ def noise(
         "readouts": readouts,
         "images": rows,
     }
+
+
+def _settings(
+    qubits: int,
+    shots: Sequence[int],
+    errors: Sequence[float],
+    machines: Sequence[str],
+    mitigation: Sequence[int],
+    seed: int,
+) -> list[Setting]:
+    if not all(level in (0, 1, 2) for level in mitigation):
+        raise UserError(f"A level of mitigation is 0, 1 or 2, not {', '.join(map(str, mitigation))}.")
+    found = []
+    for count in [None, *sorted(shots)]:
+        found.append(Setting("no noise", count, backend_of("aer", shots=count, seed=seed)))
+        for error in errors if count or qubits <= MOST_EXACT else ():
+            backend = backend_of("aer", shots=count, noise=error, seed=seed)
+            found.append(Setting(f"depolarising {error:g}", count, backend))
+        for machine in machines if count else ():
+            for level in mitigation:
+                backend = backend_of(f"fake:{machine}", shots=count, mitigation=level, seed=seed)
+                found.append(Setting(f"fake:{machine}, mitigation {level}", count, backend))
+    return found
 
 
 class _Recorder:
@@ -186,63 +184,29 @@ def _readouts(setting: Setting, ansatz: Ansatz, angles: Tensor, weights: Tensor,
     }
 
 
-def _images(
-    loaded: Loaded,
-    settings: Sequence[Setting],
-    count: int,
-    data_path: str | None,
-    seed: int,
-    say: Callable[[str], None],
-    progress: Callable[[int], None],
-) -> list[dict[str, Any]]:
-    if not settings:
-        return []
-    config = loaded.config
-    data = open_data(data_path or config.data.path, config.data.size, seed=config.data.seed)
-    if loaded.values["data"]["fingerprint"] != data.fingerprint:
-        raise UserError(
-            f"{data_path or config.data.path} is not what the run was trained on; give the run's own --data."
-        )
-    recorded = loaded.path.parent.parent / "split.json"
-    split = (
-        load_split(recorded, data) if recorded.exists() else split_by_group(data.labels, data.groups, config.data.seed)
-    )
-    test = np.asarray(split.test)
-    if count > len(test):
-        raise UserError(f"--images takes at most the {plural(len(test), 'image')} of the test part, not {count}.")
-    chosen = np.sort(np.random.default_rng(seed).choice(test, count, replace=False))
-    judge = Judge(
-        views_of(data, split, say),
-        data.images[chosen],
-        data.labels[chosen],
-        data.images[split.train],
-        data.labels[split.train],
-        data.classes,
-        seed=seed,
-    )
-    exact = matched_images(loaded.generator, data.classes, judge.labels, seed)
-    found = []
-    for done, setting in enumerate(settings):
-        say(f"{plural(count, 'image')}: {setting}")
-        start = time.perf_counter()
-        made = matched_images(
-            on_backend(loaded, setting.backend, str(setting)).generator, data.classes, judge.labels, seed
-        )
-        seconds = time.perf_counter() - start
-        apart = np.abs(made.astype(int) - exact)
-        metrics = [row for row in judge(made, judge.labels) if row["class"] is None]
-        found.append(
-            {
-                "noise": setting.noise,
-                "shots": setting.shots,
-                "n": count,
-                "grey_levels": {"mean": float(apart.mean()), "largest": int(apart.max())},
-                "seconds": seconds,
-                "metrics": metrics,
-            }
-        )
-        progress(done + 1)
-    return found
+def _judge(loaded: Loaded, count: int, data_path: str | None, seed: int, say: Callable[[str], None]) -> Judge:
+    """A judge on so many images of the test part."""
+    data, split = data_of(loaded, data_path)
+    if count > len(split.test):
+        raise UserError(f"--images takes at most the {plural(len(split.test), 'image')} of the test part, not {count}.")
+    chosen = np.sort(np.random.default_rng(seed).choice(split.test, count, replace=False))
+    return judge_of(data, split, chosen, seed, say)
+
+
+def _images(setting: Setting, loaded: Loaded, judge: Judge, plain: np.ndarray, seed: int) -> dict[str, Any]:
+    start = time.perf_counter()
+    noisy = on_backend(loaded, setting.backend, str(setting)).generator
+    made = matched_images(noisy, loaded.classes, judge.labels, seed)
+    seconds = time.perf_counter() - start
+    apart = np.abs(made.astype(int) - plain)
+    return {
+        "noise": setting.noise,
+        "shots": setting.shots,
+        "n": len(made),
+        "grey_levels": {"mean": float(apart.mean()), "largest": int(apart.max())},
+        "seconds": seconds,
+        "metrics": [row for row in judge(made, judge.labels) if row["class"] is None],
+    }
 
 
 def table(result: dict[str, Any]) -> list[Any]:

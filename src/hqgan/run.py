@@ -128,7 +128,7 @@ def train(
         state.restore(tensors, values)
         say(f"resuming at {state.images:,} images from {start.name}")
     say("preparing the judges on the validation part")
-    judge = judge_of(data, split, "validation", config.data.seed, say)
+    judge = judge_of(data, split, split.validation, config.data.seed, say)
     log = RunLog(out, state)
     describe = {
         "config": config.model_dump(mode="json"),

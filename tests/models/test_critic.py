@@ -1,4 +1,4 @@
-"""The critic's own gradient by its input, which gradient penalties are made of."""
+"""The critic's own gradient by its input, which gradient penalties are made of, also through augmentation."""
 
 import pytest
 import torch
@@ -6,6 +6,8 @@ import torch
 from hqgan.config import CriticConfig
 from hqgan.models.critic import Critic
 from hqgan.training import losses
+from hqgan.training.augment import augment
+from hqgan.training.loop import gradient_through
 
 
 @pytest.mark.parametrize("head", ["pool", "flat"])
@@ -29,3 +31,24 @@ def test_gradient_and_penalty_are_autograds(head, bias):
     assert len(found[0]) == 7
     for name, by_hand in found[0].items():
         torch.testing.assert_close(by_hand, found[1][name], msg=name)
+
+
+@pytest.mark.parametrize("policy", [(), ("translation",), ("color", "translation", "cutout")])
+def test_gradient_passes_through_augmentation(policy):
+    torch.manual_seed(0)
+    critic = Critic(CriticConfig(channels=(5, 6, 7, 8), class_embedding=4), classes=3, size=32).double()
+    images, labels = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.tensor([0, 2, 1, 0])
+
+    def rng():
+        return torch.Generator().manual_seed(1)
+
+    draws = rng()
+    plain = losses.gradient_of(lambda x: critic(augment(x, policy, draws), labels))
+    found = []
+    for gradient in (gradient_through(critic, labels, policy, rng()), plain):
+        critic.zero_grad()
+        value = gradient(images)
+        value.square().sum().backward()
+        found.append((value.detach(), critic.convolutions[0].weight.grad, critic.convolutions[3].weight.grad))
+    for by_hand, autograd in zip(*found, strict=True):
+        torch.testing.assert_close(by_hand, autograd)

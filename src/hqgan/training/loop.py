@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -263,19 +263,13 @@ def _critic_step(
     state: State, real: Batch, fake: torch.Tensor, config: TrainingConfig, critic_step: int
 ) -> dict[str, float]:
     critic, labels = state.critic, real.labels
-
-    def gradient(images: torch.Tensor) -> torch.Tensor:
-        images = images.detach().requires_grad_(True)
-        seen = augment(images, config.augment, rng)
-        by_seen = critic.gradient(seen.detach(), labels)
-        return torch.autograd.grad(seen, images, by_seen, create_graph=True)[0] if config.augment else by_seen
-
     rng = stream(config.seed, "critic augment", critic_step)
     scores = critic(
         torch.cat([augment(real.images, config.augment, rng), augment(fake, config.augment, rng)]), labels.repeat(2)
     )
     real_scores, fake_scores = scores.chunk(2)
     loss = losses.critic_loss(config.loss, real_scores, fake_scores)
+    gradient = gradient_through(critic, labels, config.augment, rng)
     values = {
         "loss/critic": loss.item(),
         "score/real": real_scores.mean().item(),
@@ -294,6 +288,25 @@ def _critic_step(
     loss.backward()
     state.critic_optimiser.step()
     return values
+
+
+def gradient_through(
+    critic: Any, labels: torch.Tensor, policy: Sequence[str], rng: torch.Generator
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The gradient (B, 3, H, W) of a critic's scores by images (B, 3, H, W) that it sees augmented.
+
+    Differentiable once, by the critic's weights. Each call draws from `rng`.
+    """
+
+    def gradient(images: torch.Tensor) -> torch.Tensor:
+        if not policy:
+            return critic.gradient(images, labels)
+        images = images.detach().requires_grad_(True)
+        seen = augment(images, policy, rng)
+        by_seen = critic.gradient(seen.detach(), labels)
+        return torch.autograd.grad(seen, images, by_seen, create_graph=True)[0]
+
+    return gradient
 
 
 def _noise(config: TrainingConfig, name: str, step: int, count: int, size: int, device: torch.device) -> torch.Tensor:

@@ -46,9 +46,7 @@ class Work(NamedTuple):
     room: np.ndarray  # (planes, rows, lanes)
     buffer: np.ndarray  # (2, 2^GROUP, lanes)
     both: np.ndarray  # (2, rows, lanes): a state and its adjoint
-    halves: tuple[
-        np.ndarray, np.ndarray
-    ]  # (2, branches of all layers, 2, 2^bits), upper and lower: vectors, gradient by them
+    halves: tuple[np.ndarray, np.ndarray]  # (2, branches of all layers, 2, 2^bits), upper, lower: vectors, gradients
     rows: np.ndarray  # (2e, numbers of a lower half): lower halves of the branches as they stand in a state
     by_rows: np.ndarray  # the gradient by them
     table: np.ndarray  # (l, numbers of a lower half): sums over the upper half by its signs

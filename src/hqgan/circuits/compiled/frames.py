@@ -35,7 +35,7 @@ def framed(ansatz: Ansatz, weights: np.ndarray) -> Framed:
     """
     k, layers, n, each = weights.shape
     x, z = np.zeros((2, k, n), bool)
-    if not (np.abs(weights) > np.pi / 2).any():  # also where one is not a number
+    if not (np.abs(weights) > np.pi / 2).any():
         return Framed(weights.astype(np.float64), np.ones_like(weights, np.float64), x, z)
     angles, signs = np.empty((2, k, layers, n, each))
     for layer in range(layers):

@@ -64,9 +64,7 @@ class Program(NamedTuple):
     lanes: int
     planes: int  # 2 if real and imaginary part are two real vectors
     kind: tuple[np.ndarray, int, int]  # as in `sweeps.sweep`
-    earlier: (
-        np.ndarray
-    )  # (layers, n R, n R) 1 where the second rotation of a layer is undone before the first one's gradient
+    earlier: np.ndarray  # (layers, n R, n R) 1 where a layer's second rotation is undone before the first's gradient
     turned: list[int]  # for each family, the qubits that are turned
 
 

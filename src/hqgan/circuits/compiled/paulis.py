@@ -12,6 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from hqgan.circuits.compiled.jit import compiled
+from hqgan.circuits.compiled.places import row_of, stride
 from hqgan.circuits.compiled.rows import BYTES, INT, Rows
 
 
@@ -51,17 +52,32 @@ def _patterns(rows, count, codes, code_step, patterns):
     return [rows.load(rows.at(patterns, BYTES, rows.byte(rows.at(codes, j, code_step)))) for j in range(count)]
 
 
-def _make_expect(bits, first, only=None):
-    @intrinsic
-    def expect(context, source, step, codes, code_step, patterns, sums, lane_sums, wanted, kind):
-        """Add to sums (bits, 3, lanes) what 2^bits rows have to do with the expectations of X, Y, Z.
+# Bits of a part, whether it is the first one, and the letter that is known now, if any: four bits take X alone, so that the rows'
+# sums stay in the registers.
+_PARTS = [(bits, first, 0 if bits == 4 else None) for bits in (1, 2, 3, 4) for first in (False, True)]
 
-        The first part gives the rows the last signs and factor, and takes the lanes' bits with it.
-        """
 
-        def emit(ctx, b, sig, arguments):
-            source, step, codes, code_step, patterns, sums, lane_sums, wanted, _ = arguments
-            rows, count = Rows(b, kind), 1 << bits
+def _each_part(b, width, first, emit):
+    """Call emit(bits, first, only) in a branch of its own for each kind of part."""
+    for bits, is_first, only in _PARTS:
+        same = b.icmp_signed("==", width, ir.Constant(INT, bits))
+        with b.if_then(b.and_(same, b.icmp_signed("==", first, ir.Constant(INT, int(is_first))))):
+            emit(bits, is_first, only)
+
+
+@intrinsic
+def expect(context, width, first, source, step, codes, code_step, patterns, sums, lane_sums, wanted, kind):
+    """Add to sums (bits, 3, lanes) what 2^width rows have to do with the expectations of X, Y, Z.
+
+    The first part gives the rows the last signs and factor, and takes the lanes' bits with it.
+    """
+
+    def emit(ctx, b, sig, arguments):
+        width, first, source, step, codes, code_step, patterns, sums, lane_sums, wanted, _ = arguments
+        rows = Rows(b, kind)
+
+        def part(bits, first, only):
+            count = 1 << bits
             state = [rows.load(rows.at(source, j, step)) for j in range(count)]
             if first:
                 for j, pattern in enumerate(_patterns(rows, count, codes, code_step, patterns)):
@@ -92,30 +108,33 @@ def _make_expect(bits, first, only=None):
                         add(lane_sums, 3 * q + letter, [(x, rows.shuffle(x, order)) for x in state], signs)
 
             _letters(rows, only, wanted, act)
-            return ctx.get_dummy_value()
 
-        return types.void(*[types.int64] * 8, kind), emit
+        _each_part(b, width, first, part)
+        return ctx.get_dummy_value()
 
-    return expect
+    return types.void(*[types.int64] * 10, kind), emit
 
 
-def _make_observe(bits, first, only=None):
-    @intrinsic
-    def observe(
-        context, source, target, undone, step, codes, code_step, signs, factors, lane_factors, last, wanted, kind
-    ):
-        """Add to 2^bits rows the sum of X, Y, Z of the bits, times factors (bits, 3), of a state.
+@intrinsic
+def observe(
+    context, width, first, last, source, target, undone, step, codes, code_step, signs, factors, lane_factors, wanted, kind
+):  # fmt: skip
+    """Add to 2^width rows the sum of X, Y, Z of the bits, times factors (bits, 3), of a state.
 
-        The first part writes instead, takes the lanes' bits with it, and takes the last signs back from the state; the last part
-        takes them back from the sum.
-        """
+    The first part writes instead, takes the lanes' bits with it, and takes the last signs back from the state; the last part
+    takes them back from the sum.
+    """
 
-        def emit(ctx, b, sig, arguments):
-            source, target, undone, step, codes, code_step, signs, factors, lane_factors, last, wanted, _ = arguments
-            rows, count = Rows(b, kind), 1 << bits
+    def emit(ctx, b, sig, arguments):
+        width, first, last, source, target, undone, step, codes, code_step, *others = arguments
+        signs, factors, lane_factors, wanted, _ = others
+        rows = Rows(b, kind)
+        is_last = b.icmp_signed("!=", last, ir.Constant(INT, 0))
+
+        def part(bits, first, only):
+            count = 1 << bits
             state = [rows.load(rows.at(source, j, step)) for j in range(count)]
             places = [rows.at(target, j, step) for j in range(count)]
-            ones, is_last = rows.constant([1.0] * rows.lanes), b.icmp_signed("!=", last, ir.Constant(INT, 0))
             patterns = _patterns(rows, count, codes, code_step, signs)
             if first:
                 for j, (row, pattern) in enumerate(zip(state, patterns, strict=True)):
@@ -145,35 +164,15 @@ def _make_observe(bits, first, only=None):
                             add(j, factor, rows.shuffle(x, order))
 
             _letters(rows, only, wanted, act)
+            ones = rows.constant([1.0] * rows.lanes)
             for place, pattern, row in zip(places, patterns, found, strict=True):
                 value = row if only is not None else b.load(row)
                 rows.store(b.fmul(value, b.select(is_last, pattern, ones)), place)
-            return ctx.get_dummy_value()
 
-        return types.void(*[types.int64] * 11, kind), emit
+        _each_part(b, width, first, part)
+        return ctx.get_dummy_value()
 
-    return observe
-
-
-expect1, expect2, expect3 = (_make_expect(bits, False) for bits in (1, 2, 3))
-expect1_first, expect2_first, expect3_first = (_make_expect(bits, True) for bits in (1, 2, 3))
-expect4_x, expect4_x_first = _make_expect(4, False, 0), _make_expect(4, True, 0)
-observe1, observe2, observe3 = (_make_observe(bits, False) for bits in (1, 2, 3))
-observe1_first, observe2_first, observe3_first = (_make_observe(bits, True) for bits in (1, 2, 3))
-observe4_x, observe4_x_first = _make_observe(4, False, 0), _make_observe(4, True, 0)
-
-
-@compiled
-def stride(start, low):
-    """Bytes between rows that differ in a bit."""
-    return ((1 << start) + (1 << (start - low) if start >= low else 0)) * BYTES
-
-
-@compiled
-def row_of(rest, start, width, low):
-    """The row whose other bits are `rest`, and where it stands in bytes."""
-    j = (rest & ((1 << start) - 1)) | (rest >> start) << (start + width)
-    return j, (j + (j >> low)) * BYTES
+    return types.void(*[types.int64] * 13, kind), emit
 
 
 @compiled
@@ -199,25 +198,9 @@ def expectations(state, where, parts, codes, patterns, wanted, sums, kind):
         for rest in range(1 << (row_bits - width)):
             j, home = row_of(rest, start, width, low)
             code = codes.ctypes.data + j
-            if width == 4:
-                if part == 0:
-                    expect4_x_first(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
-                else:
-                    expect4_x(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
-            elif width == 3:
-                if part == 0:
-                    expect3_first(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
-                else:
-                    expect3(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
-            elif width == 2:
-                if part == 0:
-                    expect2_first(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
-                else:
-                    expect2(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
-            elif part == 0:
-                expect1_first(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
-            else:
-                expect1(at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind)
+            expect(
+                width, 1 if part == 0 else 0, at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind
+            )  # fmt: skip
 
 
 @compiled
@@ -237,22 +220,6 @@ def observed(both, state, where, parts, codes, signs, factors, wanted, kind):
         for rest in range(1 << (row_bits - width)):
             j, home = row_of(rest, start, width, low)
             code, a, b, c = codes.ctypes.data + j, at + home, to + home, undone + home
-            if width == 4:
-                if part == 0:
-                    observe4_x_first(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
-                else:
-                    observe4_x(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
-            elif width == 3:
-                if part == 0:
-                    observe3_first(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
-                else:
-                    observe3(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
-            elif width == 2:
-                if part == 0:
-                    observe2_first(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
-                else:
-                    observe2(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
-            elif part == 0:
-                observe1_first(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
-            else:
-                observe1(a, b, c, step, code, 1 << start, table, here, lanes_at, last, wanted, kind)
+            observe(
+                width, 1 if part == 0 else 0, last, a, b, c, step, code, 1 << start, table, here, lanes_at, wanted, kind
+            )  # fmt: skip

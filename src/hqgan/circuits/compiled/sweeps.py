@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 
 from hqgan.circuits.compiled.jit import by_address, compiled
 from hqgan.circuits.compiled.kernels import HELD, turn1, turn2, turn3, turn4, undo1, undo2, undo3, undo_apart
+from hqgan.circuits.compiled.places import row_of, stride
 from hqgan.circuits.compiled.rows import BYTES, INT
 
 
@@ -96,8 +97,7 @@ def sweep(source, target, buffer, where, group, kinds, gates, codes, patterns, k
         source: (rows, lanes).
         target: (rows, lanes), where the result goes; may be the source.
         buffer: (2^8, lanes), to work in.
-        where: (lane bits, row bits, row bits of the first group). Basis states of row j stand in row j + (j >> first): rows
-            that differ in a high bit alone would else fall on one line of the cache.
+        where: (lane bits, row bits, row bits of the first group), see `places`.
         group: (first bit among the rows, bits, first layer, layers, whether the first layer comes after the signs too).
         kinds: (R,) uint8: 0, 1, 2 for rotations about y, x, z.
         gates: (L, n, R): tangent of half the angle of each rotation, by bit.
@@ -111,12 +111,12 @@ def sweep(source, target, buffer, where, group, kinds, gates, codes, patterns, k
     begun, at = source.ctypes.data, target.ctypes.data
     n, each = gates.shape[1:3]
     gate_step, pattern_step = n * each * item, patterns.shape[1] * BYTES
-    step = apart(start, low)
+    step = stride(start, low)
     parts = (size + HELD - 1) // HELD
     together = settings(start, size, row_bits, low) if parts == 1 else 1
     once = count if parts == 1 else 1  # layers that the registers take at a time
     for outer in range(0, 1 << (row_bits - size), together):
-        base, home = home_of(outer, start, size, low)
+        base, home = row_of(outer, start, size, low)
         # The lowest group's rows stand side by side in the target too.
         room = buffer.ctypes.data if start else at + home
         for layer in range(first, first + count, once):
@@ -150,14 +150,14 @@ def sweep_back(at, gap, buffer, where, group, kinds, gates, codes, patterns, sum
     item = gates.itemsize
     n, each = gates.shape[1:3]
     gate_step, sum_step, pattern_step = n * each * item, n * each * BYTES, patterns.shape[1] * BYTES
-    step = apart(start, low)
+    step = stride(start, low)
     held = HELD if start else HELD - 1  # the lowest takes the lanes' bits with it
     parts = (size + held - 1) // held
     together = settings(start, size, row_bits, low) if parts == 1 else 1
     once = count if parts == 1 else 1
     for outer in range(0, 1 << (row_bits - size), together):
-        base, place = home_of(outer, start, size, low)
-        home = at + place
+        base, home = row_of(outer, start, size, low)
+        home += at
         room, room_gap = (buffer.ctypes.data, buffer.shape[1] * BYTES) if start else (home, gap)
         for layer in range(first + count - once, first - 1, -once):
             here, below = gates.ctypes.data + layer * gate_step, sums.ctypes.data + layer * sum_step
@@ -181,19 +181,6 @@ def sweep_back(at, gap, buffer, where, group, kinds, gates, codes, patterns, sum
                 )  # fmt: skip
                 call(kind[2], arguments)
                 bit += width
-
-
-@compiled
-def apart(start, low):
-    """Bytes between rows that differ in a bit alone."""
-    return BYTES if start == 0 else ((1 << start) + (1 << (start - low))) * BYTES
-
-
-@compiled
-def home_of(outer, start, size, low):
-    """The row whose bits out of a group are `outer`, those in it nought, and where it stands in bytes."""
-    base = (outer & ((1 << start) - 1)) | (outer >> start) << (start + size)
-    return base, (base + (base >> low)) * BYTES
 
 
 @compiled

@@ -11,6 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from hqgan.circuits.compiled.jit import compiled
+from hqgan.circuits.compiled.places import place
 from hqgan.circuits.compiled.rows import BYTES, INT, Rows, element
 
 
@@ -62,73 +63,43 @@ def _tiles(b, first, step, count):
     return [b.add(first, b.mul(step, ir.Constant(INT, i))) for i in range(count)]
 
 
-def _make_combine(wide, high):
+def _make_combine(high, wide, *, add):
     @intrinsic
-    def combine(context, targets, target_step, terms, rows_at, row_step, factors, factor_step, kind):
-        """Write `high` times `wide` rows: each the sum of `terms` rows, times the factors of its line.
+    def combine(context, targets, target_step, terms, rows_at, row_step, factors, line_step, term_step, kind):
+        """Write `high` lines of `wide` rows, or add to them: each the sum of `terms` lines, every one times a factor.
 
-        Line i of the result is target_step bytes behind line i - 1; term r has its `wide` rows at rows_at + r row_step and its
-        `high` factors, side by side, at factors + r factor_step.
+        Line i of the result is at targets + i target_step, term t at rows_at + t row_step, and its factor for that line at
+        factors + i line_step + t term_step.
         """
 
         def emit(ctx, b, sig, arguments):
-            targets, target_step, terms, rows_at, row_step, factors, factor_step, _ = arguments
-            rows = Rows(b, kind)
+            targets, target_step, terms, rows_at, row_step, factors, line_step, term_step, _ = arguments
+            rows, row = Rows(b, kind), ir.Constant(INT, BYTES)
             zero = rows.constant([0.0] * rows.lanes)
-            totals = [[cgutils.alloca_once_value(b, zero) for _ in range(wide)] for _ in range(high)]
+            places = [_tiles(b, at, row, wide) for at in _tiles(b, targets, target_step, high)]
+            totals = [
+                [cgutils.alloca_once_value(b, rows.load(place) if add else zero) for place in line] for line in places
+            ]
             with cgutils.for_range(b, terms, intp=INT) as loop:
                 at = b.add(rows_at, b.mul(loop.index, row_step))
-                found = [rows.load(place) for place in _tiles(b, at, ir.Constant(INT, BYTES), wide)]
-                numbers = b.add(factors, b.mul(loop.index, factor_step))
-                for i, line in enumerate(totals):
-                    factor = rows.fill(rows.number(numbers, i))
-                    for row, total in zip(found, line, strict=True):
-                        b.store(rows.fma(factor, row, b.load(total)), total)
-            for at, line in zip(_tiles(b, targets, target_step, high), totals, strict=True):
-                for place, total in zip(_tiles(b, at, ir.Constant(INT, BYTES), wide), line, strict=True):
-                    rows.store(b.load(total), place)
-            return ctx.get_dummy_value()
-
-        return types.void(*[types.int64] * 7, kind), emit
-
-    return combine
-
-
-combine_few, combine_many = _make_combine(1, 1), _make_combine(4, 4)
-
-
-def _make_collect(high, wide):
-    @intrinsic
-    def collect(context, targets, target_step, count, rows_at, row_step, factors, factor_step, kind):
-        """Add to `high` times `wide` rows the sum of `count` lines of `wide` rows, each times its factor for the target's line.
-
-        Line i is at rows_at + i row_step; its factor for targets' line r at factors + r factor_step, behind that of line i - 1.
-        """
-
-        def emit(ctx, b, sig, arguments):
-            targets, target_step, count, rows_at, row_step, factors, factor_step, _ = arguments
-            rows, row = Rows(b, kind), ir.Constant(INT, BYTES)
-            places = [_tiles(b, at, row, wide) for at in _tiles(b, targets, target_step, high)]
-            totals = [[cgutils.alloca_once_value(b, rows.load(place)) for place in line] for line in places]
-            with cgutils.for_range(b, count, intp=INT) as loop:
-                at = b.add(rows_at, b.mul(loop.index, row_step))
                 found = [rows.load(place) for place in _tiles(b, at, row, wide)]
-                numbers = b.add(factors, b.mul(loop.index, ir.Constant(INT, rows.size)))
-                for number, line in zip(_tiles(b, numbers, factor_step, high), totals, strict=True):
+                numbers = b.add(factors, b.mul(loop.index, term_step))
+                for number, line in zip(_tiles(b, numbers, line_step, high), totals, strict=True):
                     factor = rows.fill(rows.number(number))
                     for value, total in zip(found, line, strict=True):
                         b.store(rows.fma(factor, value, b.load(total)), total)
             for line, line_totals in zip(places, totals, strict=True):
-                for place, total in zip(line, line_totals, strict=True):
-                    rows.store(b.load(total), place)
+                for home, total in zip(line, line_totals, strict=True):
+                    rows.store(b.load(total), home)
             return ctx.get_dummy_value()
 
-        return types.void(*[types.int64] * 7, kind), emit
+        return types.void(*[types.int64] * 8, kind), emit
 
-    return collect
+    return combine
 
 
-collect_few, collect_many = _make_collect(2, 1), _make_collect(8, 2)
+combine_few, combine_many = _make_combine(1, 1, add=False), _make_combine(4, 4, add=False)
+collect_few, collect_many = _make_combine(2, 1, add=True), _make_combine(8, 2, add=True)
 
 
 def _make_dots(high, wide):
@@ -155,9 +126,9 @@ def _make_dots(high, wide):
                         b.store(rows.fma(row, other, b.load(total)), total)
             found = rows.totals([b.load(total) for line in totals for total in line])
             for at in _tiles(b, sums, sum_step, high):
-                for place in _tiles(b, at, ir.Constant(INT, rows.size), wide):
-                    address = b.inttoptr(place, rows.scalar.as_pointer())
-                    b.store(b.fadd(rows.number(place), found.pop(0)), address)
+                for home in _tiles(b, at, ir.Constant(INT, rows.size), wide):
+                    address = b.inttoptr(home, rows.scalar.as_pointer())
+                    b.store(b.fadd(rows.number(home), found.pop(0)), address)
             return ctx.get_dummy_value()
 
         return types.void(*[types.int64] * 7, kind), emit
@@ -186,10 +157,9 @@ def rows_dot(context, count, one, two, kind):
 
 
 @compiled
-def place(i, where, right):
+def block(i, where, right):
     """Where in a state, in bytes, the rows with upper half i begin."""
-    row = i << (right - where[0])
-    return (row + (row >> where[2])) * BYTES
+    return place(i << (right - where[0]), where[2])
 
 
 @compiled
@@ -200,19 +170,35 @@ def begin(state, upper, rows, where, right, kind):
     tile = count % 4 == 0 and blocks % 4 == 0
     i = 0
     while i < blocks:
-        to = state.ctypes.data + place(i, where, right)
-        step = state.ctypes.data + place(i + 1, where, right) - to
+        to = state.ctypes.data + block(i, where, right)
+        step = state.ctypes.data + block(i + 1, where, right) - to
         # Lines of a tile are a step apart, unless an empty row is between them.
-        if tile and state.ctypes.data + place(i + 3, where, right) == to + 3 * step:
+        if tile and state.ctypes.data + block(i + 3, where, right) == to + 3 * step:
             for c in range(0, count, 4):
                 combine_many(
-                    to + c * BYTES, step, terms, at + c * BYTES, count * BYTES, factors + i * item, blocks * item, kind
+                    to + c * BYTES,
+                    step,
+                    terms,
+                    at + c * BYTES,
+                    count * BYTES,
+                    factors + i * item,
+                    item,
+                    blocks * item,
+                    kind,
                 )
             i += 4
         else:
             for c in range(count):
                 combine_few(
-                    to + c * BYTES, step, terms, at + c * BYTES, count * BYTES, factors + i * item, blocks * item, kind
+                    to + c * BYTES,
+                    step,
+                    terms,
+                    at + c * BYTES,
+                    count * BYTES,
+                    factors + i * item,
+                    item,
+                    blocks * item,
+                    kind,
                 )
             i += 1
 
@@ -225,20 +211,20 @@ def begin_back(adjoint, upper, rows, by_upper, by_rows, where, right, kind):
     terms = len(rows)
     i = 0
     while i < blocks:
-        begun = adjoint.ctypes.data + place(i, where, right)
+        begun = adjoint.ctypes.data + block(i, where, right)
         # As many blocks as lie a step apart, see `begin`.
-        step = adjoint.ctypes.data + place(i + 1, where, right) - begun
+        step = adjoint.ctypes.data + block(i + 1, where, right) - begun
         run = 1
-        while i + run < blocks and adjoint.ctypes.data + place(i + run, where, right) == begun + run * step:
+        while i + run < blocks and adjoint.ctypes.data + block(i + run, where, right) == begun + run * step:
             run += 1
         many = terms % 8 == 0 and count % 2 == 0
         for c in range(0, count, 2 if many else 1):
             for r in range(0, terms, 8 if many else 2):
                 target, number = to + (r * count + c) * BYTES, factors + (r * blocks + i) * item
                 if many:
-                    collect_many(target, count * BYTES, run, begun + c * BYTES, step, number, blocks * item, kind)
+                    collect_many(target, count * BYTES, run, begun + c * BYTES, step, number, blocks * item, item, kind)
                 else:
-                    collect_few(target, count * BYTES, run, begun + c * BYTES, step, number, blocks * item, kind)
+                    collect_few(target, count * BYTES, run, begun + c * BYTES, step, number, blocks * item, item, kind)
         many = terms % 4 == 0 and run % 4 == 0
         for j in range(0, run, 4 if many else 1):
             for r in range(0, terms, 4 if many else 2):
@@ -281,7 +267,7 @@ def add_product_to(target, one, two, kind):
 @compiled
 def add_squares(target, state, i, where, right, kind):
     """Add the squares of a block of a state to a vector."""
-    to, at = target.ctypes.data, state.ctypes.data + place(i, where, right)
+    to, at = target.ctypes.data, state.ctypes.data + block(i, where, right)
     for c in range(0, len(target) * target.itemsize, BYTES):
         row_add_product(to + c, at + c, at + c, kind)
 
@@ -289,7 +275,7 @@ def add_squares(target, state, i, where, right, kind):
 @compiled
 def multiply(state, i, diagonal, where, right, kind):
     """Multiply a block of a state by a vector."""
-    to, at = state.ctypes.data + place(i, where, right), diagonal.ctypes.data
+    to, at = state.ctypes.data + block(i, where, right), diagonal.ctypes.data
     for c in range(0, len(diagonal) * diagonal.itemsize, BYTES):
         row_multiply(to + c, at + c, kind)
 
@@ -297,7 +283,7 @@ def multiply(state, i, diagonal, where, right, kind):
 @compiled
 def add_product(target, source, i, diagonal, where, right, kind):
     """Add a block of a state times a vector to another state's."""
-    home, at = place(i, where, right), diagonal.ctypes.data
+    home, at = block(i, where, right), diagonal.ctypes.data
     for c in range(0, len(diagonal) * diagonal.itemsize, BYTES):
         row_add_product(target.ctypes.data + home + c, source.ctypes.data + home + c, at + c, kind)
 
@@ -306,6 +292,6 @@ def add_product(target, source, i, diagonal, where, right, kind):
 def add_signed(target, source, where, codes, patterns, kind):
     """Add a state (rows, lanes) times the pattern of each row to another one."""
     for j in range(len(codes)):
-        home = (j + (j >> where[2])) * BYTES
+        home = place(j, where[2])
         pattern = patterns.ctypes.data + codes[j] * BYTES
         row_add_product(target.ctypes.data + home, source.ctypes.data + home, pattern, kind)

@@ -3,17 +3,21 @@
 base.lock holds everything but torch. torch.lock holds PyPI's torch with the CUDA packages that its Linux build needs.
 torch-cpu.lock holds the CPU-only build, which PyPI does not carry: `make env` takes it where pip's own configuration
 knows a place that has it, and torch.lock everywhere else. bench.lock holds what `make bench` compares with, beside these.
+
+What base.lock pins already stays as it is where it still fits; remove the file to take the newest of everything.
 """
 
 import re
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
 TORCH = "torch==2.13.0"
 # Not on PyPI, so no resolver finds its hash: CPython 3.11, Linux x86-64.
 TORCH_CPU_HASH = "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b"
-TORCH_FAMILY = re.compile(r"^(torch|nvidia|cuda|triton)\b")
+TORCH_FAMILY = re.compile(r"^(torch==|(nvidia|cuda|triton)\b)")
 PEERS = "jax\nqulacs\ntensorcircuit-ng\n"
 HEADER = "# Made by `make lock`; do not edit. Installed with --require-hashes --no-deps.\n"
 
@@ -24,15 +28,20 @@ def compile_universal() -> str:
     command += ["--no-annotate", "--python-version", "3.11", "--constraints", "-", "--quiet"]
     for extra in ("dev", "quantum", "app"):
         command += ["--extra", extra]
-    command += ["--no-emit-index-url"]
-    done = subprocess.run(command, cwd=HERE.parent, input=TORCH, capture_output=True, text=True, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        pinned = Path(folder) / "base.lock"
+        if (HERE / "base.lock").exists():
+            shutil.copy(HERE / "base.lock", pinned)
+        command += ["--no-emit-index-url", "--output-file", str(pinned)]
+        subprocess.run(command, cwd=HERE.parent, input=TORCH, capture_output=True, text=True, check=True)
+        resolved = pinned.read_text()
     build = subprocess.run(
         ["uv", "pip", "compile", "-", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--quiet"],
         input="hatchling\neditables\n", capture_output=True, text=True, check=True, cwd=HERE.parent,
     )  # fmt: skip
-    seen = set(re.findall(r"^([A-Za-z0-9_.-]+)==", done.stdout, re.M))
+    seen = set(re.findall(r"^([A-Za-z0-9_.-]+)==", resolved, re.M))
     extra = [b for b in blocks(build.stdout) if b.split("==")[0] not in seen]
-    return done.stdout + "".join(extra)
+    return resolved + "".join(extra)
 
 
 def compile_bench() -> str:

@@ -7,13 +7,14 @@ import hqgan
 
 ROOT = Path(hqgan.__file__).parent
 # Each layer sees itself where it is a package, and the layers that its row names.
-FLOOR = {"types", "config", "images"}
+FLOOR = {"types", "config", "images", "vision"}
 SIBLINGS = {"circuits", "data", "metrics", "training"}
 RUN_AND_BELOW = FLOOR | SIBLINGS | {"models", "model_card", "generate", "evaluate", "run_log", "run", "presets"}
 MAY_SEE = {
     "types": set(),
     "images": {"types"},
     "config": {"types"},
+    "vision": {"types"},
     **dict.fromkeys(SIBLINGS, FLOOR),
     "models": FLOOR | {"circuits"},
     "model_card": FLOOR,
@@ -23,9 +24,12 @@ MAY_SEE = {
     "run_log": FLOOR | {"training"},
     "run": RUN_AND_BELOW - {"run", "presets"},
     "noise": RUN_AND_BELOW,
+    "study": RUN_AND_BELOW,
+    "report": {"types", "config", "images"},
     "console": FLOOR | {"training"},
+    "cli_evidence": RUN_AND_BELOW | {"study", "report", "console"},
     "cli_circuits": FLOOR | {"circuits", "models", "noise", "console"},
-    "cli": RUN_AND_BELOW | {"console", "cli_circuits"},
+    "cli": RUN_AND_BELOW | {"console", "cli_circuits", "cli_evidence"},
     "__main__": {"cli"},
     "__init__": RUN_AND_BELOW,
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hqgan.cli_circuits import app as circuits_app
+from hqgan.cli_evidence import app as evidence_app
 from hqgan.console import bar, say, show, training_progress, write_json
 from hqgan.types import UserError, plural
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="Look at a data set.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(circuits_app, name="circuits")
+app.add_typer(evidence_app)
 
 DataOption = Annotated[str, typer.Option("--data", help="A data set's folder, or demo for procedural lesions.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
@@ -41,11 +43,11 @@ def _options(
 @app.command()
 def train(
     out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
-    data: Annotated[str | None, typer.Option("--data", help="A data set's folder, or demo. [default: demo]")] = None,
-    preset: Annotated[str | None, typer.Option("--preset", help="See `hqgan presets`. [default: hqgan]")] = None,
+    data: Annotated[str | None, typer.Option("--data", help="A data set's folder, or demo. (default: demo)")] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="See `hqgan presets`. (default: hqgan)")] = None,
     kimg: Annotated[float | None, typer.Option("--kimg", help="Thousands of real images to show the critic.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of weights, noise and data order.")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ... [default: auto]")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ... (default: auto)")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any field: --set training.lr_critic=1e-4")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved config and stop.")] = False,
@@ -134,7 +136,7 @@ def evaluate(
     check_extractors: Annotated[
         bool, typer.Option("--check-extractors", help="Judge the judges: planted degradations of real images.")
     ] = False,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of noise and subsamples. [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of noise and subsamples. (default: 0)")] = None,
 ) -> None:
     """Distances of generated images to held-out real ones, with the real floor and the PCA-Gaussian bar."""
     from hqgan import evaluate as evaluation

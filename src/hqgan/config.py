@@ -31,6 +31,8 @@ class DataConfig(Section):
     path: str = "demo"
     size: Literal[32, 64] = 64
     seed: int = Field(0, ge=0)
+    fraction: float = Field(1.0, gt=0, le=1)
+    """Share of the training part's lesions, class by class, that is used at all: for studies of little data."""
 
 
 class CircuitConfig(Section):

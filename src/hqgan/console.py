@@ -50,11 +50,14 @@ def training_progress() -> Iterator[tuple[Callable[[int, int], None], Callable[[
     with bar("decoding") as on_data, bar("training") as draw:
         last = time.monotonic()
         start: tuple[float, int] | None = None
+        before = 0
 
         def on_step(state: State, total: int) -> None:
-            nonlocal last, start
+            nonlocal last, start, before
             now = time.monotonic()
-            start = start or (now, state.images)
+            if start is None or state.images < before:  # a study trains one generator after the other
+                start = (now, state.images)
+            before = state.images
             if sys.stderr.isatty():
                 draw(state.images, total)
             elif now - last >= LINE_EVERY or state.images == total:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hqgan import config as configs
-from hqgan.data import load_split, open_data, split_by_group
+from hqgan.data import load_split, open_data, split_by_group, thin
 from hqgan.data.cache import cache_folder
 from hqgan.data.decode import decode
 from hqgan.data.folder import recognise
@@ -74,8 +74,12 @@ def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> 
             f"{loaded.path.parent.parent} was not trained on {path}, or that has changed since; give the run's own --data."
         )
     recorded = loaded.path.parent.parent / "split.json"
-    split = load_split(recorded, data) if recorded.exists() else split_by_group(data.labels, data.groups, config.seed)
-    return data, split
+    return data, load_split(recorded, data) if recorded.exists() else split_of(data, config.seed, config.fraction)
+
+
+def split_of(data: ImageData, seed: int, fraction: float = 1.0) -> Split:
+    """The split that a run with this `data.seed` and `data.fraction` is trained on."""
+    return thin(split_by_group(data.labels, data.groups, seed), data.labels, data.groups, fraction, seed)
 
 
 def matched_images(generator: Generator, classes: Sequence[str], labels: np.ndarray, seed: int) -> np.ndarray:
@@ -117,7 +121,7 @@ def evaluate(
         raise UserError(f"{target} is a folder of images: name the real ones to hold it against with --data.")
     else:
         data = open_data(data_path, 64, seed=seed, progress=on_data)
-        split = split_by_group(data.labels, data.groups, seed)
+        split = split_of(data, seed)
     about: dict[str, Any] = {
         "target": str(target),
         "data": data.name,
@@ -136,7 +140,7 @@ def evaluate(
         say(f"generating {plural(len(judge.labels), 'image')}")
         rows = judge(matched_images(loaded.generator, data.classes, judge.labels, seed), judge.labels)
     else:
-        images, labels = _read_folder(target, data)
+        images, labels = read_folder(target, data)
         rows = suite.evaluate(
             images,
             labels,
@@ -154,7 +158,7 @@ def evaluate(
 def check(data_path: str, seed: int = 0, *, say: Say, on_data: Progress = None) -> dict[str, Any]:
     """Judge every view by planted degradations of the test part; see `hqgan.metrics.check`."""
     data = open_data(data_path, 64, seed=seed, progress=on_data)
-    split = split_by_group(data.labels, data.groups, seed)
+    split = split_of(data, seed)
     rows = check_extractors(
         views_of(data, split, say),
         data.images[split.train],
@@ -227,7 +231,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
 
 
-def _read_folder(folder: Path, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
+def read_folder(folder: Path, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
     """Images and labels of a class-per-folder tree, at the real data's size and in its class order."""
     listing = recognise(folder) if folder.is_dir() else None
     if listing is None:

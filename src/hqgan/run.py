@@ -19,10 +19,9 @@ from hqgan.data import (
     load_split,
     open_data,
     save_split,
-    split_by_group,
 )
 from hqgan.data.cache import cache_folder
-from hqgan.evaluate import judge_of, matched_images
+from hqgan.evaluate import judge_of, matched_images, split_of
 from hqgan.generate import latent_seed, load, make_images
 from hqgan.images import labelled_rows, to_float, write_png
 from hqgan.metrics.features import train_proto
@@ -164,7 +163,7 @@ def train(
         Hook("evaluate", every["evaluate"], lambda state: _evaluate(settle(state), judge, log)),
         Hook("checkpoint", steps_of(config.training.checkpoint_kimg, config.training), save),
     ]
-    total = steps_of(config.training.kimg, config.training) * images_per_step(config.training)
+    total = images_of(config)
     try:
         train_loop(
             state,
@@ -194,6 +193,11 @@ def train(
         log.close()
     log.finish(state)
     return out
+
+
+def images_of(config: Config) -> int:
+    """Real images, repeats counted, that a finished run of this config has shown to the critic."""
+    return steps_of(config.training.kimg, config.training) * images_per_step(config.training)
 
 
 def stored_config(out: Path) -> Config | None:
@@ -246,7 +250,7 @@ def _split(config: Config, data: ImageData, out: Path) -> Split:
     path = out / "split.json"
     if path.exists():
         return load_split(path, data)
-    split = split_by_group(data.labels, data.groups, config.data.seed)
+    split = split_of(data, config.data.seed, config.data.fraction)
     check_leaks(split, data.groups)
     save_split(path, split, data)
     return split

@@ -179,7 +179,12 @@ def _hash_file(path: Path) -> str:
 
 def workers() -> int:
     """Threads for reading and decoding; Pillow and hashlib let go of the interpreter's lock."""
-    return min(8, os.cpu_count() or 1)
+    return min(8, cores())
+
+
+def cores() -> int:
+    """Cores that this process may run on, which in a container or under taskset are not all of the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write(place: Path, size: int, rows: Iterable[tuple[str, Decoded]]) -> None:

@@ -55,6 +55,32 @@ def split_by_group(
     return Split(*(np.flatnonzero(side_of == side) for side in range(3)))
 
 
+def thin(split: Split, labels: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> Split:
+    """Keep a share of the training part: whole groups, class by class, at least two of each class.
+
+    A smaller fraction keeps a part of what a larger one keeps. Validation and test stay as they are.
+
+    Args:
+        split: of the data.
+        labels: (N,) int class indices.
+        groups: (N,) str.
+        fraction: of the training groups of each class; 1 keeps all.
+        seed: equal seeds keep equal groups.
+    """
+    if fraction == 1:
+        return split
+    own_labels, own_groups = np.asarray(labels)[split.train], np.asarray(groups)[split.train]
+    _, first, group_of = np.unique(own_groups, return_index=True, return_inverse=True)
+    label_of = _group_labels(own_labels, group_of, len(first))
+    kept = np.zeros(len(first), bool)
+    for label in np.unique(label_of):
+        members = np.flatnonzero(label_of == label)
+        members = members[np.argsort(first[members])]
+        order = np.random.Generator(np.random.PCG64([seed, int(label), 1])).permutation(members)
+        kept[order[: max(2, round(fraction * len(members)))]] = True
+    return Split(split.train[kept[group_of]], split.validation, split.test)
+
+
 def check_leaks(split: Split, groups: np.ndarray) -> None:
     """Raise a `UserError` that names a group (or an image of one) standing on two sides of the split."""
     sides = [(name, set(np.asarray(groups)[getattr(split, name)].tolist())) for name in SIDES]

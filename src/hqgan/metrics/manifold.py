@@ -47,3 +47,41 @@ def from_distances(
     precision = (cross <= reach_real[:, None]).any(0).mean()
     recall = (cross <= reach_generated[None]).any(1).mean()
     return float(precision), float(recall)
+
+
+def density_coverage(real: np.ndarray, cross: np.ndarray, k: int = NEIGHBOURS) -> tuple[float, float]:
+    """Density and coverage from squared distances.
+
+    Density is the mean number of real balls, each about a real image and reaching to its k-th nearest real neighbour, that a
+    generated image lies in, over k; unlike precision it is not fooled by one outlier's large ball, and it can exceed 1.
+    Coverage is the share of real images whose ball holds a generated image.
+
+    Args:
+        real: (N, N) distances among real images.
+        cross: (N, M) distances from real to generated images.
+        k: neighbours, itself not counted.
+
+    Returns:
+        Density, 0 or more, about 1 for real images; coverage, in [0, 1].
+
+    References:
+        Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models", 2020, eq. 3-4 (arXiv 2002.09797).
+    """
+    if len(real) <= k:
+        raise ValueError(f"{len(real)} images are too few for {k} nearest neighbours")
+    reach = np.partition(real, k, axis=1)[:, k]
+    inside = cross <= reach[:, None]
+    return float(inside.sum(0).mean() / k), float(inside.any(1).mean())
+
+
+def depth(real: np.ndarray, generated: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
+    """How deep each generated image lies among real ones, (M,): the more the deeper.
+
+    The number of real balls of `density_coverage` that it lies in; among equals, the nearer to a real image the deeper, by
+    less than one ball. With k real images or fewer the balls reach to the farthest.
+    """
+    k = min(k, len(real) - 1)
+    reach = np.partition(pairwise(real, real), k, axis=1)[:, k]
+    cross = pairwise(real, generated)
+    nearest = cross.min(0)
+    return (cross <= reach[:, None]).sum(0) + 1 / (1 + nearest)

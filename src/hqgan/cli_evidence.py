@@ -1,0 +1,118 @@
+"""`hqgan study`, `hqgan audit` and `hqgan report`: do the images help, do they copy, and a page that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from hqgan.console import bar, say, show, training_progress, write_json
+from hqgan.types import UserError
+
+app = typer.Typer()
+
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
+
+
+class Lists(TyperCommand):
+    """A command whose repeatable options take several values at once: ``--seeds 0 1 2``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat an option's name before each of its values."""
+        many = {name for p in self.params if getattr(p, "multiple", False) for name in (*p.opts, *p.secondary_opts)}
+        spread: list[str] = []
+        name = ""
+        for arg in args:
+            if arg.startswith("--"):
+                name = arg if arg in many else ""
+                spread.append(arg)
+            elif name and spread[-1] != name:
+                spread += [name, arg]
+            else:
+                spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
+@app.command(cls=Lists)
+def study(
+    out: Annotated[Path, typer.Option("--out", help="The study's folder; what is finished in it is kept.")],
+    data: Annotated[str, typer.Option("--data", help="A data set's folder, or demo.")] = "demo",
+    seeds: Annotated[
+        list[int] | None,
+        typer.Option("--seeds", min=0, help="A split, a generator and a classifier each. (default: 0 1 2)"),
+    ] = None,
+    generators: Annotated[
+        list[str] | None,
+        typer.Option("--generators", help="Presets to train, and pca-gaussian. (default: hqgan dcgan pca-gaussian)"),
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--given", help="Runs, or folders of images by class, beside or instead of them."),
+    ] = None,
+    kimg: Annotated[
+        float | None, typer.Option("--kimg", min=0.001, help="Training length. (default: the preset's)")
+    ] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option("--classes", help="To fill up. (default: below a quarter of the mean class)")
+    ] = None,
+    uses: Annotated[
+        list[str] | None, typer.Option("--uses", help="mixed, capped, agreed, dense, pretrain, only. (default: all)")
+    ] = None,
+    ratios: Annotated[
+        list[float] | None, typer.Option("--ratios", help="Of mixed; 1 fills to the mean class. (default: 0.1 0.5 1 2)")
+    ] = None,
+    classifiers: Annotated[
+        list[str] | None, typer.Option("--classifiers", help="small, resnet18, vit-small. (default: small)")
+    ] = None,
+    weights: Annotated[
+        list[str] | None, typer.Option("--weights", help="NAME=FILE.safetensors: fine-tune that classifier too.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", min=10, help="Of every classifier. (default: 600)")] = None,
+    real_fraction: Annotated[
+        list[float] | None, typer.Option("--real-fraction", help="Of the training part, each a study. (default: 1)")
+    ] = None,
+    size: Annotated[int, typer.Option("--size", help="Side of the images in pixels, 32 or 64.")] = 64,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Classifiers side by side.")] = 1,
+    device: Annotated[str, typer.Option("--device", help="On which generators train.")] = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="Two seeds, a small generator, few arms: minutes.")] = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Do generated images help a classifier on real ones never seen? Every arm with the same steps; goes on where it stopped."""
+    from hqgan import study as studies
+    from hqgan.report.page import write_study
+    from hqgan.study.summary import table
+    from hqgan.training.loop import Interrupted
+
+    given_options: dict[str, Any] = {
+        "seeds": seeds, "generators": generators, "given": given, "classes": classes, "uses": uses, "ratios": ratios,
+        "classifiers": classifiers, "fractions": real_fraction,
+    }  # fmt: skip
+    settings = studies.Settings(data, size=size, kimg=kimg, steps=steps, jobs=jobs, device=device)
+    if quick:
+        settings = studies.quick(settings)
+    lists = {name: tuple(dict.fromkeys(values)) for name, values in given_options.items() if values}
+    settings = replace(settings, **lists, weights=tuple(_pairs(weights or [])))  # type: ignore[arg-type]
+    again = f"Go on with the same command; what is finished is in {out}."
+    with training_progress() as (on_data, on_step), bar("arms", "arms") as on_arm:
+        try:
+            result = studies.study(settings, out, say=say, on_data=on_data, on_step=on_step, on_arm=on_arm)
+        except (Interrupted, KeyboardInterrupt):
+            say(f"Stopped. {again}")
+            raise typer.Exit(130) from None
+    write_study(out / "study.json", out / "study.html")
+    write_json(json_file, result)
+    show(*table(result))
+    print(f"The page is {out / 'study.html'}, the numbers are in {out / 'study.json'}.")
+
+
+def _pairs(texts: list[str]) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        name, sign, path = text.partition("=")
+        if not sign:
+            raise UserError(f"--weights takes NAME=FILE.safetensors, as in resnet18=model.safetensors, not {text!r}.")
+        pairs.append((name, path))
+    return pairs

@@ -1,0 +1,92 @@
+"""The figures of a page, as SVG text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#0b6e75", "#c1442e", "#6a5acd", "#b58900", "#3a7d44", "#8c4a86", "#5b666e")
+"""Told apart also by who sees red and green alike; each series has a marker of its own besides."""
+
+MARKERS = "osD^vP*"
+GREY = "#5b666e"
+
+
+def svg(figure: Figure) -> str:
+    """A figure as an SVG element; equal figures give equal text."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "hqgan", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def axes(width: float, height: float) -> tuple[Figure, Any]:
+    """A figure of one panel, in inches, with the page's look."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    panel = figure.add_subplot()
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.tick_params(labelsize=9)
+    return figure, panel
+
+
+def forest(rows: Sequence[dict[str, Any]], marks: Sequence[tuple[str, float]], label: str) -> str:
+    """Values with intervals, one below the other, in groups.
+
+    Args:
+        rows: ``name``, ``mean``, ``low``, ``high`` and ``group``; groups keep their order.
+        marks: names and values of dotted lines.
+        label: of the axis.
+    """
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    figure, panel = axes(8.6, 0.9 + 0.26 * len(rows) + 0.2 * len(groups))
+    y, ticks, names = 0.0, [], []
+    for place, group in enumerate(groups):
+        colour, marker = (GREY, "o") if group is None else (COLOURS[(place - 1) % 7], MARKERS[(place - 1) % 7])
+        for row in (r for r in rows if r["group"] == group):
+            panel.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.6)
+            panel.plot(row["mean"], y, marker, color=colour, ms=5.5)
+            ticks.append(y)
+            names.append(row["name"])
+            y += 1
+        y += 0.6
+    for name, value in marks:
+        panel.axvline(value, color=GREY, lw=0.9, ls=":", zorder=0)
+        panel.text(value, -0.9, name, ha="center", va="bottom", fontsize=8, color=GREY)
+    panel.set_yticks(ticks, names, fontsize=9)
+    panel.set_ylim(y - 0.4, -0.9)
+    panel.set_xlabel(label, fontsize=9)
+    panel.grid(axis="x", color="#e3e7ea", lw=0.7)
+    panel.set_axisbelow(True)
+    return svg(figure)
+
+
+def lines(series: Sequence[tuple[str, Sequence[float], Sequence[float]]], x: str, y: str, log: bool = False) -> str:
+    """Curves.
+
+    Args:
+        series: name, x and y of each.
+        x: label.
+        y: label.
+        log: whether y is logarithmic.
+    """
+    figure, panel = axes(6.8, 3.4)
+    for place, (name, across, up) in enumerate(series):
+        panel.plot(across, up, marker=MARKERS[place % 7], ms=3.5, lw=1.4, color=COLOURS[place % 7], label=name)
+    if log:
+        panel.set_yscale("log")
+    panel.set_xlabel(x, fontsize=9)
+    panel.set_ylabel(y, fontsize=9)
+    panel.grid(color="#e3e7ea", lw=0.7)
+    panel.set_axisbelow(True)
+    if len(series) > 1:
+        panel.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+    return svg(figure)

@@ -1,0 +1,73 @@
+"""timm and torchvision, loaded where they are needed. Imports nothing of the package but types."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from hqgan.types import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+
+@cache
+def library(name: str) -> ModuleType:
+    """``timm``, ``torchvision.models``, ``torch_fidelity...``: a library that imports torchvision.
+
+    PyPI's torchvision is built for PyPI's torch. Beside a CPU-only torch its compiled operators do not load, and it then fails
+    at import, since it describes two of them to torch without looking. Nothing here calls them: they are declared without
+    a body first.
+    """
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return importlib.import_module(name)
+        except RuntimeError as error:
+            if "operator torchvision::" not in str(error):
+                raise
+        declared = torch.library.Library("torchvision", "FRAGMENT")
+        for operator in ("nms", "qnms"):
+            declared.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        return importlib.import_module(name)
+
+
+def load_weights(network: torch.nn.Module, path: Path, *, but: tuple[str, ...] = ()) -> None:
+    """Load safetensors into a network.
+
+    Args:
+        network: changed in place.
+        path: a ``.safetensors`` file, such as ``model.safetensors`` of a timm model on the Hugging Face hub.
+        but: first parts of names that need not fit and stay as they are: a head for other classes.
+
+    Raises:
+        UserError: no such file, not safetensors, or weights of another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if path.suffix != ".safetensors":
+        raise UserError(
+            f"The weights {path} are not a .safetensors file; nothing else is read, for it may hold a program."
+        )
+    try:
+        given = load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"There are no weights at {path}.") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"The weights {path} cannot be read ({error}).") from error
+    own = network.state_dict()
+    fitting: dict[str, torch.Tensor] = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    missing = [k for k in own if k not in fitting and not k.startswith(but) and not k.endswith("num_batches_tracked")]
+    if missing:
+        raise UserError(
+            f"The weights {path} are of another network: {len(missing)} of {len(own)} tensors are missing or of another shape, "
+            f"{missing[0]!r} the first."
+        )
+    network.load_state_dict(fitting, strict=False)

@@ -1,0 +1,231 @@
+"""Whole studies, as small as they go."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hqgan.data import open_data
+from hqgan.evaluate import split_of
+from hqgan.study import Settings, protocol, study, work
+from hqgan.study.arms import Arm
+from hqgan.study.classifiers import Recipe
+from hqgan.study.sources import Pool, save
+from hqgan.types import Split, UserError
+
+TINY = Settings(
+    data="demo:160",
+    size=32,
+    seeds=(0, 1),
+    generators=("pca-gaussian",),
+    uses=("mixed", "capped"),
+    ratios=(1.0,),
+    classes=("fibroma", "vascular"),
+    steps=10,
+)
+
+
+def silent(text):
+    pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_core():
+    """Classifiers run on one thread, however many run side by side."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protocol, "cores", lambda: 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("study") / "s"
+    return out, study(TINY, out, say=silent)
+
+
+def test_what_a_study_says(finished):
+    out, result = finished
+    assert json.loads((out / "study.json").read_text()) == json.loads(json.dumps(result))
+    assert [row["name"] for row in result["arms"]] == [
+        "real", "augmented", "oversampled", "weighted", "pca-gaussian-mixed-balance", "pca-gaussian-capped",
+    ]  # fmt: skip
+    for row in result["arms"]:
+        assert row["seeds"] == [0, 1]
+        assert len(row["balanced_accuracy"]) == 2
+        assert row["low"] <= row["mean"] <= row["high"]
+        assert row["mean"] == pytest.approx(np.mean(row["balanced_accuracy"]))
+    by_name = {row["name"]: row for row in result["arms"]}
+    assert by_name["real"]["p_value_against_real_only"] is None
+    best = result["best_classical"][0]["name"]
+    assert by_name[best]["p_value_against_best_classical"] is None
+    assert by_name[best]["mean"] == max(by_name[n]["mean"] for n in ("real", "augmented", "oversampled", "weighted"))
+    assert by_name["pca-gaussian-capped"]["generated"].keys() == set(result["rare"])
+    assert "2 seeds show where to look; a verdict takes 8" in result["sentences"][0]
+    assert not (out / "pools").exists()
+
+
+def test_what_is_finished_is_not_done_again_and_more_seeds_are_added(finished, tmp_path, monkeypatch):
+    out = tmp_path / "s"
+    shutil.copytree(finished[0], out)
+    ran = []
+    plain = work.run
+    monkeypatch.setattr(work, "run", lambda task: ran.append((task.seed, task.arm.name)) or plain(task))
+    assert study(TINY, out, say=silent) == finished[1]
+    assert ran == []
+    (out / "arms" / "seed1" / "small" / "weighted.json").unlink()
+    study(dataclasses.replace(TINY, seeds=(0, 1, 2)), out, say=silent)
+    assert ran[0] == (1, "weighted")
+    assert {seed for seed, _ in ran[1:]} == {2}
+
+
+def test_a_study_that_was_stopped_goes_on_and_ends_the_same(finished, tmp_path):
+    def stop(done, total):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study(TINY, tmp_path / "s", say=silent, on_arm=stop)
+    assert study(TINY, tmp_path / "s", say=silent) == finished[1]
+
+
+@pytest.mark.slow
+def test_side_by_side_is_the_same(finished, tmp_path):
+    result = study(dataclasses.replace(TINY, jobs=2), tmp_path / "s", say=silent)
+    assert result["arms"] == finished[1]["arms"]
+
+
+def test_other_settings_are_refused(finished):
+    with pytest.raises(UserError, match=r"differ in recipe\.steps: 10 / 12"):
+        study(dataclasses.replace(TINY, steps=12), finished[0], say=silent)
+    with pytest.raises(UserError, match="holds a study of other data"):
+        study(dataclasses.replace(TINY, data="demo:170"), finished[0], say=silent)
+
+
+def test_a_run_is_used_for_its_seed_and_refused_for_another_split(tiny_run, tmp_path):
+    own = dataclasses.replace(TINY, seeds=(0,), generators=(), given=(str(tiny_run),), uses=("agreed", "dense"))
+    result = study(own, tmp_path / "s", say=silent)
+    source = result["generators"][0]
+    assert source["name"] == "demo"
+    assert source["verified"]
+    assert source["epochs"] == pytest.approx(64 / sum(result["data"]["training_images"]))
+    with pytest.raises(UserError, match="data seed 0 and fraction 1, which this study does not have"):
+        study(dataclasses.replace(own, seeds=(1,)), tmp_path / "t", say=silent)
+    with pytest.raises(UserError, match="no run of demo for seed1"):
+        study(dataclasses.replace(own, seeds=(0, 1)), tmp_path / "t", say=silent)
+    other = tmp_path / "other"
+    shutil.copytree(tiny_run, other)
+    split = json.loads((other / "split.json").read_text())
+    split["train"][0], split["test"][0] = split["test"][0], split["train"][0]
+    (other / "split.json").write_text(json.dumps(split))
+    with pytest.raises(UserError, match="leaks|another split"):
+        study(dataclasses.replace(own, given=(str(other),)), tmp_path / "t", say=silent)
+    assert not (tmp_path / "t").exists()
+
+
+def test_generated_copies_of_test_images_stop_the_study(tmp_path):
+    data = open_data("demo:160", 32)
+    split = split_of(data, 0)
+    folder = tmp_path / "made"
+    for c in (0, 4):
+        (folder / data.classes[c]).mkdir(parents=True)
+    # A good generated image, and one that is a patient of the test part.
+    Image.fromarray(np.full((32, 32, 3), 120, np.uint8)).save(folder / data.classes[0] / "0.png")
+    stolen = split.test[data.labels[split.test] == 4][0]
+    Image.fromarray(data.images[stolen][:, ::-1]).save(folder / data.classes[4] / "0.png")
+    settings = dataclasses.replace(
+        TINY,
+        seeds=(0,),
+        generators=(),
+        given=(str(folder),),
+        uses=("mixed",),
+        classes=(data.classes[0], data.classes[4]),
+    )
+    with pytest.raises(UserError, match=f"The study leaks: the image by made, {data.classes[4]} number"):
+        study(settings, tmp_path / "s", say=silent)
+
+
+def test_one_lesion_on_both_sides_stops_the_study(tmp_path, monkeypatch):
+    def leaking(data, seed, fraction=1.0):
+        split = split_of(data, seed, fraction)
+        moved = np.flatnonzero(data.groups == data.groups[split.test[0]])[:1]
+        return Split(np.sort(np.concatenate([split.train, moved])), split.validation, split.test)
+
+    monkeypatch.setattr(protocol, "split_of", leaking)
+    with pytest.raises(UserError, match="The split leaks: group"):
+        study(TINY, tmp_path / "s", say=silent)
+
+
+def test_the_same_picture_under_two_names_stops_the_study(tmp_path):
+    data = open_data("demo:160", 32)
+    for c in range(2):
+        (tmp_path / "photos" / data.classes[c]).mkdir(parents=True)
+        for i in np.flatnonzero(data.labels == c)[:12]:
+            Image.fromarray(data.images[i]).save(tmp_path / "photos" / data.classes[c] / f"{i}.png")
+    settings = dataclasses.replace(TINY, data=str(tmp_path / "photos"), classes=(data.classes[1],), generators=())
+    photos = open_data(str(tmp_path / "photos"), 32)
+    split = split_of(photos, 0)
+    again = photos.images[split.test[0]]
+    for i in range(8):  # some of them fall on the training side
+        copy = np.clip(again.astype(int) + i % 3, 0, 255).astype(np.uint8)
+        Image.fromarray(copy).save(tmp_path / "photos" / data.classes[0] / f"copy{i}.png")
+    with pytest.raises(UserError, match="The study leaks: the training image"):
+        study(settings, tmp_path / "s", say=silent)
+
+
+def task(use, pool):
+    return work.Task(
+        result=pool.parent / "x.json", data=("demo:160", 32, 0), seed=0, fraction=1.0, rare=(4,),
+        arm=Arm(use, "white"), recipe=Recipe(steps=10, batch=64), pool=pool, source="", fingerprint="", threads=1,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def white_pool(tmp_path_factory):
+    """A pool that can be told from real images: all white."""
+    labels = np.repeat(np.arange(7), 40)
+    stem = tmp_path_factory.mktemp("pool") / "white"
+    save(Pool(np.full((len(labels), 32, 32, 3), 255, np.uint8), labels, {"name": "white", "sha256": ""}), stem)
+    np.save(stem.with_name("white-agree.npy"), np.arange(len(labels)) % 2 == 0)
+    np.save(stem.with_name("white-density.npy"), np.arange(len(labels)) % 5)
+    return stem
+
+
+def shown(use, pool, steps):
+    data = open_data("demo:160", 32)
+    draw, given = work._shown(task(use, pool), data, split_of(data, 0))
+    batches = [draw(step) for step in range(steps)]
+    labels = np.concatenate([y for _, y in batches])
+    return [(x == 255).all((1, 2, 3)) for x, _ in batches], labels, given
+
+
+def test_what_each_use_shows(white_pool):
+    white, labels, _ = shown("capped", white_pool, 40)
+    white = np.concatenate(white)
+    assert not white[labels != 4].any()
+    assert white[labels == 4].mean() == pytest.approx(0.25, abs=0.06)
+    assert np.bincount(labels) == pytest.approx(np.full(7, len(labels) / 7), rel=0.2)
+    white, labels, given = shown("only", white_pool, 5)
+    assert np.concatenate(white).all()
+    assert len(given) == 7
+    white, _, _ = shown("pretrain", white_pool, 10)
+    assert [bool(w.all()) for w in white] == [True] * 3 + [False] * 7
+    white, labels, given = shown("mixed", white_pool, 40)
+    white = np.concatenate(white)
+    assert 0 < white[labels == 4].mean() < 1
+    assert not white[labels != 4].any()
+    _, _, agreed = shown("agreed", white_pool, 1)
+    assert sum(agreed.values()) <= sum(given.values())
+
+
+def test_filters_take_what_agrees_and_what_lies_deepest(white_pool):
+    counts = np.array([30, 30, 30, 30, 4, 30, 30])
+    labels = np.repeat(np.arange(7), 40)
+    agreed = work._chosen(task("agreed", white_pool), labels, counts)
+    assert (agreed % 2 == 0).all()
+    assert (labels[agreed] == 4).all()
+    dense = work._chosen(task("dense", white_pool), labels, counts)
+    assert (np.sort(dense % 5)[::-1][:8] == 4).all()
+    assert len(dense) == round(counts.mean()) - 4

@@ -101,11 +101,14 @@ def generate(
     mitigation: Annotated[
         int, typer.Option("--mitigation", min=0, max=2, help="IBM's resilience level, on fake and ibm.")
     ] = 0,
+    drop_copies: Annotated[
+        Path | None, typer.Option("--drop-copies", help="Leave out what `hqgan audit` flagged: its flagged.csv.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Send jobs to ibm without asking.")] = False,
 ) -> None:
     """Make images by class, with a manifest, a contact sheet and a model card."""
     from hqgan.circuits.backends import backend_of
-    from hqgan.generate import BACKEND, counts_by_class, load, on_backend
+    from hqgan.generate import BACKEND, counts_by_class, load, on_backend, read_dropped
     from hqgan.generate import generate as write_images
     from hqgan.run import last_evaluation, resolve_device
 
@@ -116,8 +119,9 @@ def generate(
         settings = {"shots": shots, "noise": noise, "mitigation": mitigation}
         loaded = on_backend(loaded, runs_on, ", ".join([backend, *(f"{k} {v}" for k, v in settings.items() if v)]))
     counts = counts_by_class(loaded.classes, per_class, class_ or [])
+    dropped = read_dropped(drop_copies, loaded.checkpoint_hash) if drop_copies else frozenset()
     with bar("images") as update:
-        write_images(loaded, counts, out, seed, last_evaluation(loaded.path.parent.parent), update)
+        write_images(loaded, counts, out, seed, last_evaluation(loaded.path.parent.parent), update, dropped)
     print(f"{plural(sum(counts.values()), 'image')}, manifest.csv, contact-sheet.png and MODEL_CARD.md are in {out}.")
     if backend != "statevector":
         apart = json.loads((out / BACKEND).read_text())

@@ -108,6 +108,27 @@ def study(
     print(f"The page is {out / 'study.html'}, the numbers are in {out / 'study.json'}.")
 
 
+@app.command()
+def audit(
+    run_or_folder: Annotated[Path, typer.Argument(help="A run, or a folder of images by class.")],
+    data: Annotated[str, typer.Option("--data", help="The real data. (default: the run's own)")] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the result. (default: RUN/audit, or FOLDER-audit)")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of images and permutations; of a folder's split too.")
+    ] = 0,
+    json_file: JsonOption = None,
+) -> None:
+    """Do generated images copy training images? A verdict with its p-value, and the files to drop."""
+    from hqgan import audit as auditing
+
+    with bar("images") as update:
+        found = auditing.audit(run_or_folder, data or None, out, seed, say=say, on_data=update)
+    write_json(json_file, found)
+    show(*auditing.table(found))
+
+
 def _pairs(texts: list[str]) -> list[tuple[str, str]]:
     pairs = []
     for text in texts:

@@ -58,6 +58,11 @@ def judge_of(data: ImageData, split: Split, real: np.ndarray, seed: int, say: Sa
     )
 
 
+def is_run(path: Path) -> bool:
+    """Whether a path is a run's folder or a checkpoint, rather than a folder of images."""
+    return path.suffix == ".json" or (path / "config.json").exists() or (path / "checkpoints").exists()
+
+
 def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> tuple[ImageData, Split]:
     """The data that a run was trained on, and its split; UserError where the data are others.
 
@@ -113,8 +118,7 @@ def evaluate(
     """
     if not target.exists():
         raise UserError(f"There is no run or folder at {target}.")
-    is_run = target.suffix == ".json" or (target / "config.json").exists() or (target / "checkpoints").exists()
-    loaded = load(target) if is_run else None
+    loaded = load(target) if is_run(target) else None
     if loaded:
         data, split = data_of(loaded, data_path, on_data)
     elif data_path is None:
@@ -140,7 +144,7 @@ def evaluate(
         say(f"generating {plural(len(judge.labels), 'image')}")
         rows = judge(matched_images(loaded.generator, data.classes, judge.labels, seed), judge.labels)
     else:
-        images, labels = read_folder(target, data)
+        images, labels, _ = read_folder(target, data)
         rows = suite.evaluate(
             images,
             labels,
@@ -231,8 +235,12 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
 
 
-def read_folder(folder: Path, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels of a class-per-folder tree, at the real data's size and in its class order."""
+def read_folder(folder: Path, data: ImageData) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Images, labels and file names of a class-per-folder tree, at the real data's size and in its class order.
+
+    Raises:
+        UserError: no such tree, a class that the data lack, or a file that cannot be read.
+    """
     listing = recognise(folder) if folder.is_dir() else None
     if listing is None:
         raise UserError(f"{folder} is neither a run nor a folder of images by class (folder/<class>/*.png).")
@@ -247,4 +255,4 @@ def read_folder(folder: Path, data: ImageData) -> tuple[np.ndarray, np.ndarray]:
             raise UserError(f"{folder / file} cannot be read ({decoded.reason}); remove it and run again.")
         images.append(decoded.pixels)
         labels.append(data.classes.index(name))
-    return np.stack(images), np.array(labels, np.int64)
+    return np.stack(images), np.array(labels, np.int64), listing.files

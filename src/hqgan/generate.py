@@ -7,8 +7,9 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,7 @@ def generate(
     seed: int = 0,
     metrics: Sequence[Mapping[str, Any]] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
+    dropped: Collection[int] = (),
 ) -> Path:
     """Write images and what belongs to them.
 
@@ -168,6 +170,7 @@ def generate(
         seed: of the noise.
         metrics: rows for the model card.
         progress: called with images done and images in all.
+        dropped: latent seeds of images to leave out (`read_dropped`); the next numbers take their places.
 
     Returns:
         The manifest's path.
@@ -177,9 +180,9 @@ def generate(
     """
     order = [name for name in loaded.classes if name in counts]
     rows = [
-        (f"{name}/{name}-{i:05d}.png", name, seed, latent_seed(seed, name, i), loaded.checkpoint_hash, loaded.backend)
+        (f"{name}/{name}-{i:05d}.png", name, seed, latent, loaded.checkpoint_hash, loaded.backend)
         for name in order
-        for i in range(counts[name])
+        for i, latent in islice(_numbered(seed, name, frozenset(dropped)), counts[name])
     ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -212,6 +215,42 @@ def generate(
     checkpoint.write_atomically(out / MANIFEST, manifest)
     unfinished.unlink(missing_ok=True)
     return out / MANIFEST
+
+
+def read_dropped(path: Path, checkpoint_hash: str) -> frozenset[int]:
+    """Latent seeds of the images that an audit flagged (its ``flagged.csv``).
+
+    Args:
+        path: the CSV.
+        checkpoint_hash: of the generator to be used; images of another one would not be the flagged ones.
+
+    Raises:
+        UserError: no such file, not an audit's, without latent seeds, or of another checkpoint.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        seeds = frozenset(int(row["latent_seed"]) for row in rows)
+        others = {row["checkpoint_sha256"] for row in rows} - {checkpoint_hash}
+    except FileNotFoundError:
+        raise UserError(f"There is no list of images to drop at {path}; `hqgan audit` writes one.") from None
+    except (KeyError, ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{path} is no list that --drop-copies can use: it needs the columns latent_seed and checkpoint_sha256, filled "
+            "in; audit a run, or a folder with its manifest.csv."
+        ) from error
+    if others:
+        raise UserError(
+            f"{path} flags images of another checkpoint than this run's newest; audit this one, or name that checkpoint."
+        )
+    return seeds
+
+
+def _numbered(seed: int, name: str, dropped: frozenset[int]) -> Iterator[tuple[int, int]]:
+    """Number and latent seed of a class's images, without those dropped."""
+    for i in count():
+        if (latent := latent_seed(seed, name, i)) not in dropped:
+            yield i, latent
 
 
 def _watched(generator: Generator) -> Watched | None:

@@ -228,6 +228,25 @@ def _fit_basis(clean: np.ndarray, spoiled: np.ndarray) -> dict[str, np.ndarray]:
     return {key: value.astype(np.float32) for key, value in basis.items()}
 
 
+def fit_directions(statistics: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A map from a network's statistics to features, scaled by one set of images that is not spoiled nor split.
+
+    Args:
+        statistics: (N, K) of the reference images.
+
+    Returns:
+        From (M, K) to (M, D) float32: standardised logarithms along the reference's D strongest directions, D at most
+        `DIMENSIONS`; directions keep their own deviations, so that noise is not blown up.
+    """
+    offset = 0.1 * np.median(statistics, 0) + 1e-3
+    logs = np.log(statistics + offset)
+    basis = {"offset": offset, "centre": logs.mean(0), "scale": logs.std(0) + 1e-6}
+    with one_thread():
+        _, vectors = np.linalg.eigh(np.cov(_standard(statistics, basis).astype(np.float64), rowvar=False))
+    directions = vectors[:, ::-1][:, :DIMENSIONS]
+    return lambda given: (_standard(given, basis) @ directions).astype(np.float32)
+
+
 def _standard(statistics: np.ndarray, basis: dict[str, np.ndarray]) -> np.ndarray:
     """Logarithm, standardised, cut off softly at four deviations."""
     z = (np.log(statistics + basis["offset"]) - basis["centre"]) / basis["scale"]

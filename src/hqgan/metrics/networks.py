@@ -144,7 +144,7 @@ def fit_proto(images: np.ndarray, labels: np.ndarray, classes: int, seed: int, r
 def run(network: nn.Module, images: np.ndarray, batch: int = 128) -> np.ndarray:
     """What `network` gives for uint8 images (N, S, S, 3), float32 (N, K), without gradients."""
     with torch.inference_mode():
-        parts = [network(to_float(images[i : i + batch])).numpy() for i in range(0, len(images), batch)]
+        parts = [network(to_float(np.array(images[i : i + batch]))).numpy() for i in range(0, len(images), batch)]
     return np.concatenate(parts)
 
 

@@ -22,7 +22,7 @@ from hqgan import config as configs
 from hqgan import run as runs
 from hqgan.data import check_leaks, open_data
 from hqgan.data.cache import cores
-from hqgan.evaluate import split_of, views_of
+from hqgan.evaluate import is_run, split_of, views_of
 from hqgan.generate import load
 from hqgan.images import labelled_rows, write_png
 from hqgan.metrics import manifold
@@ -185,7 +185,7 @@ def _recipes(settings: Settings) -> dict[str, classifiers.Recipe]:
 def _given_name(path: Path) -> str:
     if not path.exists():
         raise UserError(f"There is no run or folder at {path}.")
-    return load(path).config.preset if sources.is_run(path) else path.name
+    return load(path).config.preset if is_run(path) else path.name
 
 
 def _cell(settings: Settings, data: ImageData, seed: int, fraction: float) -> _Cell:
@@ -205,7 +205,7 @@ def _cell(settings: Settings, data: ImageData, seed: int, fraction: float) -> _C
     given_runs, folders = {}, {}
     for text in settings.given:
         path = Path(text)
-        if not sources.is_run(path):
+        if not is_run(path):
             folders[path.name] = path
             continue
         config = load(path).config

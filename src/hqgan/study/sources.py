@@ -34,11 +34,6 @@ class Pool:
     about: dict[str, Any]
 
 
-def is_run(path: Path) -> bool:
-    """Whether a path is a run's folder or a checkpoint, rather than a folder of images."""
-    return path.suffix == ".json" or (path / "config.json").exists() or (path / "checkpoints").exists()
-
-
 def check_run(path: Path, data: ImageData, split: Split) -> None:
     """Refuse a run that was not trained on exactly the training part of `split`.
 
@@ -85,7 +80,7 @@ def from_run(name: str, path: Path, sizes: np.ndarray, data: ImageData, split: S
 
 def from_folder(name: str, path: Path, sizes: np.ndarray, data: ImageData) -> Pool:
     """Images as they lie in ``path/<class>/``, as many as there are up to `sizes`; unverified."""
-    images, labels = read_folder(path, data)
+    images, labels, _ = read_folder(path, data)
     kept = np.concatenate([np.flatnonzero(labels == c)[:k] for c, k in enumerate(sizes)]).astype(np.int64)
     digest = hashlib.sha256(images[kept].tobytes() + labels[kept].tobytes()).hexdigest()
     about = {

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from hqgan.data import demo
-from hqgan.study.leaks import nearest_copies, refuse_copies
+from hqgan.metrics.copies import nearest_copies
+from hqgan.study.leaks import refuse_copies
 from hqgan.types import UserError
 
 

@@ -103,7 +103,9 @@ def test_flagged_images_are_left_out_and_others_take_their_places(hqgan, tiny_ru
         (flag(tmp_path / "wrong.csv", ["x,nevus"], "file,class"), "needs the columns"),
         (tmp_path / "nowhere.csv", "no list of images to drop"),
     ):
-        code, _, err = hqgan("generate", tiny_run, "--class", "nevus=1", "--drop-copies", path, "--out", tmp_path / "no")
+        code, _, err = hqgan(
+            "generate", tiny_run, "--class", "nevus=1", "--drop-copies", path, "--out", tmp_path / "no"
+        )
         assert code == 2
         assert words in err
         assert "Traceback" not in err

@@ -11,7 +11,7 @@ import typer
 
 from hqgan.cli_circuits import app as circuits_app
 from hqgan.cli_evidence import app as evidence_app
-from hqgan.console import bar, say, show, training_progress, write_json
+from hqgan.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.types import UserError, plural
 
 if TYPE_CHECKING:
@@ -140,6 +140,10 @@ def evaluate(
     check_extractors: Annotated[
         bool, typer.Option("--check-extractors", help="Judge the judges: planted degradations of real images.")
     ] = False,
+    weights: Annotated[
+        list[str] | None, typer.Option("--weights", help="NAME=FILE of inception, dinov2 or alexnet (for LPIPS).")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch such weights where no file is given.")] = False,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of noise and subsamples. (default: 0)")] = None,
 ) -> None:
     """Distances of generated images to held-out real ones, with the real floor and the PCA-Gaussian bar."""
@@ -157,9 +161,14 @@ def evaluate(
         raise UserError(
             "hqgan evaluate takes a run or a folder of images: hqgan evaluate runs/ham --data path/to/ham10000."
         )
+    files = {name: Path(path) for name, path in pairs("--weights", weights or [])}
     with bar("images") as update:
-        result = evaluation.evaluate(run_or_folder, data or None, seed or 0, say=say, on_data=update)
+        result = evaluation.evaluate(
+            run_or_folder, data or None, seed or 0, weights=files, download=download, say=say, on_data=update
+        )
     write_json(json_file, result)
+    if evaluation.is_run(run_or_folder) and run_or_folder.is_dir():
+        write_json(run_or_folder / "evaluation.json", result)
     show(*evaluation.table(result))
 
 

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from hqgan.console import bar, say, show, training_progress, write_json
-from hqgan.types import UserError
+from hqgan.console import bar, pairs, say, show, training_progress, write_json
 
 app = typer.Typer()
 
@@ -94,7 +93,7 @@ def study(
     if quick:
         settings = studies.quick(settings)
     lists = {name: tuple(dict.fromkeys(values)) for name, values in given_options.items() if values}
-    settings = replace(settings, **lists, weights=tuple(_pairs(weights or [])))  # type: ignore[arg-type]
+    settings = replace(settings, **lists, weights=tuple(pairs("--weights", weights or [])))  # type: ignore[arg-type]
     again = f"Go on with the same command; what is finished is in {out}."
     with training_progress() as (on_data, on_step), bar("arms", "arms") as on_arm:
         try:
@@ -127,13 +126,3 @@ def audit(
         found = auditing.audit(run_or_folder, data or None, out, seed, say=say, on_data=update)
     write_json(json_file, found)
     show(*auditing.table(found))
-
-
-def _pairs(texts: list[str]) -> list[tuple[str, str]]:
-    pairs = []
-    for text in texts:
-        name, sign, path = text.partition("=")
-        if not sign:
-            raise UserError(f"--weights takes NAME=FILE.safetensors, as in resnet18=model.safetensors, not {text!r}.")
-        pairs.append((name, path))
-    return pairs

@@ -26,12 +26,24 @@ def say(text: str) -> None:
 
 @contextmanager
 def bar(noun: str, unit: str = "images") -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that appears with the first call of what it yields: (done, total)."""
+    """A progress bar that appears with the first call of what it yields: (done, total); in a log, a line now and then."""
     progress = _progress(unit)
     task: Any = None
+    last = start = time.monotonic()
+    first = 0
 
     def update(done: int, total: int) -> None:
-        nonlocal task
+        nonlocal task, last, start, first
+        if not sys.stderr.isatty():
+            now = time.monotonic()
+            if done < first or not first:
+                start, first = now, max(done, 1)
+            if now - last >= LINE_EVERY or (done == total and now - start >= LINE_EVERY):
+                last = now
+                rate = (done - first) / max(now - start, 1e-9)
+                left = f", {(total - done) / rate / 60:.1f} min left" if rate and done < total else ""
+                say(f"{noun}: {done:,} of {total:,}, {60 * rate:.1f} {unit}/min{left}")
+            return
         if task is None:
             progress.start()
             task = progress.add_task(noun, total=total)
@@ -98,6 +110,14 @@ def show(*things: Any) -> None:
         console = Console(width=max(console.width, 140))
     for thing in things:
         console.print(thing, highlight=False)
+
+
+def pairs(option: str, texts: list[str]) -> list[tuple[str, str]]:
+    """``NAME=FILE`` options, taken apart."""
+    for text in texts:
+        if not all(text.partition("=")):
+            raise UserError(f"{option} takes NAME=FILE, not {text!r}.")
+    return [(text.partition("=")[0], text.partition("=")[2]) for text in texts]
 
 
 def write_json(path: Path | None, values: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from hqgan.data.cache import cache_folder
 from hqgan.data.decode import decode
 from hqgan.data.folder import recognise
 from hqgan.generate import Loaded, latent_seed, load, make_images
-from hqgan.metrics import suite
+from hqgan.metrics import perceptual, pretrained, skin, suite
 from hqgan.metrics.check import check_extractors
 from hqgan.metrics.features import View, load_views
 from hqgan.metrics.suite import Judge
@@ -98,7 +98,14 @@ def matched_images(generator: Generator, classes: Sequence[str], labels: np.ndar
 
 
 def evaluate(
-    target: Path, data_path: str | None, seed: int = 0, *, say: Say, on_data: Progress = None
+    target: Path,
+    data_path: str | None,
+    seed: int = 0,
+    *,
+    weights: Mapping[str, Path] | None = None,
+    download: bool = False,
+    say: Say,
+    on_data: Progress = None,
 ) -> dict[str, Any]:
     """Measure a run, or a folder of images by class, on the test part of a data set.
 
@@ -107,11 +114,14 @@ def evaluate(
             ``folder/<class>/*.png``.
         data_path: the real data; None for the run's own.
         seed: of the noise and of all draws.
+        weights: files of networks trained elsewhere (``inception``, ``dinov2``, ``alexnet``), by name.
+        download: whether those that are neither given nor in the cache may be fetched.
         say: told what goes on.
         on_data: decoding progress.
 
     Returns:
-        What was measured (`target`, data, split, hashes) and `metrics`, the rows of `hqgan.metrics.suite`.
+        What was measured (`target`, data, split, hashes) and `metrics`, the rows of `hqgan.metrics.suite`, then those of
+        `hqgan.metrics.perceptual`. What cannot be computed is a row with its reason.
 
     Raises:
         UserError: data that the run was not trained on, unknown classes, no images.
@@ -140,23 +150,18 @@ def evaluate(
             "checkpoint_sha256": loaded.checkpoint_hash,
             "config_hash": configs.digest(loaded.config),
         }
-        judge = judge_of(data, split, split.test, seed, say)
-        say(f"generating {plural(len(judge.labels), 'image')}")
-        rows = judge(matched_images(loaded.generator, data.classes, judge.labels, seed), judge.labels)
+        labels = np.random.default_rng(seed).permutation(data.labels[split.test])
+        say(f"generating {plural(len(labels), 'image')}")
+        images = matched_images(loaded.generator, data.classes, labels, seed)
     else:
         images, labels, _ = read_folder(target, data)
-        rows = suite.evaluate(
-            images,
-            labels,
-            data.images[split.test],
-            data.labels[split.test],
-            data.images[split.train],
-            data.labels[split.train],
-            data.classes,
-            views_of(data, split, say),
-            seed=seed,
-        )
-    return {**about, "metrics": rows}
+    borrowed = pretrained.Borrowed(weights or {}, cache_folder(None), download, say)
+    held_out, known = ((data.images[rows], data.labels[rows]) for rows in (split.test, split.train))
+    say("measuring")
+    views = views_of(data, split, say) + borrowed.views
+    rows = suite.evaluate(images, labels, *held_out, *known, data.classes, views, seed=seed)
+    rows += perceptual.rows(borrowed, (images, labels), held_out, known, data.classes, seed)
+    return {**about, "metrics": rows, "skin": skin.report((images, labels), held_out, data.classes, seed)}
 
 
 def check(data_path: str, seed: int = 0, *, say: Say, on_data: Progress = None) -> dict[str, Any]:
@@ -187,23 +192,26 @@ def table(result: dict[str, Any]) -> list[Any]:
     over_all.add_column("metric")
     for name in ("value", "interval", "real floor", "PCA-Gaussian", "normalised", "N"):
         over_all.add_column(name, justify="right")
+    absent: dict[str, list[str]] = {}
     for row in (r for r in rows if r["class"] is None):
         if row["value"] is None:
-            over_all.add_row(row["name"], "-", row["reason"], "", "", "", str(row["n"]))
+            absent.setdefault(row["reason"], []).append(row["name"])
             continue
         interval = "" if row["low"] is None else f"[{row['low']:.3g}, {row['high']:.3g}]"
         cells = [_number(row[k]) for k in ("floor", "bar", "normalised")]
         over_all.add_row(row["name"], f"{row['value']:.4g}", interval.replace("[", r"\["), *cells, str(row["n"]))
-    classes = list(dict.fromkeys(r["class"] for r in rows if r["class"] is not None))
-    views = list(dict.fromkeys(r["view"] for r in rows if r["class"] is not None))
+    kernels = [r for r in rows if r["class"] is not None and r["name"].startswith(("kernel_", "kid_"))]
+    classes = list(dict.fromkeys(r["class"] for r in kernels))
+    views = list(dict.fromkeys(r["view"] for r in kernels))
     by_class = Table(title="Kernel distance by class, normalised", caption="-: too few images on a side")
     by_class.add_column("view")
     for name in classes:
         by_class.add_column(name, justify="right")
     for view in views:
-        of_view = {r["class"]: r for r in rows if r["view"] == view and r["class"] is not None}
+        of_view = {r["class"]: r for r in kernels if r["view"] == view}
         by_class.add_row(view, *(_number(of_view[c]["normalised"]) or "-" for c in classes))
-    return [over_all, by_class]
+    missing = [f"Not computed: {listed(names)} ({reason})." for reason, names in absent.items()]
+    return [over_all, *missing, by_class, *skin.sentences(result["skin"])]
 
 
 def check_table(result: dict[str, Any]) -> list[Any]:

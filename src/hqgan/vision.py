@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import torch
 
 
+_DECLARED: list[torch.library.Library] = []
+"""Kept, since what a library declares goes when it does."""
+
+
 @cache
 def library(name: str) -> ModuleType:
     """``timm``, ``torchvision.models``, ``torch_fidelity...``: a library that imports torchvision.
@@ -32,19 +36,20 @@ def library(name: str) -> ModuleType:
         except RuntimeError as error:
             if "operator torchvision::" not in str(error):
                 raise
-        declared = torch.library.Library("torchvision", "FRAGMENT")
+        _DECLARED.append(torch.library.Library("torchvision", "FRAGMENT"))
         for operator in ("nms", "qnms"):
-            declared.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            _DECLARED[0].define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         return importlib.import_module(name)
 
 
-def load_weights(network: torch.nn.Module, path: Path, *, but: tuple[str, ...] = ()) -> None:
+def load_weights(network: torch.nn.Module, path: Path, *, but: tuple[str, ...] = (), under: str = "") -> None:
     """Load safetensors into a network.
 
     Args:
         network: changed in place.
         path: a ``.safetensors`` file, such as ``model.safetensors`` of a timm model on the Hugging Face hub.
         but: first parts of names that need not fit and stay as they are: a head for other classes.
+        under: what the names in the file begin with, where the network is a part of the one that was saved.
 
     Raises:
         UserError: no such file, not safetensors, or weights of another network.
@@ -62,6 +67,7 @@ def load_weights(network: torch.nn.Module, path: Path, *, but: tuple[str, ...] =
         raise UserError(f"There are no weights at {path}.") from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"The weights {path} cannot be read ({error}).") from error
+    given = {k.removeprefix(under): v for k, v in given.items() if k.startswith(under)}
     own = network.state_dict()
     fitting: dict[str, torch.Tensor] = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     missing = [k for k in own if k not in fitting and not k.startswith(but) and not k.endswith("num_batches_tracked")]

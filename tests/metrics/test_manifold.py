@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hqgan.metrics.manifold import precision_recall
+from hqgan.metrics.manifold import density_coverage, depth, pairwise, precision_recall
 
 
 def test_agrees_with_brute_force():
@@ -38,3 +38,30 @@ def test_too_few_images():
     few = np.zeros((4, 2))
     with pytest.raises(ValueError, match="4 images are too few for 5 nearest neighbours"):
         precision_recall(few, few)
+
+
+def test_density_and_coverage_agree_with_brute_force():
+    rng = np.random.default_rng(0)
+    real, generated, k = rng.normal(size=(30, 3)), rng.normal(size=(25, 3)) * 0.8 + 0.3, 4
+    reach = [sorted(np.linalg.norm(r - other) for other in real)[k] for r in real]
+    inside = np.array([[np.linalg.norm(r - g) <= far for g in generated] for r, far in zip(real, reach, strict=True)])
+    density, coverage = density_coverage(pairwise(real, real), pairwise(real, generated), k)
+    assert density == pytest.approx(inside.sum() / (k * len(generated)))
+    assert coverage == pytest.approx(inside.any(1).mean())
+
+
+def test_one_outlier_fools_precision_and_not_density():
+    rng = np.random.default_rng(2)
+    real = np.concatenate([rng.normal(0, 1, (100, 2)), [[30.0, 0]]])
+    far = rng.normal((15, 0), 1, (100, 2))
+    assert precision_recall(real, far)[0] == 1.0
+    density, coverage = density_coverage(pairwise(real, real), pairwise(real, far))
+    assert density < 0.3
+    assert coverage < 0.05
+
+
+def test_depth_ranks_the_middle_before_the_edge():
+    real = np.random.default_rng(3).normal(size=(200, 2))
+    order = np.argsort(-depth(real, np.array([[0.0, 0], [2.5, 0], [9, 0]])))
+    assert order.tolist() == [0, 1, 2]
+    assert len(depth(real[:3], real[:5])) == 5

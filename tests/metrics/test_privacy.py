@@ -9,7 +9,11 @@ from hqgan.vision import library
 def two_sets(rng, classes=3, lesions=40, d=6):
     """Features, labels and lesions of training and held-out images of one distribution."""
     labels = np.repeat(np.arange(classes), lesions)
-    return rng.normal(size=(len(labels), d)) + labels[:, None], rng.normal(size=(len(labels), d)) + labels[:, None], labels
+    return (
+        rng.normal(size=(len(labels), d)) + labels[:, None],
+        rng.normal(size=(len(labels), d)) + labels[:, None],
+        labels,
+    )
 
 
 def test_copies_are_found_and_new_images_are_not():

@@ -16,6 +16,8 @@ HALVES = 20
 SMALLEST = 20
 """Images of a class, on each side, below which nothing is said about the class."""
 
+MANIFOLD = ("precision", "recall", "density", "coverage")
+
 Measured = dict[str, tuple[float | None, float | None, str | None]]
 """Measure to value, standard deviation, and the reason why there is none."""
 
@@ -26,7 +28,7 @@ def measure(view: View, generated: np.ndarray, real: np.ndarray, seed: int | Non
     Arguments as `measure_distances`.
 
     Returns:
-        ``frechet``, ``kernel``, ``precision`` and ``recall`` of a view of features; ``sliced`` of one of patches.
+        ``frechet``, ``kernel`` and `MANIFOLD` of a view of features; ``sliced`` of one of patches.
     """
     out = measure_distances(view, generated, real, seed)
     if view.kind == "patches":
@@ -34,14 +36,16 @@ def measure(view: View, generated: np.ndarray, real: np.ndarray, seed: int | Non
     n, k = min(len(generated), len(real)), manifold.NEIGHBOURS
     if n // 2 <= k:
         why = f"{n} images are too few for {k} nearest neighbours in halves of them"
-        return out | {"precision": (None, None, why), "recall": (None, None, why)}
+        return out | dict.fromkeys(MANIFOLD, (None, None, why))
     rr, gg, rg = (manifold.pairwise(*p) for p in ((real, real), (generated, generated), (real, generated)))
 
-    def both(i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        return np.array(manifold.from_distances(rr[np.ix_(j, j)], gg[np.ix_(i, i)], rg[np.ix_(j, i)]))
+    def each(i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        own, cross = rr[np.ix_(j, j)], rg[np.ix_(j, i)]
+        both = manifold.from_distances(own, gg[np.ix_(i, i)], cross)
+        return np.array([*both, *manifold.density_coverage(own, cross)])
 
-    values, spreads = _halves(both, len(generated), len(real), seed)
-    for place, name in enumerate(("precision", "recall")):
+    values, spreads = _halves(each, len(generated), len(real), seed)
+    for place, name in enumerate(MANIFOLD):
         out[name] = float(values[place]), None if spreads is None else float(spreads[place]), None
     return out
 
@@ -141,6 +145,12 @@ def _halves(
     rng = np.random.default_rng(seed)
     values = [value(rng.permutation(n)[: n // 2], rng.permutation(m)[: m // 2]) for _ in range(halves)]
     return whole, np.std(values, axis=0, ddof=1)
+
+
+def halves_of_means(values: np.ndarray, seed: int) -> tuple[float, float]:
+    """The mean of values (N,), one an image or a pair, and its standard deviation by random halves."""
+    whole, spread, _ = _spread(lambda i, j: float(values[i].mean()), len(values), 1, seed)
+    return float(whole or 0.0), float(spread or 0.0)
 
 
 def short(n: int) -> str:

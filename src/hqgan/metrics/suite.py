@@ -17,11 +17,14 @@ import numpy as np
 
 from hqgan.metrics.features import View, extract
 from hqgan.metrics.gaussian import fit_pca_gaussian
-from hqgan.metrics.measures import SMALLEST, Measured, Row, kernel, measure, proportional, short
+from hqgan.metrics.measures import MANIFOLD, SMALLEST, Measured, Row, kernel, measure, proportional, short
 from hqgan.metrics.threads import one_thread
 
 DRAWS = 3
 """Draws of training images, and of the PCA-Gaussian, whose mean is the floor and the bar."""
+
+STANDARD = {("frechet", "inception"): "fid_inception", ("kernel", "inception"): "kid_inception"}
+"""Measures that the field knows by another name in that view."""
 
 Features = dict[str, np.ndarray]
 Part = tuple[str | None, str]
@@ -51,6 +54,7 @@ class Judge:
         seed: int = 0,
         n: int | None = None,
         per_class: np.ndarray | None = None,
+        thorough: bool = False,
     ) -> None:
         """Prepare the real side, the floor and the bar.
 
@@ -64,7 +68,9 @@ class Judge:
             seed: of every draw.
             n: real images compared over all, in their own class mix; None for all of them.
             per_class: images compared by class, one number a class; None for all real ones.
+            thorough: every measure by class, not the kernel distance alone.
         """
+        self._by_class = measure if thorough else _kernel_alone
         self.views, self.classes, self.seed = list(views), tuple(classes), seed
         have = np.bincount(real_labels, minlength=len(classes))
         self._mix = proportional(have, have.sum() if n is None else n)
@@ -122,7 +128,7 @@ class Judge:
                 own = self.n if name is None else int(self._each[self.classes.index(name)])
                 rows.append(
                     {
-                        "name": f"{kind}_{view}_{short(self.n)}",
+                        "name": f"{STANDARD.get((kind, view)) or f'{kind}_{view}'}_{short(self.n)}",
                         "view": view,
                         "class": name,
                         "value": value,
@@ -160,7 +166,7 @@ class Judge:
             own_seed = None if seed is None else seed + zlib.crc32(view.name.encode())
             if missing:
                 why = f"too few images of {', '.join(missing)} for the class mix of {self.n} real images"
-                kinds = ("sliced",) if view.kind == "patches" else ("frechet", "kernel", "precision", "recall")
+                kinds = ("sliced",) if view.kind == "patches" else ("frechet", "kernel", *MANIFOLD)
                 out[None, view.name] = dict.fromkeys(kinds, (None, None, why))
             else:
                 out[None, view.name] = measure(view, own[over_all], real[real_over_all], own_seed)
@@ -175,7 +181,7 @@ class Judge:
                     continue
                 a = own[sum(counts[:c]) :][:k]
                 b = real[sum(self._real[1][:c]) :][:k]
-                out[name, view.name] = {"kernel": kernel(a, b, own_seed)}
+                out[name, view.name] = self._by_class(view, a, b, own_seed)
         return out
 
 
@@ -191,7 +197,7 @@ def evaluate(
     *,
     seed: int = 0,
 ) -> list[Row]:
-    """Measure one set of generated images once; see `Judge` for arguments and rows.
+    """Measure one set of generated images once, thoroughly; see `Judge` for arguments and rows.
 
     Takes as many images as the generated ones allow in the class mix of the real ones, and by class as many as both have.
     Where a class was not generated at all, the rows over all say so and the classes are still measured.
@@ -203,8 +209,12 @@ def evaluate(
         n -= 1
     if (made[have > 0] == 0).any():
         n = int(have.sum())
-    judge = Judge(views, real, real_labels, train, train_labels, classes, seed=seed, n=n, per_class=made)
+    judge = Judge(views, real, real_labels, train, train_labels, classes, seed=seed, n=n, per_class=made, thorough=True)
     return judge(generated, generated_labels)
+
+
+def _kernel_alone(view: View, generated: np.ndarray, real: np.ndarray, seed: int | None) -> Measured:
+    return {"kernel": kernel(generated, real, seed)}
 
 
 def _heads(counts: Sequence[int], wanted: np.ndarray) -> np.ndarray:
@@ -221,6 +231,6 @@ def _mean(values: list[tuple[float | None, float | None, str | None]]) -> float 
 def _interval(kind: str, value: float, spread: float) -> tuple[float, float]:
     """95 % by the normal distribution, inside the measure's range."""
     low, high = value - 1.96 * spread, value + 1.96 * spread
-    if kind in ("precision", "recall"):
+    if kind in ("precision", "recall", "coverage"):
         return max(low, 0.0), min(high, 1.0)
     return (low, high) if kind == "kernel" else (max(low, 0.0), high)

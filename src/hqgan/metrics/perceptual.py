@@ -1,0 +1,217 @@
+"""Likeness of single images: SSIM and MS-SSIM to the nearest real image and within a class, LPIPS within a class, Inception
+score.
+
+Within a class likeness is the opposite of variety: beside each value stands the same of real held-out images, and a
+generator whose images are more alike than those has lost modes. To the nearest real image, the floor is that of training images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from hqgan.images import to_float
+from hqgan.metrics.manifold import pairwise
+from hqgan.metrics.measures import SMALLEST, Row, halves_of_means, short
+from hqgan.metrics.pretrained import Borrowed
+from hqgan.vision import library
+
+PAIRS = 500
+"""Pairs of images of a class, at most."""
+
+BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Weights of MS-SSIM's scales (Wang et al., 2003); small images take as many of the first as fit, scaled to a sum of 1."""
+
+Pairwise = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Two uint8 batches (N, S, S, 3) to likenesses or distances (N,)."""
+
+
+def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Structural similarity (N,) of image pairs, Gaussian window of 11 pixels, sigma 1.5, range 1.
+
+    References:
+        Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
+    """
+    measure = library("torchmetrics.functional.image").structural_similarity_index_measure
+    return _each(lambda x, y: measure(x, y, data_range=1.0, reduction="none"), a, b)
+
+
+def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multi-scale structural similarity (N,) over `scales_of` scales.
+
+    References:
+        Wang et al., "Multi-scale Structural Similarity for Image Quality Assessment", 2003.
+    """
+    betas = np.array(BETAS[: scales_of(a.shape[1])])
+    weights = tuple(float(x) for x in betas / betas.sum())
+    measure = library("torchmetrics.functional.image").multiscale_structural_similarity_index_measure
+    return _each(lambda x, y: measure(x, y, data_range=1.0, reduction="none", betas=weights, normalize="relu"), a, b)
+
+
+def scales_of(size: int) -> int:
+    """Scales of MS-SSIM whose window of 11 pixels fits an image of this side: 3 at 64 pixels, 5 from 176 on."""
+    return max(1, min(5, sum(size // 2**k >= 11 for k in range(5))))
+
+
+def inception_score(probabilities: np.ndarray) -> float:
+    """Exp of the mean Kullback-Leibler divergence of class probabilities (N, C) from their mean.
+
+    References:
+        Salimans et al., "Improved Techniques for Training GANs", 2016 (arXiv 1606.03498).
+    """
+    p = np.asarray(probabilities, np.float64)
+    logs = np.log(np.maximum(p, 1e-300)) - np.log(np.maximum(p.mean(0), 1e-300))
+    return float(np.exp((p * logs).sum(1).mean()))
+
+
+def rows(
+    borrowed: Borrowed,
+    generated: tuple[np.ndarray, np.ndarray],
+    real: tuple[np.ndarray, np.ndarray],
+    train: tuple[np.ndarray, np.ndarray],
+    classes: Sequence[str],
+    seed: int,
+) -> list[Row]:
+    """Every measure of this file, and a row with its reason for each metric that lacks its network.
+
+    Args:
+        borrowed: networks trained elsewhere.
+        generated: images uint8 (N, S, S, 3) and labels (N,).
+        real: held-out ones.
+        train: training ones, for floors.
+        classes: names.
+        seed: of draws and subsamples.
+    """
+    out = [{**empty(name, None, len(generated[1]), seed, why), "view": None} for name, why in borrowed.missing.items()]
+    if borrowed.classes is not None:
+        digest = next(view.hash for view in borrowed.views if view.name == "inception")
+        out.append(score_row(borrowed.classes(generated[0]), borrowed.classes(real[0]), seed, digest))
+    for name, like in (("ssim", ssim), (f"ms_ssim{scales_of(real[0].shape[1])}", ms_ssim)):
+        out += nearest_rows(name, like, generated, real, train, classes, seed)
+        out += within_rows(name, like, generated, real, classes, seed)
+    if borrowed.lpips is not None:
+        out += within_rows("lpips", borrowed.lpips, generated, real, classes, seed)
+    return out
+
+
+def nearest_rows(
+    name: str,
+    like: Pairwise,
+    generated: tuple[np.ndarray, np.ndarray],
+    real: tuple[np.ndarray, np.ndarray],
+    train: tuple[np.ndarray, np.ndarray],
+    classes: Sequence[str],
+    seed: int,
+) -> list[Row]:
+    """Mean likeness of generated images to their nearest held-out image of the class, by class and over all classes.
+
+    Args:
+        name: of the measure.
+        like: of pairs.
+        generated: images uint8 and labels.
+        real: held-out images and labels.
+        train: training images and labels, for the floor: as many as generated ones.
+        classes: names.
+        seed: of draws and subsamples.
+    """
+    rng = np.random.default_rng(seed)
+
+    def values(given: tuple[np.ndarray, np.ndarray], c: int) -> np.ndarray:
+        mine, others = np.flatnonzero(given[1] == c), real[0][real[1] == c]
+        mine = rng.permutation(mine)[:PAIRS]
+        if min(len(mine), len(others)) < SMALLEST:
+            return np.empty(0)
+        own = np.asarray(given[0][mine])
+        flat = [x.reshape(len(x), -1).astype(np.float32) for x in (own, others)]
+        return like(own, np.asarray(others[pairwise(*flat).argmin(1)]))
+
+    return _rows(
+        f"{name}_nearest", [(values(generated, c), values(train, c)) for c in range(len(classes))], classes, seed
+    )
+
+
+def within_rows(
+    name: str,
+    like: Pairwise,
+    generated: tuple[np.ndarray, np.ndarray],
+    real: tuple[np.ndarray, np.ndarray],
+    classes: Sequence[str],
+    seed: int,
+) -> list[Row]:
+    """Mean likeness, or distance, of pairs of images of one class; the floor is that of held-out pairs. Arguments as above."""
+    rng = np.random.default_rng(seed)
+
+    def values(given: tuple[np.ndarray, np.ndarray], c: int) -> np.ndarray:
+        mine = rng.permutation(np.flatnonzero(given[1] == c))
+        if len(mine) < SMALLEST:
+            return np.empty(0)
+        # Every image twice, each time beside another: a ring.
+        left, right = mine[:PAIRS], np.roll(mine, 1)[:PAIRS]
+        return like(np.asarray(given[0][left]), np.asarray(given[0][right]))
+
+    return _rows(
+        f"{name}_within", [(values(generated, c), values(real, c)) for c in range(len(classes))], classes, seed
+    )
+
+
+def score_row(probabilities: np.ndarray, real: np.ndarray, seed: int, digest: str) -> Row:
+    """The Inception score of generated images, that of real ones beside it.
+
+    Args:
+        probabilities: (N, C) of generated images.
+        real: (M, C) of held-out ones.
+        seed: of the subsamples.
+        digest: of the network.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(probabilities)
+    parts = [inception_score(probabilities[rng.permutation(n)[: n // 2]]) for _ in range(20)]
+    value, spread = inception_score(probabilities), float(np.std(parts, ddof=1))
+    return {**empty(f"inception_score_{short(n)}", None, n, seed, None), "view": "inception", "value": value,
+            "low": value - 1.96 * spread, "high": value + 1.96 * spread, "floor": inception_score(real),
+            "hash": digest}  # fmt: skip
+
+
+def empty(name: str, of_class: str | None, n: int, seed: int, reason: str | None) -> Row:
+    """A row of `suite` without a value."""
+    return {"name": name, "view": "pixels", "class": of_class, "value": None, "low": None, "high": None, "floor": None,
+            "bar": None, "normalised": None, "n": n, "reason": reason, "seed": seed, "hash": None}  # fmt: skip
+
+
+def _rows(name: str, found: Sequence[tuple[np.ndarray, np.ndarray]], classes: Sequence[str], seed: int) -> list[Row]:
+    """Rows by class, and over all the mean of the classes that have a value."""
+    out: list[Row] = []
+    spreads, floors = [], []
+    for title, (own, beside) in zip(classes, found, strict=True):
+        if not len(own):
+            out.append(empty(name, title, 0, seed, f"fewer than {SMALLEST} images of {title} on a side"))
+            continue
+        value, spread = halves_of_means(own, seed)
+        mean = float(beside.mean()) if len(beside) else None
+        out.append({**empty(name, title, len(own), seed, None), "value": value, "low": value - 1.96 * spread,
+                     "high": value + 1.96 * spread, "floor": mean})  # fmt: skip
+        spreads.append(spread)
+        floors.append(mean)
+    known = [row for row in out if row["value"] is not None]
+    over_all = empty(name, None, sum(row["n"] for row in known), seed, None if known else "no class is large enough")
+    if known:
+        value = float(np.mean([row["value"] for row in known]))
+        spread = float(np.sqrt(np.square(spreads).sum()) / len(spreads))
+        of_real = [f for f in floors if f is not None]
+        over_all |= {"value": value, "low": value - 1.96 * spread, "high": value + 1.96 * spread,
+                     "floor": float(np.mean(of_real)) if len(of_real) == len(floors) else None}  # fmt: skip
+    return [over_all, *out]
+
+
+def _each(
+    measure: Callable[[torch.Tensor, torch.Tensor], Any], a: np.ndarray, b: np.ndarray, batch: int = 100
+) -> np.ndarray:
+    out = []
+    with torch.inference_mode():
+        for start in range(0, len(a), batch):
+            x, y = (to_float(np.array(part[start : start + batch])) / 2 + 0.5 for part in (a, b))
+            out.append(np.atleast_1d(measure(x, y).numpy().astype(np.float64)))
+    return np.concatenate(out) if out else np.empty(0)

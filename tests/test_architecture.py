@@ -9,7 +9,9 @@ ROOT = Path(hqgan.__file__).parent
 # Each layer sees itself where it is a package, and the layers that its row names.
 FLOOR = {"types", "config", "images", "vision"}
 SIBLINGS = {"circuits", "data", "metrics", "training"}
-RUN_AND_BELOW = FLOOR | SIBLINGS | {"models", "model_card", "generate", "evaluate", "run_log", "run", "presets"}
+RUN_AND_BELOW = (
+    FLOOR | SIBLINGS | {"models", "model_card", "generate", "geometry", "evaluate", "run_log", "run", "presets"}
+)
 MAY_SEE = {
     "types": set(),
     "images": {"types"},
@@ -20,7 +22,8 @@ MAY_SEE = {
     "model_card": FLOOR,
     "generate": FLOOR | {"circuits", "models", "model_card", "training"},
     "presets": FLOOR | {"models", "training"},
-    "evaluate": FLOOR | {"data", "metrics", "models", "training", "generate"},
+    "geometry": FLOOR | {"metrics", "models", "generate"},
+    "evaluate": FLOOR | {"data", "metrics", "models", "training", "generate", "geometry"},
     "run_log": FLOOR | {"training"},
     "run": RUN_AND_BELOW - {"run", "presets"},
     "noise": RUN_AND_BELOW,

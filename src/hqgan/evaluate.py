@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hqgan import config as configs
+from hqgan import geometry
 from hqgan.data import load_split, open_data, split_by_group, thin
 from hqgan.data.cache import cache_folder
 from hqgan.data.decode import decode
@@ -17,7 +18,9 @@ from hqgan.generate import Loaded, latent_seed, load, make_images
 from hqgan.metrics import perceptual, pretrained, skin, suite
 from hqgan.metrics.check import check_extractors
 from hqgan.metrics.features import View, load_views
+from hqgan.metrics.modes import mode_rows
 from hqgan.metrics.suite import Judge
+from hqgan.metrics.threads import one_thread
 from hqgan.models.build import Generator
 from hqgan.types import ImageData, Split, UserError, listed, plural
 
@@ -161,7 +164,27 @@ def evaluate(
     views = views_of(data, split, say) + borrowed.views
     rows = suite.evaluate(images, labels, *held_out, *known, data.classes, views, seed=seed)
     rows += perceptual.rows(borrowed, (images, labels), held_out, known, data.classes, seed)
-    return {**about, "metrics": rows, "skin": skin.report((images, labels), held_out, data.classes, seed)}
+    if np.isin(held_out[1], labels).all():  # a class left out would show in every bin
+        rows += _modes(views, images, labels, held_out, known[0], seed)
+    found = {**about, "metrics": rows, "skin": skin.report((images, labels), held_out, data.classes, seed)}
+    if loaded:
+        say("taking derivatives by the latent")
+        found["geometry"] = geometry.geometry(loaded, seed)
+    return found
+
+
+def _modes(
+    views: Sequence[View],
+    images: np.ndarray,
+    labels: np.ndarray,
+    held_out: tuple[np.ndarray, np.ndarray],
+    train: np.ndarray,
+    seed: int,
+) -> list[suite.Row]:
+    view = next(v for v in views if v.name == "derm")
+    with one_thread():
+        made, real, known = (view(x) for x in (images, held_out[0], train))
+        return mode_rows(view.name, made, labels, real, held_out[1], known, view.hash, seed)
 
 
 def check(data_path: str, seed: int = 0, *, say: Say, on_data: Progress = None) -> dict[str, Any]:
@@ -211,7 +234,8 @@ def table(result: dict[str, Any]) -> list[Any]:
         of_view = {r["class"]: r for r in kernels if r["view"] == view}
         by_class.add_row(view, *(_number(of_view[c]["normalised"]) or "-" for c in classes))
     missing = [f"Not computed: {listed(names)} ({reason})." for reason, names in absent.items()]
-    return [over_all, *missing, by_class, *skin.sentences(result["skin"])]
+    latent = geometry.table(result["geometry"]) if "geometry" in result else []
+    return [over_all, *missing, by_class, *latent, *skin.sentences(result["skin"])]
 
 
 def check_table(result: dict[str, Any]) -> list[Any]:

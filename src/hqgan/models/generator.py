@@ -129,12 +129,20 @@ class HybridGenerator(nn.Module):
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, size, size) in [-1, 1] from standard normal noise (B, noise_size) and labels (B,)."""
-        latent, extra = noise[:, : self.latent], noise[:, self.latent :]
+        return self.fuse(*self.branches(noise, labels), noise, labels)
+
+    def branches(self, noise: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the classical and the quantum branch give, each (B, channels, 8, 8)."""
+        latent = noise[:, : self.latent]
         z = self.source(latent, labels) if isinstance(self.source, PrototypeLatent) else self.source(latent)
         features = self.encoder(z, labels)
-        classical = self.classical(features)
-        quantum = self.from_sites(self.sites(self.to_sites(features)))
-        return self.decoder(torch.cat([classical, quantum], 1), labels, extra)
+        return self.classical(features), self.from_sites(self.sites(self.to_sites(features)))
+
+    def fuse(
+        self, classical: torch.Tensor, quantum: torch.Tensor, noise: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
+        """Images of what both branches gave; of `noise` only what the decoder takes for itself is looked at."""
+        return self.decoder(torch.cat([classical, quantum], 1), labels, noise[:, self.latent :])
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter."""

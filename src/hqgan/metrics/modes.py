@@ -1,0 +1,91 @@
+"""A probe for collapsed modes: which of the kinds of images that the training part has are made too rarely or too often."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hqgan.metrics.manifold import pairwise
+from hqgan.metrics.measures import Row, short
+
+BINS = 50
+"""Clusters of training images; 100 in the paper, for tens of thousands of images."""
+
+LEVEL = 1.96
+"""Standard errors beyond which a bin counts as different, a twentieth of the bins by chance."""
+
+
+def mode_rows(
+    view: str,
+    generated: np.ndarray,
+    generated_labels: np.ndarray,
+    real: np.ndarray,
+    real_labels: np.ndarray,
+    train: np.ndarray,
+    digest: str,
+    seed: int,
+) -> list[Row]:
+    """Two probes of variety, each with held-out real images in place of generated ones as its floor.
+
+    ``ndb``: the share of `BINS` clusters of training images in which generated images stand in another proportion than training
+    images. ``twins``: the share of generated images nearer to another one of their class than 99 % of held-out images are to
+    theirs.
+
+    Args:
+        view: name of the features.
+        generated: (N, D) features, in the class mix of the held-out ones.
+        generated_labels: (N,).
+        real: (M, D) held-out features.
+        real_labels: (M,).
+        train: (T, D) training features.
+        digest: of the view.
+        seed: of the clusters.
+
+    References:
+        Richardson & Weiss, "On GANs and GMMs", 2018 (arXiv 1805.12462), for NDB; Arora & Zhang, 2017 (arXiv
+        1706.08224), for twins as
+        a sign of small support.
+    """
+    from sklearn.cluster import KMeans
+
+    bins = KMeans(min(BINS, len(train) // 5), n_init=3, random_state=seed).fit(train.astype(np.float64))
+    base = np.bincount(bins.labels_, minlength=bins.n_clusters)
+
+    def different(features: np.ndarray) -> tuple[float, float]:
+        counts = np.bincount(bins.predict(features.astype(np.float64)), minlength=bins.n_clusters)
+        p, q = counts / counts.sum(), base / base.sum()
+        pooled = (counts + base) / (counts.sum() + base.sum())
+        error = np.sqrt(pooled * (1 - pooled) * (1 / counts.sum() + 1 / base.sum()))
+        share = float((np.abs(p - q) > LEVEL * np.maximum(error, 1e-12)).mean())
+        return share, float(np.sqrt(max(share * (1 - share), 1e-12) / bins.n_clusters))
+
+    value, spread = different(generated)
+    rows = [_row("ndb", view, value, spread, different(real)[0], len(generated), digest, seed)]
+    near, known = _nearest(generated, generated_labels), _nearest(real, real_labels)
+    shares = []
+    for c in np.unique(real_labels):
+        own, others = near[generated_labels == c], known[real_labels == c]
+        if len(own) > 1 and len(others) > 1:
+            shares.append(own < np.quantile(others, 0.01))
+    twins = np.concatenate(shares) if shares else np.zeros(1)
+    share = float(twins.mean())
+    return [
+        *rows,
+        _row("twins", view, share, float(np.sqrt(share * (1 - share) / len(twins))), 0.01, len(twins), digest, seed),
+    ]
+
+
+def _nearest(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Distance (N,) of each image to its nearest other of the class; infinite for a class of one."""
+    out = np.full(len(labels), np.inf)
+    for c in np.unique(labels):
+        mine = labels == c
+        distances = pairwise(features[mine], features[mine])
+        np.fill_diagonal(distances, np.inf)
+        out[mine] = np.sqrt(distances.min(1))
+    return out
+
+
+def _row(kind: str, view: str, value: float, spread: float, floor: float, n: int, digest: str, seed: int) -> Row:
+    low, high = max(value - 1.96 * spread, 0.0), min(value + 1.96 * spread, 1.0)
+    return {"name": f"{kind}_{view}_{short(n)}", "view": view, "class": None, "value": value, "low": low, "high": high,
+            "floor": floor, "bar": None, "normalised": None, "n": n, "reason": None, "seed": seed, "hash": digest}  # fmt: skip

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
+from hqgan.types import UserError
 
 app = typer.Typer()
 
@@ -126,3 +127,38 @@ def audit(
         found = auditing.audit(run_or_folder, data or None, out, seed, say=say, on_data=update)
     write_json(json_file, found)
     show(*auditing.table(found))
+
+
+@app.command()
+def report(
+    paths: Annotated[list[Path], typer.Argument(help="Runs (with their audits), studies, audits.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")],
+    real: Annotated[
+        bool, typer.Option("--real", help="Show real images beside generated ones: patients' pictures.")
+    ] = False,
+) -> None:
+    """One self-contained page: curves, grids, metrics with floors and intervals, study, audit, circuit, config."""
+    from hqgan.report.of_run import BESIDE, CIRCUIT
+    from hqgan.report.page import write_report
+
+    for path in paths:
+        if not path.is_dir():
+            raise UserError(f"There is no folder {path}.")
+        if (path / "config.json").exists():
+            _draw_circuit(path, path / CIRCUIT)
+            if real and not (path / BESIDE).exists():
+                from hqgan.run import draw_beside_real
+
+                draw_beside_real(path, path / BESIDE)
+    write_report(paths, out, real)
+    print(f"The page is {out}.")
+
+
+def _draw_circuit(run: Path, path: Path) -> None:
+    from hqgan.circuits.drawing import draw
+    from hqgan.config import HybridConfig, read
+    from hqgan.models.generator import ansatz_of
+
+    config = read(run / "config.json").generator
+    if isinstance(config, HybridConfig) and not path.exists():
+        draw(ansatz_of(config.circuit), path)

@@ -63,7 +63,7 @@ def test_what_a_study_says(finished):
     assert by_name[best]["p_value_against_best_classical"] is None
     assert by_name[best]["mean"] == max(by_name[n]["mean"] for n in ("real", "augmented", "oversampled", "weighted"))
     assert by_name["pca-gaussian-capped"]["generated"].keys() == set(result["rare"])
-    assert "2 seeds show where to look; a verdict takes 8" in result["sentences"][0]
+    assert "No verdict yet, which takes 8 seeds; this is 2." in result["sentences"][0]
     assert not (out / "pools").exists()
 
 

@@ -11,7 +11,7 @@ Map = Callable[[torch.Tensor], torch.Tensor]
 """Latents (B, Z) to whatever depends on them, (B, ...)."""
 
 STEP = 1e-6
-"""Of the differences, in deviations of the latent: short, since a ReLU's bend inside a step spoils it; float64 leaves eight digits."""
+"""Of the differences, in deviations of the latent: short, since a ReLU's bend inside a step spoils it; float64 bears it."""
 
 POINTS = 17
 """On a path between two latents."""

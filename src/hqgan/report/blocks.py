@@ -23,13 +23,21 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; the first column is text, the others are numbers where `numbers`."""
+    """Rows of cells, the first a name and the others numbers.
+
+    Attributes:
+        head: names of the columns; all blank for none.
+        rows: the cells.
+        caption: below the table.
+        strong: rows to set in bold.
+        prose: whether cells are text, which may be broken into lines.
+    """
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
     strong: Sequence[int] = ()
-    """Rows to set in bold."""
+    prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,12 +49,22 @@ class Picture:
     pixels: bool = False
 
 
+@dataclass(frozen=True)
+class Code:
+    """Text as it is, folded away until asked for."""
+
+    text: str
+
+
+Block = Text | Table | Picture | Code
+
+
 @dataclass
 class Section:
     """A heading with blocks below it."""
 
     title: str
-    blocks: list[Text | Table | Picture] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     level: int = 2
 
     @property

@@ -80,9 +80,16 @@ def lines(series: Sequence[tuple[str, Sequence[float], Sequence[float]]], x: str
     """
     figure, panel = axes(6.8, 3.4)
     for place, (name, across, up) in enumerate(series):
-        panel.plot(across, up, marker=MARKERS[place % 7], ms=3.5, lw=1.4, color=COLOURS[place % 7], label=name)
+        marker = MARKERS[place % 7] if len(across) <= 70 else ""
+        panel.plot(across, up, marker=marker, ms=3.5, lw=1.4, color=COLOURS[place % 7], label=name)
     if log:
+        from matplotlib.ticker import FuncFormatter, LogLocator
+
         panel.set_yscale("log")
+        plain = FuncFormatter(lambda value, _: f"{value:g}")
+        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        panel.yaxis.set_major_formatter(plain)
+        panel.yaxis.set_minor_formatter("")
     panel.set_xlabel(x, fontsize=9)
     panel.set_ylabel(y, fontsize=9)
     panel.grid(color="#e3e7ea", lw=0.7)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hqgan.report import figures
-from hqgan.report.blocks import Picture, Section, Table, Text, png
+from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
+from hqgan.types import plural
 
 Result = dict[str, Any]
 
@@ -31,7 +32,7 @@ def study_sections(result: Result, folder: Path) -> list[Section]:
     return sections
 
 
-def _arms(rows: list[Result], best: str, rare: list[str]) -> list[Text | Table | Picture]:
+def _arms(rows: list[Result], best: str, rare: list[str]) -> list[Block]:
     top = next(r for r in rows if r["name"] == best)
     plain = next(r for r in rows if r["name"] == "real")
     marks = [("real only", plain["mean"]), ("best classical", top["mean"])]
@@ -43,17 +44,17 @@ def _arms(rows: list[Result], best: str, rare: list[str]) -> list[Text | Table |
     seeds = len(top["seeds"])
     by_recall = [{"name": r["name"], "group": r["generator"], **_mean_of(r, rare)} for r in rows]
     return [
-        Picture(picture, f"Balanced accuracy of each arm, mean of {seeds} seeds with 95 % intervals over seeds and lesions."),
+        Picture(picture, f"Balanced accuracy, mean of {plural(seeds, 'seed')}; 95 % intervals over seeds and lesions."),
         Table(
             ["arm", "balanced accuracy", "95 %", "accuracy", "AUROC", "calibration error", *(f"recall {c}" for c in rare),
-             "from real only", "p", f"from {best}", "p"],
+             "from real only (p)", f"from {best} (p)"],
             [_row(r, rare) for r in rows],
             "p-values are two-sided, by paired hierarchical bootstrap, corrected by Holm's method for the number of arms.",
             strong=[i for i, r in enumerate(rows) if r["name"] == best],
         ),
         Picture(
             figures.forest(by_recall, [], f"mean recall of {', '.join(rare)}"),
-            "Recall of the rare classes alone, and the widest of their intervals' means; more of it can cost the common ones.",
+            "Recall of the rare classes alone, intervals averaged over them; more of it can cost the common ones.",
         ),
     ]  # fmt: skip
 
@@ -68,7 +69,7 @@ def _row(r: Result, rare: list[str]) -> list[str]:
     cells += [f"{r['recall'][c]['mean']:.2f}" for c in rare]
     for key in ("real_only", "best_classical"):
         p = r[f"p_value_against_{key}"]
-        cells += ["", ""] if p is None else [f"{r[f'difference_from_{key}']['mean']:+.3f}", f"{p:.2g}"]
+        cells.append("" if p is None else f"{r[f'difference_from_{key}']['mean']:+.3f} ({p:.2g})")
     return cells
 
 
@@ -101,29 +102,25 @@ def _protocol(result: Result) -> Section:
         for name, a, b in zip(data["classes"], data["training_images"], data["test_images"], strict=True)
     )
     uses = dict.fromkeys((r["use"], r["text"]) for r in result["arms"])
-    steps = settings["steps"] or "the default number of"
+    steps = ", ".join(dict.fromkeys(f"{place['classifier']} {place['steps']}" for place in result["best_classical"]))
     return Section(
         "Protocol",
         [
             Text(
-                f"For each of the seeds {', '.join(map(str, settings['seeds']))}: 70 % of the lesions train, 10 % "
-                "validate, 20 % test, "
-                "stratified, all images of one lesion on one side. Generators, filters and classifiers see the training "
-                "part alone; "
-                "copies of test images among the others stop the study. Every arm's classifier takes the same steps "
-                f"({steps} steps) of the same size from the same first weights, and its last weights are tested: nothing "
-                "is chosen."
+                f"For each of the seeds {', '.join(map(str, settings['seeds']))}: 70 % of the lesions train, 10 % validate, "
+                "20 % test, stratified, all images of one lesion on one side. Generators, filters and classifiers see the "
+                "training part alone; copies of test images among the others stop the study. Every arm's classifier takes "
+                f"the same steps ({steps}) of the same size from the same first weights, and its last weights are tested: "
+                "nothing is chosen."
             ),
             Text(
                 f"Images by class, training/test part of the first seed: {counts}. Balance is {data['balance']} images a class."
             ),
-            Table(["arm", "what the classifier is shown"], [[a, b] for a, b in uses]),
+            Table(["arm", "what the classifier is shown"], [[a, b] for a, b in uses], prose=True),
             Text(
-                "Intervals and p-values: seeds are drawn with replacement, within each the test lesions class by class; "
-                "all arms share "
-                "a draw. The best classical arm is chosen by its mean on the same test images, which favours it. Where a "
-                "simulator ran "
-                "the circuits, quantum-inspired is the honest word.",
+                "Intervals and p-values: seeds are drawn with replacement, within each the test lesions class by class; all "
+                "arms share a draw. The best classical arm is chosen by its mean on the same test images, which favours it. "
+                "Where a simulator ran the circuits, quantum-inspired is the honest word.",
                 "note",
             ),
             Text(f"Data: {data['name']}, licence: {data['licence']}; fingerprint {data['fingerprint'][:16]}.", "note"),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hqgan.report.blocks import write_page
+from hqgan.report.blocks import Section, Text, write_page
+from hqgan.report.of_audit import audit_section
+from hqgan.report.of_run import comparison, run_sections
 from hqgan.report.of_study import study_sections
 from hqgan.types import UserError
+
+PATIENTS = "It shows real patients' images: the licence of the data and the patients' consent decide who may see it."
 
 
 def write_study(study: Path, out: Path) -> None:
@@ -20,6 +25,38 @@ def write_study(study: Path, out: Path) -> None:
         f"{result['data']['name']} that it has never seen?"
     )
     write_page(out, "Augmentation study", lead, sections)
+
+
+def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
+    """One page of runs, studies and audits.
+
+    Args:
+        paths: folders of runs (an audit in them is shown, too), of studies, or of audits.
+        out: the page.
+        real: whether pictures that show real images are taken in.
+
+    Raises:
+        UserError: a path that is none of these.
+    """
+    runs = [(path.resolve().name, path) for path in paths if (path / "config.json").exists()]
+    sections: list[Section] = [comparison(runs)] if len(runs) > 1 else []
+    for path in paths:
+        name = path.resolve().name
+        if (path / "config.json").exists():
+            sections += run_sections(path, name, real)
+            if (path / "audit" / "audit.json").exists():
+                sections.append(audit_section(read(path / "audit" / "audit.json"), path / "audit", name, real))
+        elif (path / "study.json").exists():
+            own = study_sections(read(path / "study.json"), path)
+            sections += [Section(f"Study: {name}", own[0].blocks), *(Section(s.title, s.blocks, 3) for s in own[1:])]
+        elif (path / "audit.json").exists():
+            sections.append(audit_section(read(path / "audit.json"), path, name, real))
+        else:
+            raise UserError(f"{path} is no folder of a run, a finished study or an audit.")
+    lead = "Made from the files of " + ", ".join(str(path) for path in paths) + "."
+    if real:
+        sections.insert(0, Section("Before you share this page", [Text(PATIENTS, "warning")]))
+    write_page(out, "HQ-GAN report", lead, sections)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def summarise(
             where = {"classifier": name, "fraction": fraction}
             rows += [{**where, **row} for row in found["arms"]]
             pairs += [{**where, **pair} for pair in found["pairs"]]
-            best.append({**where, "name": found["best"]})
+            best.append({**where, "steps": recipe.steps, "name": found["best"]})
             more = len(fractions) * len(recipes) > 1
             prefix = f"{name}, {fraction:.0%} of the training part: " if more else ""
             sentences += [prefix + text for text in found["sentences"]]
@@ -180,7 +180,7 @@ def _pairs(arms: Sequence[Arm], accuracy: np.ndarray, means: np.ndarray) -> list
 def _sentences(rows: Sequence[Result], best: Result, pairs: Sequence[Result], seeds: int) -> list[str]:
     """What a careful reader may take from the numbers."""
     made = [row for row in rows if row["generator"]]
-    verdict = "" if seeds >= VERDICT else f"{plural(seeds, 'seed')} show where to look; a verdict takes {VERDICT}. "
+    verdict = "" if seeds >= VERDICT else f"No verdict yet, which takes {VERDICT} seeds; this is {seeds}. "
     out = []
     if made:
         better = [r for r in made if r["mean"] > best["mean"] and r["p_value_against_best_classical"] < LEVEL]

@@ -1,0 +1,234 @@
+"""The sections of a run: what it is, how it learnt, what it makes, how that measures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hqgan.report import figures
+from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png
+
+Result = dict[str, Any]
+
+CIRCUIT, BESIDE = "circuit.svg", "real-and-generated.png"
+
+
+def run_sections(run: Path, name: str, real: bool) -> list[Section]:
+    """Everything that a run's folder holds.
+
+    Args:
+        run: the folder.
+        name: what the page calls it.
+        real: whether pictures that show real images are taken in.
+    """
+    config = json.loads((run / "config.json").read_text())
+    lines = jsonl(run / "metrics.jsonl")
+    sections = [Section(f"Run: {name}", [_facts(run, config, lines)])]
+    sections[0].blocks += _pictures(run, real)
+    if curves := _curves(lines):
+        sections.append(Section(f"{name}: how it learnt", curves, 3))
+    sections.append(Section(f"{name}: how its images measure", _metrics(run, lines), 3))
+    if (run / CIRCUIT).exists():
+        text = (run / CIRCUIT).read_text()
+        drawing = Picture(text[text.index("<svg") :], "Each of the circuits: qubit 0 on top, one layer drawn.")
+        sections.append(Section(f"{name}: its circuit", [drawing], 3))
+    sections.append(Section(f"{name}: its config", [Code(json.dumps(config, indent=1))], 3))
+    return sections
+
+
+def comparison(runs: list[tuple[str, Path]]) -> Section:
+    """Several runs' distances over training, in one picture."""
+    series = []
+    for name, run in runs:
+        found = [line for line in jsonl(run / "metrics.jsonl") if line["kind"] == "evaluate"]
+        points = [(line["images"] / 1000, _normalised(line["rows"], "frechet", "derm")) for line in found]
+        known = [(x, y) for x, y in points if y is not None]
+        if known:
+            series.append((name, [x for x, _ in known], [y for _, y in known]))
+    section = Section("Runs side by side")
+    if series:
+        picture = figures.lines(series, "thousands of real images shown", "normalised Fréchet distance, derm", log=True)
+        section.blocks.append(
+            Picture(picture, "On the validation part while training: 0 is real against real, 1 the PCA-Gaussian.")
+        )
+    return section
+
+
+def jsonl(path: Path) -> list[Result]:
+    """Lines of a growing JSON file; a last line that is still being written is left out."""
+    if not path.exists():
+        return []
+    found = []
+    for line in path.read_text().splitlines():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return found
+
+
+def _facts(run: Path, config: Result, lines: list[Result]) -> Table:
+    started = json.loads((run / "run.json").read_text()) if (run / "run.json").exists() else {}
+    data, training, generator = started.get("data", {}), config["training"], config["generator"]
+    images = lines[-1]["images"] if lines else 0
+    counts = data.get("training_images", [])
+    rows = [
+        ["preset", config["preset"]],
+        ["data", f"{data.get('name', config['data']['path'])}, {config['data']['size']} pixels"],
+        ["real images shown", f"{images:,}" + (f" ({images / sum(counts):.1f} epochs)" if sum(counts) else "")],
+        ["loss, batch, seed", f"{training['loss']}, {training['batch']}, {training['seed']}"],
+    ]
+    if generator["kind"] == "hybrid":
+        c = generator["circuit"]
+        rows.append(
+            ["circuits", f"{generator['sub_generators']} of {c['qubits']} qubits and {c['layers']} layers, simulated"]
+        )
+    timing = jsonl(run / "timing.jsonl")
+    if timing:
+        rows.append(["training time", f"{timing[-1]['seconds'] / 60:.0f} min"])
+    if data.get("licence"):
+        rows.append(["licence of the data", data["licence"]])
+    return Table(["", ""], rows, prose=True)
+
+
+def _pictures(run: Path, real: bool) -> list[Block]:
+    samples = sorted((run / "samples").glob("*.png"))
+    found: list[Block] = []
+    if real and (run / BESIDE).exists():
+        found.append(png(run / BESIDE, "Real training images left, generated ones right, each row a class."))
+    if samples:
+        found.append(
+            png(samples[-1], f"Generated images by class after {int(samples[-1].stem.split('-')[1]):,} images shown.")
+        )
+    return found
+
+
+def _curves(lines: list[Result]) -> list[Block]:
+    found = [line for line in lines if line["kind"] == "evaluate"]
+    if len(found) < 2:
+        return []
+    across = [line["images"] / 1000 for line in found]
+    views = list(dict.fromkeys(row["view"] for row in found[-1]["rows"] if row["view"] != "laplacian"))
+    series = []
+    for view in views:
+        values = [_normalised(line["rows"], "frechet", view) for line in found]
+        known = [(x, y) for x, y in zip(across, values, strict=True) if y is not None and y > 0]
+        if known:
+            series.append((view, [x for x, _ in known], [y for _, y in known]))
+    out: list[Block] = []
+    if series:
+        picture = figures.lines(series, "thousands of real images shown", "normalised Fréchet distance", log=True)
+        out.append(
+            Picture(picture, "Each view's distance on the validation part: 0 is real against real, 1 the PCA-Gaussian.")
+        )
+    steps = [line for line in lines if line["kind"] == "train"]
+    names = [key for key in ("loss/critic", "loss/generator") if steps and key in steps[-1]]
+    x = [line["images"] / 1000 for line in steps]
+    losses = [(key.removeprefix("loss/"), x, [line[key] for line in steps]) for key in names]
+    if losses:
+        out.append(
+            Picture(figures.lines(losses, "thousands of real images shown", "loss"), "Losses of critic and generator.")
+        )
+    return out
+
+
+def _metrics(run: Path, lines: list[Result]) -> list[Block]:
+    path = run / "evaluation.json"
+    if path.exists():
+        result = json.loads(path.read_text())
+        rows, side = result["metrics"], "test"
+    else:
+        result = {}
+        found = [line for line in lines if line["kind"] == "evaluate"]
+        if not found:
+            return [Text("Not measured yet: `hqgan evaluate` does that.", "note")]
+        rows, side = found[-1]["rows"], "validation"
+    out: list[Block] = [metric_table(rows, f"Generated images against real ones of the {side} part, floors beside.")]
+    absent: dict[str, list[str]] = {}
+    for row in rows:
+        if row["value"] is None and row["class"] is None:
+            absent.setdefault(row["reason"], []).append(row["name"])
+    out += [Text(f"Not computed: {', '.join(names)} ({reason}).", "note") for reason, names in absent.items()]
+    if by_class := _by_class(rows):
+        out.append(by_class)
+    if "geometry" in result:
+        out += _geometry(result["geometry"])
+    if "skin" in result:
+        out += _skin(result["skin"])
+    return out
+
+
+def metric_table(rows: list[Result], caption: str) -> Table:
+    """Metrics over all classes with intervals, floors and bars."""
+    cells = [
+        [
+            row["name"],
+            f"{row['value']:.4g}",
+            "" if row["low"] is None else f"{row['low']:.3g} to {row['high']:.3g}",
+            *("" if row[key] is None else f"{row[key]:.3g}" for key in ("floor", "bar", "normalised")),
+            f"{row['n']:,}",
+        ]
+        for row in rows
+        if row["class"] is None and row["value"] is not None
+    ]
+    head = ["metric", "value", "95 %", "real floor", "PCA-Gaussian", "normalised", "N"]
+    return Table(head, cells, caption)
+
+
+def _by_class(rows: list[Result]) -> Table | None:
+    kernels = [row for row in rows if row["class"] is not None and row["name"].startswith("kernel_")]
+    if not kernels:
+        return None
+    classes = list(dict.fromkeys(row["class"] for row in kernels))
+    cells = []
+    for view in dict.fromkeys(row["view"] for row in kernels):
+        own = {row["class"]: row["normalised"] for row in kernels if row["view"] == view}
+        cells.append([view, *("" if own.get(c) is None else f"{own[c]:.2f}" for c in classes)])
+    return Table(
+        ["view", *classes], cells, "Normalised kernel distance by class; blank where a side has too few images."
+    )
+
+
+def _geometry(found: Result) -> list[Block]:
+    rows = [
+        [
+            row["of"],
+            f"{row['effective_rank']:.1f}",
+            f"{row['low']:.1f} to {row['high']:.1f}",
+            str(row["dimensions"]),
+            "" if row["share"] is None else f"{row['share']:.0%}",
+        ]
+        for row in found["jacobian"]
+    ]
+    series = [(row["of"], list(range(1, len(row["spectrum"]) + 1)), row["spectrum"]) for row in found["jacobian"]]
+    picture = figures.lines(series, "singular value, largest first", "mean singular value", log=True)
+    paths = found["interpolation"]
+    return [
+        Table(["derivative of the image", "effective rank", "95 %", "of", "share"], rows,
+              "By the latent, whole and through each branch alone; share: of both branches' squared norms."),
+        Picture(picture, "Spectrum of the Jacobian: how many directions of the latent the image follows."),
+        Text(f"Between two latents of a class the mean step is {paths['evenness']:.0%} of the largest (100 %: even), the way "
+             f"{paths['detour']:.2f} times the distance of its ends.", "note"),
+    ]  # fmt: skip
+
+
+def _skin(found: Result) -> list[Block]:
+    rows = [
+        [
+            row["class"] or "all",
+            f"{row['generated']:.0f}",
+            f"{row['real']:.0f}",
+            f"{row['generated'] - row['real']:+.0f}",
+            f"{row['low']:+.0f} to {row['high']:+.0f}",
+        ]
+        for row in found["rows"]
+    ]
+    head = ["class", "generated", "real", "apart", "95 %"]
+    table = Table(head, rows, "Individual typology angle of the images' borders, median degrees: higher is lighter.")
+    return [table, Text(found["warning"], "warning")]
+
+
+def _normalised(rows: list[Result], kind: str, view: str) -> float | None:
+    found = [r for r in rows if r["class"] is None and r["view"] == view and r["name"].startswith(kind)]
+    return found[0]["normalised"] if found else None

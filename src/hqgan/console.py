@@ -29,19 +29,18 @@ def bar(noun: str, unit: str = "images") -> Iterator[Callable[[int, int], None]]
     """A progress bar that appears with the first call of what it yields: (done, total); in a log, a line now and then."""
     progress = _progress(unit)
     task: Any = None
-    last = start = time.monotonic()
-    first = 0
+    last = time.monotonic()
+    start: tuple[float, int] | None = None
 
     def update(done: int, total: int) -> None:
-        nonlocal task, last, start, first
+        nonlocal task, last, start
         if not sys.stderr.isatty():
             now = time.monotonic()
-            if done < first or not first:
-                start, first = now, max(done, 1)
-            if now - last >= LINE_EVERY or (done == total and now - start >= LINE_EVERY):
+            start = start or (now, done)
+            if done > start[1] and now - last >= LINE_EVERY:
                 last = now
-                rate = (done - first) / max(now - start, 1e-9)
-                left = f", {(total - done) / rate / 60:.1f} min left" if rate and done < total else ""
+                rate = (done - start[1]) / (now - start[0])
+                left = f", {(total - done) / rate / 60:.1f} min left" if done < total else ""
                 say(f"{noun}: {done:,} of {total:,}, {60 * rate:.1f} {unit}/min{left}")
             return
         if task is None:

@@ -229,3 +229,19 @@ def test_filters_take_what_agrees_and_what_lies_deepest(white_pool):
     dense = work._chosen(task("dense", white_pool), labels, counts)
     assert (np.sort(dense % 5)[::-1][:8] == 4).all()
     assert len(dense) == round(counts.mean()) - 4
+
+
+def test_generators_are_trained_on_their_own_seed_and_fraction_and_once(tmp_path, monkeypatch):
+    settings = dataclasses.replace(
+        TINY, seeds=(1,), generators=("demo",), kimg=0.016, uses=("mixed",), fractions=(0.5,)
+    )
+    result = study(settings, tmp_path / "s", say=silent)
+    run = tmp_path / "s" / "generators" / "demo-seed1-fraction0.5"
+    config = json.loads((run / "config.json").read_text())
+    assert (config["data"]["seed"], config["data"]["fraction"], config["training"]["seed"]) == (1, 0.5, 1)
+    train = json.loads((run / "split.json").read_text())["train"]
+    assert len(train) == sum(result["data"]["training_images"]) < 0.7 * sum(result["data"]["test_images"]) / 0.2
+    monkeypatch.setattr("hqgan.run.train", lambda *a, **k: pytest.fail("trained again"))
+    assert study(settings, tmp_path / "s", say=silent) == result
+    with pytest.raises(UserError, match=r"trained with other settings .*training\.kimg"):
+        study(dataclasses.replace(settings, kimg=0.032), tmp_path / "s", say=silent)

@@ -93,10 +93,11 @@ def quick(settings: Settings) -> Settings:
 
 @dataclass(frozen=True)
 class _Cell:
-    """One seed at one fraction: its split, and where each generator's images come from."""
+    """One seed at one fraction: its data (the same for every seed, but for demo), split, and sources of images."""
 
     seed: int
     fraction: float
+    data: ImageData
     split: Split
     rare: list[int]
     runs: dict[str, Path]
@@ -128,26 +129,25 @@ def study(
     Raises:
         UserError: bad input, a leak, a run with another split, results made with other settings.
     """
-    data = open_data(settings.data, settings.size, progress=on_data)
     recipes = _recipes(settings)
     names = [*settings.generators, *(_given_name(Path(p)) for p in settings.given)]
     names = list(dict.fromkeys(names))
     arms = plans.arms_of(names, settings.uses, settings.ratios)
-    cells = [_cell(settings, data, seed, fraction) for fraction in settings.fractions for seed in settings.seeds]
+    cells = [_cell(settings, seed, fraction, on_data) for fraction in settings.fractions for seed in settings.seeds]
     for cell in cells:
         if lacking := [n for n in names if n not in {*settings.generators, *cell.runs, *cell.folders}]:
             raise UserError(
                 f"There is no run of {lacking[0]} for {_cell_name(cell)}; give one, leave that seed out, or add {lacking[0]} to "
                 "--generators to have it trained."
             )
-    _claim(out, settings, data)
+    _claim(out, settings)
     for cell in cells:
-        _train_generators(cell, settings, out, data, say, on_step)
+        _train_generators(cell, settings, out, say, on_step)
     total, done = len(cells) * len(arms) * len(recipes), 0
     results = []
     for cell in cells:
-        tasks = [_task(settings, out, data, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
-        tasks = list(_with_sources(tasks, cell, settings, out, data, say))
+        tasks = [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
+        tasks = list(_with_sources(tasks, cell, settings, out, say))
         for task in tasks:
             _check_same(task)
         open_tasks = [task for task in tasks if work.finished(task) is None]
@@ -161,7 +161,8 @@ def study(
     shutil.rmtree(out / "pools", ignore_errors=True)
     say("drawing from seeds and lesions")
     about = _sources_about(cells, out)
-    values = summary.summarise(results, data, {(c.seed, c.fraction): c.split for c in cells}, arms, recipes, about)
+    parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
+    values = summary.summarise(results, parts, arms, recipes, about)
     values = {"settings": json.loads(_json(settings)), **values}
     checkpoint.write_atomically(out / "study.json", (json.dumps(values, indent=1) + "\n").encode())
     return values
@@ -188,8 +189,9 @@ def _given_name(path: Path) -> str:
     return load(path).config.preset if is_run(path) else path.name
 
 
-def _cell(settings: Settings, data: ImageData, seed: int, fraction: float) -> _Cell:
-    """A seed's split, checked, and the given runs and folders that belong to it."""
+def _cell(settings: Settings, seed: int, fraction: float, on_data: Callable[[int, int], None] | None) -> _Cell:
+    """A seed's data and split, checked, and the given runs and folders that belong to it."""
+    data = open_data(settings.data, settings.size, seed=seed, progress=on_data)
     split = split_of(data, seed, fraction)
     check_leaks(split, data.groups)
     train, test = split.train, split.test
@@ -218,12 +220,13 @@ def _cell(settings: Settings, data: ImageData, seed: int, fraction: float) -> _C
         if (config.data.seed, config.data.fraction) == (seed, fraction):
             sources.check_run(path, data, split)
             given_runs[config.preset] = path
-    return _Cell(seed, fraction, split, rare, given_runs, folders)
+    return _Cell(seed, fraction, data, split, rare, given_runs, folders)
 
 
-def _claim(out: Path, settings: Settings, data: ImageData) -> None:
+def _claim(out: Path, settings: Settings) -> None:
     """Make the folder a study's, or see that it is the same data's study."""
     path = out / "settings.json"
+    data = open_data(settings.data, settings.size)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; choose another --out.")
     if path.exists():
@@ -254,7 +257,7 @@ def _pools(out: Path, cell: _Cell) -> Path:
 
 
 def _train_generators(
-    cell: _Cell, settings: Settings, out: Path, data: ImageData, say: Say, on_step: Callable[[State, int], None]
+    cell: _Cell, settings: Settings, out: Path, say: Say, on_step: Callable[[State, int], None]
 ) -> None:
     """Train every preset on this cell's training part, or go on with it, unless a run was given."""
     for name in settings.generators:
@@ -284,17 +287,17 @@ def _train_generators(
             newest = checkpoint.latest(path / "checkpoints")
             wanted = runs.images_of(config)
             if newest is not None and checkpoint.read_values(newest)["images"] >= wanted:
-                sources.check_run(path, data, cell.split)
+                sources.check_run(path, cell.data, cell.split)
                 continue
         say(f"training {name}, {_cell_name(cell)}")
         runs.train(config, path, resume=True, say=say, on_step=on_step)
 
 
-def _task(settings: Settings, out: Path, data: ImageData, cell: _Cell, arm: Arm, recipe: classifiers.Recipe) -> Task:
+def _task(settings: Settings, out: Path, cell: _Cell, arm: Arm, recipe: classifiers.Recipe) -> Task:
     name = recipe.network + ("-tuned" if recipe.weights else "")
     return Task(
         result=out / "arms" / _cell_name(cell) / name / f"{arm.name}.json",
-        data=(settings.data, settings.size, 0),
+        data=(settings.data, settings.size, cell.seed),
         seed=cell.seed,
         fraction=cell.fraction,
         rare=tuple(cell.rare),
@@ -302,14 +305,12 @@ def _task(settings: Settings, out: Path, data: ImageData, cell: _Cell, arm: Arm,
         recipe=recipe,
         pool=None if arm.generator is None else _pools(out, cell) / arm.generator,
         source=None,
-        fingerprint=data.fingerprint,
+        fingerprint=cell.data.fingerprint,
         threads=max(1, cores() // settings.jobs),
     )
 
 
-def _with_sources(
-    tasks: Sequence[Task], cell: _Cell, settings: Settings, out: Path, data: ImageData, say: Say
-) -> Iterator[Task]:
+def _with_sources(tasks: Sequence[Task], cell: _Cell, settings: Settings, out: Path, say: Say) -> Iterator[Task]:
     """The tasks with their sources' hashes; pools are made where an arm still needs them."""
     hashes: dict[str, str] = {}
     names = list(dict.fromkeys(task.arm.generator for task in tasks if task.arm.generator))
@@ -322,8 +323,8 @@ def _with_sources(
             hashes[name] = json.loads(note.read_text())["sha256"]
             continue
         say(f"images by {name}, {_cell_name(cell)}")
-        pool = _make_pool(name, cell, settings, out, data)
-        test = cell.split.test
+        pool = _make_pool(name, cell, settings, out)
+        data, test = cell.data, cell.split.test
         labels = pool.labels
         leaks.refuse_copies(
             pool.images,
@@ -335,10 +336,10 @@ def _with_sources(
         stem = _pools(out, cell) / name
         sources.save(pool, stem)
         if {"agreed", "dense"} & set(settings.uses):
-            judge = judge or _filters(cell, settings, data, say)
+            judge = judge or _filters(cell, settings, say)
             for what, values in zip(("agree", "density"), judge(pool), strict=True):
                 np.save(stem.with_name(f"{name}-{what}.npy"), values)
-        _picture(pool, cell, data, out, name)
+        _picture(pool, cell, out, name)
         note.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.write_atomically(note, (json.dumps(pool.about, indent=1) + "\n").encode())
         hashes[name] = pool.about["sha256"]
@@ -355,7 +356,8 @@ def _still(name: str, cell: _Cell, out: Path, note: dict[str, Any]) -> bool:
     return load(_run_path(out, cell, name)).checkpoint_hash == note["sha256"]
 
 
-def _make_pool(name: str, cell: _Cell, settings: Settings, out: Path, data: ImageData) -> Pool:
+def _make_pool(name: str, cell: _Cell, settings: Settings, out: Path) -> Pool:
+    data = cell.data
     counts = np.bincount(data.labels[cell.split.train], minlength=len(data.classes))
     sizes = plans.pool_sizes(counts, cell.rare, settings.uses)
     if name == GAUSSIAN:
@@ -365,11 +367,9 @@ def _make_pool(name: str, cell: _Cell, settings: Settings, out: Path, data: Imag
     return sources.from_run(name, _run_path(out, cell, name), sizes, data, cell.split, cell.seed)
 
 
-def _filters(
-    cell: _Cell, settings: Settings, data: ImageData, say: Say
-) -> Callable[[Pool], tuple[np.ndarray, np.ndarray]]:
+def _filters(cell: _Cell, settings: Settings, say: Say) -> Callable[[Pool], tuple[np.ndarray, np.ndarray]]:
     """What judges single generated images, from training images only: agreement of a classifier, and density."""
-    steps = settings.steps or classifiers.RECIPES["small"].steps
+    data, steps = cell.data, settings.steps or classifiers.RECIPES["small"].steps
     say(f"training the classifier that filters, {_cell_name(cell)}")
     network = work.filter_classifier(data, cell.split, cell.seed, steps)
     view = [v for v in views_of(data, cell.split, say) if v.name == "derm"]
@@ -388,10 +388,10 @@ def _filters(
     return judge
 
 
-def _picture(pool: Pool, cell: _Cell, data: ImageData, out: Path, name: str, columns: int = 12) -> None:
+def _picture(pool: Pool, cell: _Cell, out: Path, name: str, columns: int = 12) -> None:
     """The first images of each class, for the page."""
     rows = []
-    for c, title in enumerate(data.classes):
+    for c, title in enumerate(cell.data.classes):
         mine = np.flatnonzero(pool.labels == c)[:columns]
         if len(mine):
             rows.append((title, np.asarray(pool.images[mine])))

@@ -24,8 +24,7 @@ Result = dict[str, Any]
 
 def summarise(
     results: Sequence[tuple[Task, Result]],
-    data: ImageData,
-    splits: Mapping[tuple[int, float], Split],
+    parts: Mapping[tuple[int, float], tuple[ImageData, Split]],
     arms: Sequence[Arm],
     recipes: Mapping[str, Recipe],
     generators: Sequence[Result],
@@ -35,8 +34,7 @@ def summarise(
 
     Args:
         results: every task with what `work.run` wrote.
-        data: the data.
-        splits: by seed and fraction.
+        parts: data and split by seed and fraction.
         arms: in order.
         recipes: classifiers by name.
         generators: what is known of each source of images, seed and fraction.
@@ -55,7 +53,7 @@ def summarise(
     for fraction in fractions:
         for name, recipe in recipes.items():
             family = [(t, r) for t, r in results if t.fraction == fraction and t.recipe == recipe]
-            found = _family(family, data, splits, arms, seed)
+            found = _family(family, parts, arms, seed)
             where = {"classifier": name, "fraction": fraction}
             rows += [{**where, **row} for row in found["arms"]]
             pairs += [{**where, **pair} for pair in found["pairs"]]
@@ -63,7 +61,7 @@ def summarise(
             more = len(fractions) * len(recipes) > 1
             prefix = f"{name}, {fraction:.0%} of the training part: " if more else ""
             sentences += [prefix + text for text in found["sentences"]]
-    some = splits[results[0][0].seed, fractions[0]]
+    data, some = parts[results[0][0].seed, fractions[0]]
     counts = np.bincount(data.labels[some.train], minlength=len(data.classes))
     return {
         "data": {
@@ -86,8 +84,7 @@ def summarise(
 
 def _family(
     results: Sequence[tuple[Task, Result]],
-    data: ImageData,
-    splits: Mapping[tuple[int, float], Split],
+    parts: Mapping[tuple[int, float], tuple[ImageData, Split]],
     arms: Sequence[Arm],
     seed: int,
 ) -> Result:
@@ -95,12 +92,14 @@ def _family(
     seeds = list(dict.fromkeys(task.seed for task, _ in results))
     by_arm = {arm: [next(p for p in results if p[0].arm == arm and p[0].seed == s) for s in seeds] for arm in arms}
     answers = []
+    classes = parts[seeds[0], results[0][0].fraction][0].classes
     for place, s in enumerate(seeds):
-        test = splits[s, results[0][0].fraction].test
+        data, split = parts[s, results[0][0].fraction]
+        test = split.test
         labels = data.labels[test]
         said = [np.load(by_arm[arm][place][0].result.with_suffix(".npy"), allow_pickle=False).argmax(1) for arm in arms]
         answers.append(Answers(labels, data.groups[test], np.stack([a == labels for a in said], 1)))
-    recalls = bootstrap.resampled_recalls(answers, len(data.classes), seed)
+    recalls = bootstrap.resampled_recalls(answers, len(classes), seed)
     accuracy = np.nanmean(recalls, 2)  # (D, A) balanced
     means = np.array([np.mean([r["balanced_accuracy"] for _, r in by_arm[arm]]) for arm in arms])
     classical = [i for i, arm in enumerate(arms) if arm.generator is None]
@@ -127,9 +126,9 @@ def _family(
                         zip(("low", "high"), bootstrap.interval(recalls[:, i, c]), strict=True),
                         mean=float(np.mean([r["recall"][name] for r in own])),
                     )
-                    for c, name in enumerate(data.classes)
+                    for c, name in enumerate(classes)
                 },
-                "f1": {name: float(np.mean([r["f1"][name] for r in own])) for name in data.classes},
+                "f1": {name: float(np.mean([r["f1"][name] for r in own])) for name in classes},
                 "generated": _mean_counts([r["generated"] for r in own]),
             }
         )

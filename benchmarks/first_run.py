@@ -92,7 +92,7 @@ def sizes(found: dict[Path, dict[str, Any]]) -> str:
 def test_table(found: dict[Path, dict[str, Any]]) -> str:
     titles = [*(f"`{row['preset']}`" for row in found.values()), "real floor", "PCA-Gaussian"]
     lines = [f"| metric on the test part | {' | '.join(titles)} |", "| --- |" + " ---: |" * len(titles)]
-    names = [r["name"] for r in next(iter(found.values()))["test"] if r["class"] is None]
+    names = [r["name"] for r in next(iter(found.values()))["test"] if r["class"] is None and r["bar"] is not None]
     for name in names:
         rows = [next(r for r in run["test"] if r["name"] == name and r["class"] is None) for run in found.values()]
         cells = [f"{r['value']:.3g} ({r['normalised']:.2f})" if r["normalised"] is not None else "-" for r in rows]

@@ -17,7 +17,9 @@ def test_python_blocks_run(block):
 
 def test_commands_and_pictures_exist():
     shown = set(re.findall(r"^hqgan ([a-z]+)", README, re.M))
-    known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    merged = [group.typer_instance for group in cli.app.registered_groups if not isinstance(group.name, str)]
+    commands = [command for app in (cli.app, *merged) for command in app.registered_commands]
+    known = {command.name or command.callback.__name__ for command in commands}
     known |= {group.name for group in cli.app.registered_groups}
     assert shown <= known
     assert {"make demo", "make test"} <= set(re.findall(r"^(make \w+)", README, re.M))

@@ -203,7 +203,8 @@ def _sentences(rows: Sequence[Result], best: Result, pairs: Sequence[Result], se
         )
     for pair in pairs:
         apart = f"{pair['mean']:+.3f} [{pair['low']:+.3f}, {pair['high']:+.3f}], p = {pair['p_value']:.2g}"
-        sure = "stands clear of" if pair["p_value"] < LEVEL else "cannot be told from"
+        side = "stands above" if pair["mean"] > 0 else "stands below"
+        sure = side if pair["p_value"] < LEVEL else "cannot be told from"
         out.append(f"{pair['generator']} {sure} {pair['against']} over {plural(pair['uses'], 'use')} alike: {apart}.")
     return out
 
@@ -246,9 +247,15 @@ def table(result: Result) -> list[Any]:
             title=title,
             caption="brackets: 95 % by paired hierarchical bootstrap; p corrected for the number of arms (Holm)",
         )
-        arms.add_column("arm")
-        for name in ("balanced accuracy", "interval", "accuracy", "AUROC", "calibration error", *(f"recall {c}" for c in rare),
-                     "p: real only", f"p: {place['name']}"):  # fmt: skip
+        arms.add_column("arm", no_wrap=True)
+        for name in (
+            "balanced accuracy",
+            "interval",
+            "accuracy",
+            *(f"recall {c}" for c in rare),
+            "p: real only",
+            f"p: {place['name']}",
+        ):
             arms.add_column(name, justify="right")
         for r in rows:
             p = [r[f"p_value_against_{key}"] for key in ("real_only", "best_classical")]
@@ -256,7 +263,7 @@ def table(result: Result) -> list[Any]:
                 r["name"],
                 f"{r['mean']:.3f}",
                 rf"\[{r['low']:.3f}, {r['high']:.3f}]",
-                *(f"{r[key]:.3f}" for key in ("accuracy", "auroc", "calibration_error")),
+                f"{r['accuracy']:.3f}",
                 *(f"{r['recall'][c]['mean']:.2f}" for c in rare),
                 *("" if value is None else f"{value:.2g}" for value in p),
             )

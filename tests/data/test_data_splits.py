@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqgan.data import check_leaks, load_split, open_data, save_split, split_by_group
+from hqgan.data import check_leaks, load_split, open_data, save_split, split_by_group, thin
 from hqgan.types import ImageData, Split, UserError
 
 
@@ -148,3 +149,25 @@ def test_missing_or_unwritable_split(data: ImageData, tmp_path: Path) -> None:
         load_split(tmp_path / "none.json", data)
     with pytest.raises(UserError, match="cannot be written"):
         save_split(tmp_path / "nowhere" / "split.json", split_by_group(data.labels, data.groups, 0), data)
+
+
+def test_thinning_keeps_whole_groups_of_every_class_and_nests():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [300, 60, 12])
+    groups = np.array([f"{label}-{rng.integers(10 * (3 - label) + 6)}" for label in labels])
+    split = split_by_group(labels, groups, 0)
+    kept = [thin(split, labels, groups, fraction, 0) for fraction in (0.05, 0.25, 1.0)]
+    assert kept[2] is split
+    for less, more in pairwise(kept):
+        assert set(less.train) < set(more.train)
+        assert (less.test == split.test).all()
+        assert (less.validation == split.validation).all()
+        check_leaks(less, groups)
+        # A lesion is kept whole or not at all.
+        inside = set(groups[less.train])
+        assert set(less.train) == {i for i in split.train if groups[i] in inside}
+        assert set(labels[less.train]) == {0, 1, 2}
+    share = len(set(groups[kept[1].train])) / len(set(groups[split.train]))
+    assert share == pytest.approx(0.25, abs=0.08)
+    assert (thin(split, labels, groups, 0.25, 0).train == kept[1].train).all()
+    assert set(thin(split, labels, groups, 0.25, 1).train) != set(kept[1].train)

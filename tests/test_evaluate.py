@@ -1,0 +1,61 @@
+"""`hqgan evaluate` as a whole: real images passed off as generated lie at the floor, and rows keep their form."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hqgan.data import open_data
+from hqgan.evaluate import split_of
+
+FIELDS = {"name", "class", "value", "low", "high", "floor", "n"}
+
+
+@pytest.mark.slow
+def test_one_half_of_the_real_data_against_the_other_is_the_floor(hqgan, tmp_path):
+    data = open_data("demo:1400", 64)
+    photos, half = tmp_path / "photos", tmp_path / "half"
+    for i, label in enumerate(data.labels):
+        path = photos / data.classes[label] / f"{i:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(data.images[i]).save(path)
+    real = open_data(photos, 64)
+    split = split_of(real, 0)
+    counts = np.bincount(real.labels[split.test], minlength=len(real.classes))
+    for c, k in enumerate(counts):
+        for i in split.train[real.labels[split.train] == c][:k]:
+            (half / real.files[i]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(photos / real.files[i], half / real.files[i])
+    code, out, err = hqgan("evaluate", half, "--data", photos, "--json", tmp_path / "m.json")
+    assert code == 0, err
+    rows = json.loads((tmp_path / "m.json").read_text())["metrics"]
+    assert all(set(row) >= FIELDS for row in rows)
+    normalised = {
+        row["name"]: row["normalised"] for row in rows if row["class"] is None and row["normalised"] is not None
+    }
+    assert any(name.startswith("frechet_derm") for name in normalised)
+    assert np.median(np.abs(list(normalised.values()))) < 0.1
+    for name in ("ssim_within", "ssim_nearest"):
+        row = next(row for row in rows if row["name"] == name and row["class"] is None)
+        assert row["low"] - 0.03 <= row["floor"] <= row["high"] + 0.03
+    assert "Not computed: fid_inception" in out
+    assert "Skin tone" in out
+
+
+def test_a_run_s_evaluation_is_kept_and_says_what_is_missing(hqgan, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    code, out, err = hqgan("evaluate", run, "--json", tmp_path / "m.json")
+    assert code == 0, err
+    result = json.loads((tmp_path / "m.json").read_text())
+    assert json.loads((run / "evaluation.json").read_text()) == result
+    reasons = {row["name"]: row["reason"] for row in result["metrics"] if row["value"] is None}
+    assert reasons["lpips_within"].startswith("no weights: give --weights alexnet=FILE")
+    assert {row["of"] for row in result["geometry"]["jacobian"]} == {
+        "image", "through the classical branch", "through the quantum branch",
+    }  # fmt: skip
+    assert "Latent geometry" in out
+    code, _, err = hqgan("evaluate", run, "--weights", "inception")
+    assert code == 2
+    assert "--weights takes NAME=FILE, not 'inception'" in err

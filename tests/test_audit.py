@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import shutil
 
@@ -121,3 +122,31 @@ def test_bad_input(photos, tmp_path):
     (made / "manifest.csv").write_text("nothing\nx\n")
     with pytest.raises(UserError, match=r"manifest .* cannot be read"):
         audit(made, str(photos), say=silent)
+
+
+def test_exact_copies_are_found_in_a_folder_of_small_images(tmp_path):
+    """A folder of 32-pixel images is compared at 32 pixels: enlarged, copies would match nothing."""
+    data = open_data("demo:160", 32, seed=0)
+    split = split_of(data, 0)
+    for i in split.train[:40]:
+        path = tmp_path / "made" / data.files[i]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(data.images[i]).save(path)
+    found = audit(tmp_path / "made", "demo:160", say=silent, permutations=99)
+    assert found["verdict"] == "copies"
+    assert len(found["flagged"]) == 40
+
+
+def test_nothing_to_compare_with_is_said(tmp_path):
+    data = open_data("demo:160", 32, seed=0)
+    (tmp_path / "made" / "nevus").mkdir(parents=True)
+    Image.fromarray(data.images[0]).save(tmp_path / "made" / "nevus" / "0.png")
+    only = dataclasses.replace(split_of(data, 0))
+    held = np.concatenate([only.validation, only.test])
+    empty = held[data.labels[held] != data.classes.index("nevus")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "hqgan.audit.split_of", lambda data, seed: dataclasses.replace(only, validation=empty[:0], test=empty)
+        )
+        with pytest.raises(UserError, match="nothing to compare it with"):
+            audit(tmp_path / "made", "demo:160", say=silent, permutations=9)

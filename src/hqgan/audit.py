@@ -4,7 +4,7 @@ Three kinds of evidence, each against a null that the data themselves supply:
 
 - *nearest image*: within a class, with equal numbers of training and held-out lesions, how often is the real image nearest to a
   generated one a training image? Nothing copied is a half. In pixels, and in features of a network that has seen neither set.
-- *single images*: copies of training images up to light, turning and mirroring, and images several times nearer to one training
+- *single images*: copies of training images up to turning, mirroring and JPEG, and images several times nearer to one training
   lesion than to any other (arXiv 2301.13188 and Yoon et al., 2023).
 - *membership*: can training images be told from others of their class by the critic's score, or by how near generated images lie
   (GAN-Leaks, arXiv 1909.03935)? Beside each a control, members against members.
@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from hqgan.data import demo, open_data
-from hqgan.evaluate import data_of, is_run, read_folder, split_of
+from hqgan.evaluate import data_of, folder_size, is_run, read_folder, split_of
 from hqgan.generate import MANIFEST, Loaded, latent_seed, load, make_images
 from hqgan.images import labelled_rows, to_float, write_png
 from hqgan.metrics import networks, privacy
@@ -91,7 +91,7 @@ def audit(
     elif data_path is None:
         raise UserError(f"{target} is a folder of images: name the real ones that it was made from with --data.")
     else:
-        data = open_data(data_path, 64, seed=seed, progress=on_data)
+        data = open_data(data_path, folder_size(target), seed=seed, progress=on_data)
         split = split_of(data, seed)
         images, labels, files = read_folder(target, data)
         rows = _from_manifest(target, files, labels, data)
@@ -115,6 +115,10 @@ def audit(
     with one_thread():
         say(f"nearest real images, {plural(permutations, 'permutation')} of lesions")
         found["nearest"] = _nearest(spaces, data, split, held_out, labels, seed, permutations)
+        if not any(row["n"] for row in found["nearest"]):
+            raise UserError(
+                f"{target} has no image of a class with a held-out lesion in {data.name}: there is nothing to compare it with."
+            )
         flagged, pairs = _single(spaces, data, split, images, labels, rows)
         found["memory"] = _memory(spaces, data, split, held_out, labels)
         say("attacks on membership")
@@ -233,6 +237,7 @@ def _single(
                 {**row, "why": why, "ratio": round(float(ratios[space][i]), 4), "training_file": str(data.files[j])}
             )
     lowest = np.min(list(ratios.values()), 0)
+    lowest[list(copies)] = 0.0  # a mirrored copy lies anywhere
     pairs = []
     for i in np.argsort(lowest, kind="stable")[:PAIRS]:
         space = min(ratios, key=lambda name: ratios[name][i])
@@ -328,7 +333,7 @@ def _sentence(found: dict[str, Any], copies: int) -> str:
     shares = " and ".join(f"{row['share']:.1%} in {row['space']}" for row in over_all)
     p = found["p_value"]
     nearest = (
-        f"of {found['generated']:,} generated images {shares} have a training image as their nearest real one where half would "
+        f"of {over_all[0]['n']:,} generated images {shares} have a training image as their nearest real one where half would "
         f"by chance (p = {p:.2g})"
     )
     if copies:
@@ -376,7 +381,7 @@ def _write(
     title = "the closest pairs, closest first; the two lower rows are real patients' images"
     write_png(folder / "closest-pairs.png", labelled_rows(rows, title=title))
     checkpoint.write_atomically(folder / FLAGGED, text.getvalue().encode())
-    checkpoint.write_atomically(folder / "audit.json", (json.dumps(found, indent=1) + "\n").encode())
+    checkpoint.write_atomically(folder / "audit.json", (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
 
 
 def table(found: dict[str, Any]) -> list[Any]:

@@ -120,6 +120,10 @@ def generate(
         loaded = on_backend(loaded, runs_on, ", ".join([backend, *(f"{k} {v}" for k, v in settings.items() if v)]))
     counts = counts_by_class(loaded.classes, per_class, class_ or [])
     dropped = read_dropped(drop_copies, loaded.checkpoint_hash) if drop_copies else frozenset()
+    if drop_copies:
+        say(
+            f"leaving out what {drop_copies} flags ({len(dropped)}); images that its audit did not look at are not checked"
+        )
     with bar("images") as update:
         write_images(loaded, counts, out, seed, last_evaluation(loaded.path.parent.parent), update, dropped)
     print(f"{plural(sum(counts.values()), 'image')}, manifest.csv, contact-sheet.png and MODEL_CARD.md are in {out}.")

@@ -137,7 +137,7 @@ def evaluate(
     elif data_path is None:
         raise UserError(f"{target} is a folder of images: name the real ones to hold it against with --data.")
     else:
-        data = open_data(data_path, 64, seed=seed, progress=on_data)
+        data = open_data(data_path, folder_size(target), seed=seed, progress=on_data)
         split = split_of(data, seed)
     about: dict[str, Any] = {
         "target": str(target),
@@ -164,9 +164,15 @@ def evaluate(
     views = views_of(data, split, say) + borrowed.views
     rows = suite.evaluate(images, labels, *held_out, *known, data.classes, views, seed=seed)
     rows += perceptual.rows(borrowed, (images, labels), held_out, known, data.classes, seed)
-    if np.isin(held_out[1], labels).all():  # a class left out would show in every bin
-        rows += _modes(views, images, labels, held_out, known[0], seed)
-    found = {**about, "metrics": rows, "skin": skin.report((images, labels), held_out, data.classes, seed)}
+    # Of a folder only as many of each class as keep the mix of the real ones: another mix looks like missing modes.
+    mix = suite.mix_of(
+        np.bincount(labels, minlength=len(data.classes)), np.bincount(held_out[1], minlength=len(data.classes))
+    )
+    kept = np.concatenate([np.flatnonzero(labels == c)[:k] for c, k in enumerate(mix)]).astype(np.int64)
+    if len(kept):
+        rows += _modes(views, images[kept], labels[kept], held_out, known[0], seed)
+    toned = (images[kept], labels[kept]) if len(kept) else (images, labels)
+    found = {**about, "metrics": rows, "skin": skin.report(toned, held_out, data.classes, seed)}
     if loaded:
         say("taking derivatives by the latent")
         found["geometry"] = geometry.geometry(loaded, seed)
@@ -265,6 +271,20 @@ def check_table(result: dict[str, Any]) -> list[Any]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
+
+
+def folder_size(folder: Path) -> int:
+    """The side, 32 or 64 pixels, at which a folder's images are to be compared: enlarged ones would match no real one."""
+    listing = recognise(folder) if folder.is_dir() else None
+    if listing is None:
+        raise UserError(f"{folder} is neither a run nor a folder of images by class (folder/<class>/*.png).")
+    from PIL import Image
+
+    try:
+        with Image.open(folder / listing.files[0]) as image:
+            return 32 if min(image.size) < 64 else 64
+    except OSError as error:
+        raise UserError(f"{folder / listing.files[0]} cannot be read ({error}); remove it and run again.") from error
 
 
 def read_folder(folder: Path, data: ImageData) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,8 @@ from hqgan.types import UserError
 if TYPE_CHECKING:
     import torch
 
+
+Tensors = dict[str, "torch.Tensor"]
 
 _DECLARED: list[torch.library.Library] = []
 """Kept, since what a library declares goes when it does."""
@@ -42,13 +45,21 @@ def library(name: str) -> ModuleType:
         return importlib.import_module(name)
 
 
-def load_weights(network: torch.nn.Module, path: Path, *, but: tuple[str, ...] = (), under: str = "") -> None:
+def load_weights(
+    network: torch.nn.Module,
+    path: Path,
+    *,
+    but: tuple[str, ...] = (),
+    under: str = "",
+    fit: Callable[[Tensors], Tensors] | None = None,
+) -> None:
     """Load safetensors into a network.
 
     Args:
         network: changed in place.
         path: a ``.safetensors`` file, such as ``model.safetensors`` of a timm model on the Hugging Face hub.
-        but: first parts of names that need not fit and stay as they are: a head for other classes.
+        but: first parts of names that stay as they are, whatever the file holds: a head for other classes.
+        fit: changes what the file holds before it is compared; a ViT's patches, say.
         under: what the names in the file begin with, where the network is a part of the one that was saved.
 
     Raises:
@@ -69,7 +80,14 @@ def load_weights(network: torch.nn.Module, path: Path, *, but: tuple[str, ...] =
         raise UserError(f"The weights {path} cannot be read ({error}).") from error
     given = {k.removeprefix(under): v for k, v in given.items() if k.startswith(under)}
     own = network.state_dict()
-    fitting: dict[str, torch.Tensor] = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    if fit is not None:
+        try:
+            given = fit(given)
+        except (RuntimeError, KeyError, ValueError, AttributeError) as error:
+            raise UserError(f"The weights {path} are of another network ({error}).") from error
+    fitting = {
+        k: v for k, v in given.items() if k in own and own[k].shape == v.shape and not k.startswith(but or ("\0",))
+    }
     missing = [k for k in own if k not in fitting and not k.startswith(but) and not k.endswith("num_batches_tracked")]
     if missing:
         raise UserError(

@@ -63,7 +63,7 @@ def test_what_a_study_says(finished):
     assert by_name[best]["p_value_against_best_classical"] is None
     assert by_name[best]["mean"] == max(by_name[n]["mean"] for n in ("real", "augmented", "oversampled", "weighted"))
     assert by_name["pca-gaussian-capped"]["generated"].keys() == set(result["rare"])
-    assert "No verdict yet, which takes 8 seeds; this is 2." in result["sentences"][0]
+    assert "No verdict: that takes 8 seeds, and this is 2." in result["sentences"][0]
     assert not (out / "pools").exists()
 
 
@@ -178,7 +178,8 @@ def test_the_same_picture_under_two_names_stops_the_study(tmp_path):
 def task(use, pool):
     return work.Task(
         result=pool.parent / "x.json", data=("demo:160", 32, 0), seed=0, fraction=1.0, rare=(4,),
-        arm=Arm(use, "white"), recipe=Recipe(steps=10, batch=64), pool=pool, source="", fingerprint="", threads=1,
+        arm=Arm(use, "white"), recipe=Recipe(steps=10, batch=64), pool=pool, source="",
+        fingerprint="", split="", weights=None, threads=1,
     )  # fmt: skip
 
 
@@ -245,3 +246,58 @@ def test_generators_are_trained_on_their_own_seed_and_fraction_and_once(tmp_path
     assert study(settings, tmp_path / "s", say=silent) == result
     with pytest.raises(UserError, match=r"trained with other settings .*training\.kimg"):
         study(dataclasses.replace(settings, kimg=0.032), tmp_path / "s", say=silent)
+
+
+def test_another_split_of_the_same_images_is_not_mixed_in(finished, tmp_path, monkeypatch):
+    """Lesions joined since make another split; a finished arm's answers would belong to other images."""
+    out = shutil.copytree(finished[0], tmp_path / "s")
+    monkeypatch.setattr(protocol, "split_of", lambda data, seed, fraction=1.0: split_of(data, seed + 7, fraction))
+    with pytest.raises(UserError, match="made with other settings .* differ in split"):
+        study(TINY, out, say=silent)
+
+
+def test_answers_that_are_not_those_of_their_json_are_refused(finished, tmp_path):
+    out = shutil.copytree(finished[0], tmp_path / "s")
+    path = out / "arms" / "seed1" / "small" / "real.npy"
+    np.save(path, np.load(path)[::-1])
+    with pytest.raises(UserError, match=r"real\.npy is not what real\.json was written with"):
+        study(TINY, out, say=silent)
+    path.with_suffix(".json").write_text("{")
+    with pytest.raises(UserError, match=r"real\.json is damaged"):
+        study(TINY, out, say=silent)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"size": 50}, "have 32 or 64 pixels, not 50"),
+        ({"fractions": (0.0,)}, "--real-fraction 0 is outside"),
+        ({"given": ("nowhere",)}, "no run or folder at nowhere"),
+    ],
+)
+def test_settings_that_cannot_work(changes, words, tmp_path):
+    with pytest.raises(UserError, match=words):
+        study(dataclasses.replace(TINY, **changes), tmp_path / "s", say=silent)
+    assert not (tmp_path / "s").exists()
+
+
+def folder_of(data, path, classes):
+    for name in classes:
+        (path / name).mkdir(parents=True)
+        Image.fromarray(np.full((32, 32, 3), 130, np.uint8)).save(path / name / "0.png")
+    return str(path)
+
+
+def test_folders_that_cannot_work(tmp_path):
+    data = open_data("demo:160", 32)
+    own = dataclasses.replace(TINY, seeds=(0,), generators=(), uses=("mixed",))
+    common = folder_of(data, tmp_path / "common", ["nevus"])
+    with pytest.raises(UserError, match="has no image of fibroma and vascular"):
+        study(dataclasses.replace(own, given=(common,)), tmp_path / "s", say=silent)
+    for name in ("dcgan", "pca-gaussian"):
+        taken = folder_of(data, tmp_path / name, ["fibroma"])
+        with pytest.raises(UserError, match=f"would be called '{name}'"):
+            study(dataclasses.replace(own, given=(taken,)), tmp_path / "t", say=silent)
+    twice = [folder_of(data, tmp_path / place / "made", ["fibroma"]) for place in "ab"]
+    with pytest.raises(UserError, match="would be called 'made'"):
+        study(dataclasses.replace(own, given=tuple(twice)), tmp_path / "t", say=silent)

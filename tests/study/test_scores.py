@@ -32,6 +32,7 @@ def test_a_class_without_test_images_is_left_out_of_the_mean():
     found = scores(probabilities, np.array([0, 1]), ("a", "b", "c"))
     assert found["balanced_accuracy"] == 1.0
     assert found["auroc"] == 1.0
+    assert found["recall"] == {"a": 1.0, "b": 1.0, "c": None}
 
 
 def test_a_sure_and_wrong_classifier_is_badly_calibrated():

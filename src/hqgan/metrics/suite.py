@@ -204,13 +204,19 @@ def evaluate(
     """
     have = np.bincount(real_labels, minlength=len(classes))
     made = np.bincount(generated_labels, minlength=len(classes))
+    n = int(mix_of(made, have).sum()) or int(have.sum())
+    judge = Judge(views, real, real_labels, train, train_labels, classes, seed=seed, n=n, per_class=made, thorough=True)
+    return judge(generated, generated_labels)
+
+
+def mix_of(made: np.ndarray, have: np.ndarray) -> np.ndarray:
+    """(C,) how many of `made` (C,) keep the class mix `have` (C,) of real images; noughts where a class was not made."""
+    if (made[have > 0] == 0).any():
+        return np.zeros(len(have), np.int64)
     n = int(have.sum())
     while n and (proportional(have, n) > made).any():
         n -= 1
-    if (made[have > 0] == 0).any():
-        n = int(have.sum())
-    judge = Judge(views, real, real_labels, train, train_labels, classes, seed=seed, n=n, per_class=made, thorough=True)
-    return judge(generated, generated_labels)
+    return proportional(have, n)
 
 
 def _kernel_alone(view: View, generated: np.ndarray, real: np.ndarray, seed: int | None) -> Measured:

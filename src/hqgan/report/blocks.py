@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hqgan.types import UserError
 
@@ -104,3 +105,17 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A JSON file that a command wrote.
+
+    Raises:
+        UserError: it is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"There is no {path}.") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not readable as JSON ({error}); make it again.") from error

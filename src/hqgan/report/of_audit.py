@@ -31,8 +31,8 @@ def audit_section(found: Result, folder: Path, name: str, real: bool) -> Section
     rows = []
     for title in dict.fromkeys(row["class"] for row in found["nearest"]):
         own = [row for row in found["nearest"] if row["class"] == title]
-        rows.append([title or "all", str(own[0]["lesions"]),
-                     *(cell for row in own for cell in (f"{row['share']:.1%}", f"{row['p_value']:.2g}"))])  # fmt: skip
+        shares = [(f"{row['share']:.1%}" if row["n"] else "-", f"{row['p_value']:.2g}") for row in own]
+        rows.append([title or "all", str(own[0]["lesions"]), *(cell for pair in shares for cell in pair)])
     head = ["class", "lesions a side", *(cell for space in spaces for cell in (space, "p"))]
     section.blocks.append(
         Table(

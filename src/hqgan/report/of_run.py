@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hqgan.report import figures
-from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png
+from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read
 
 Result = dict[str, Any]
 
@@ -22,7 +22,7 @@ def run_sections(run: Path, name: str, real: bool) -> list[Section]:
         name: what the page calls it.
         real: whether pictures that show real images are taken in.
     """
-    config = json.loads((run / "config.json").read_text())
+    config = read(run / "config.json")
     lines = jsonl(run / "metrics.jsonl")
     sections = [Section(f"Run: {name}", [_facts(run, config, lines)])]
     sections[0].blocks += _pictures(run, real)
@@ -69,7 +69,7 @@ def jsonl(path: Path) -> list[Result]:
 
 
 def _facts(run: Path, config: Result, lines: list[Result]) -> Table:
-    started = json.loads((run / "run.json").read_text()) if (run / "run.json").exists() else {}
+    started = read(run / "run.json") if (run / "run.json").exists() else {}
     data, training, generator = started.get("data", {}), config["training"], config["generator"]
     images = lines[-1]["images"] if lines else 0
     counts = data.get("training_images", [])
@@ -136,7 +136,7 @@ def _curves(lines: list[Result]) -> list[Block]:
 def _metrics(run: Path, lines: list[Result]) -> list[Block]:
     path = run / "evaluation.json"
     if path.exists():
-        result = json.loads(path.read_text())
+        result = read(path)
         rows, side = result["metrics"], "test"
     else:
         result = {}

@@ -60,13 +60,14 @@ def _arms(rows: list[Result], best: str, rare: list[str]) -> list[Block]:
 
 
 def _mean_of(row: Result, rare: list[str]) -> dict[str, float]:
-    return {key: sum(row["recall"][c][key] for c in rare) / len(rare) for key in ("mean", "low", "high")}
+    known = [row["recall"][c] for c in rare if row["recall"][c]["mean"] is not None]
+    return {key: sum(r[key] for r in known) / max(len(known), 1) for key in ("mean", "low", "high")}
 
 
 def _row(r: Result, rare: list[str]) -> list[str]:
     cells = [r["name"], f"{r['mean']:.3f}", f"{r['low']:.3f} to {r['high']:.3f}"]
     cells += [f"{r[k]:.3f}" for k in ("accuracy", "auroc", "calibration_error")]
-    cells += [f"{r['recall'][c]['mean']:.2f}" for c in rare]
+    cells += ["-" if r["recall"][c]["mean"] is None else f"{r['recall'][c]['mean']:.2f}" for c in rare]
     for key in ("real_only", "best_classical"):
         p = r[f"p_value_against_{key}"]
         cells.append("" if p is None else f"{r[f'difference_from_{key}']['mean']:+.3f} ({p:.2g})")
@@ -118,9 +119,10 @@ def _protocol(result: Result) -> Section:
             ),
             Table(["arm", "what the classifier is shown"], [[a, b] for a, b in uses], prose=True),
             Text(
-                "Intervals and p-values: seeds are drawn with replacement, within each the test lesions class by class; all "
-                "arms share a draw. The best classical arm is chosen by its mean on the same test images, which favours it. "
-                "Where a simulator ran the circuits, quantum-inspired is the honest word.",
+                "Intervals and p-values: seeds are drawn with replacement, and lesions class by class; all arms share a draw. "
+                "They speak of other seeds and lesions like these, not of other clinics. The best classical arm is chosen by "
+                "its mean on the same test images, which favours it. Where a simulator ran the circuits, quantum-inspired is "
+                "the honest word.",
                 "note",
             ),
             Text(f"Data: {data['name']}, licence: {data['licence']}; fingerprint {data['fingerprint'][:16]}.", "note"),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from hqgan.report.blocks import Section, Text, write_page
+from hqgan.report.blocks import Section, Text, read, write_page
 from hqgan.report.of_audit import audit_section
 from hqgan.report.of_run import comparison, run_sections
 from hqgan.report.of_study import study_sections
@@ -57,17 +55,3 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
     if real:
         sections.insert(0, Section("Before you share this page", [Text(PATIENTS, "warning")]))
     write_page(out, "HQ-GAN report", lead, sections)
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A JSON file that a command wrote.
-
-    Raises:
-        UserError: it is missing or no JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"There is no {path}.") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not readable as JSON ({error}); make it again.") from error

@@ -77,7 +77,7 @@ def ratio_name(ratio: float) -> str:
     """``10%``, ``balance``, ``x2``."""
     if ratio == 1:
         return "balance"
-    return f"{ratio:.0%}" if ratio < 1 else f"x{ratio:g}"
+    return f"{100 * ratio:g}%" if ratio < 1 else f"x{ratio:g}"
 
 
 def arms_of(generators: Sequence[str], uses: Sequence[str], ratios: Sequence[float]) -> list[Arm]:
@@ -106,7 +106,7 @@ def rare_classes(counts: np.ndarray, classes: Sequence[str], wanted: Sequence[st
     """Labels of the classes to fill.
 
     Args:
-        counts: (C,) training images.
+        counts: (C,) images of the whole data set, so that every seed fills the same classes.
         classes: names.
         wanted: names asked for; None for the classes below `RARE` times the mean.
 
@@ -119,14 +119,14 @@ def rare_classes(counts: np.ndarray, classes: Sequence[str], wanted: Sequence[st
         found = [classes.index(name) for name in wanted]
         if large := [c for c in found if counts[c] >= balance(counts)]:
             raise UserError(
-                f"The class {classes[large[0]]!r} has {counts[large[0]]} training images, no fewer than the mean class "
+                f"The class {classes[large[0]]!r} has {counts[large[0]]} images, no fewer than the mean class "
                 f"({balance(counts)}): there is nothing to fill; leave it out of --classes."
             )
         return found
     found = np.flatnonzero(counts < RARE * np.mean(counts)).tolist()
     if not found:
         raise UserError(
-            f"No class has fewer than {RARE:.0%} of the mean number of training images: name the rare ones with --classes."
+            f"No class has fewer than {RARE:.0%} of the mean number of images: name the rare ones with --classes."
         )
     return found
 
@@ -135,13 +135,10 @@ def fill(counts: np.ndarray, rare: Sequence[int], ratio: float) -> np.ndarray:
     """(C,) generated images by class that an arm adds."""
     out = np.zeros(len(counts), np.int64)
     for c in rare:
-        out[c] = round(ratio * (balance(counts) - counts[c]))
+        out[c] = max(0, round(ratio * (balance(counts) - counts[c])))
     return out
 
 
-def pool_sizes(counts: np.ndarray, rare: Sequence[int], uses: Sequence[str]) -> np.ndarray:
-    """(C,) images to make of each class so that every use has its own."""
-    sizes = fill(counts, rare, MOST)
-    if {"pretrain", "only"} & set(uses):
-        sizes = np.maximum(sizes, balance(counts))
-    return sizes
+def pool_sizes(counts: np.ndarray, rare: Sequence[int]) -> np.ndarray:
+    """(C,) images to make of each class, enough for every use, whichever are asked for: a use added later sees the same."""
+    return np.maximum(fill(counts, rare, MOST), balance(counts))

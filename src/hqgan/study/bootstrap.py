@@ -1,7 +1,8 @@
 """Paired hierarchical bootstrap over seeds and lesions, and Holm's correction for many arms.
 
-A draw takes seeds with replacement, and for each of them test lesions with replacement, class by class so that every class
-stays. All arms see the same draw, so that differences between arms are paired. S seeds drawn with replacement spread as if there
+A draw takes seeds with replacement, and lesions of the data set with replacement, class by class so that every class stays: a
+lesion drawn twice counts twice in the test part of every seed that tests it, since seeds part the same lesions anew. All arms
+see the same draw, so that differences between arms are paired. S seeds drawn with replacement spread as if there
 were one fewer, so draws are spread about their mean by sqrt(S / (S - 1)). From one seed nothing can be said of others: then the
 intervals are those of its lesions alone.
 """
@@ -31,8 +32,8 @@ class Answers:
     right: np.ndarray
 
 
-def resampled_recalls(answers: Sequence[Answers], classes: int, seed: int, draws: int = DRAWS) -> np.ndarray:
-    """Recall by class of every arm in every draw.
+def resampled(answers: Sequence[Answers], classes: int, seed: int, draws: int = DRAWS) -> tuple[np.ndarray, np.ndarray]:
+    """Balanced accuracy, and recall by class, of every arm in every draw.
 
     Args:
         answers: one a seed, the arms in one order.
@@ -41,43 +42,60 @@ def resampled_recalls(answers: Sequence[Answers], classes: int, seed: int, draws
         draws: D.
 
     Returns:
-        (D, A, C) float64: mean over the seeds drawn; NaN for a class that no test part has. With few seeds a draw can lie outside
-        0 to 1.
+        (D, A) and (D, A, C) float64: means over the seeds drawn. A seed's balanced accuracy is over the classes that its
+        test part has; a recall is over the seeds that have the class, NaN where none has. With few seeds a draw can lie
+        outside 0 to 1.
 
     References:
         Davison & Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8; Rao & Wu, "Resampling Inference with
         Complex Survey Data", 1988, for the spread.
     """
     rng = np.random.default_rng(seed)
-    by_seed = np.stack([_of_seed(one, classes, rng, draws) for one in answers])  # (S, D, A, C)
-    # Each seed drawn brings a draw of lesions of its own, also where it comes twice.
+    by_seed = np.full((len(answers), draws, answers[0].right.shape[1], classes), np.nan)
+    for c in range(classes):
+        known = np.unique(np.concatenate([one.groups[one.labels == c] for one in answers]))
+        if not len(known):
+            continue
+        times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)), size=draws).astype(np.float64)
+        for place, one in enumerate(answers):
+            by_seed[place, :, :, c] = _recall(one, c, known, times)
     chosen = rng.integers(len(answers), size=(draws, len(answers)))
-    which = rng.integers(draws, size=(draws, len(answers)))
-    drawn = by_seed[chosen, which].mean(1)
-    if len(answers) == 1:
+    balanced, recalls = _nanmean(by_seed, 3), by_seed
+    rows = np.arange(draws)[:, None]
+    return tuple(_widened(_nanmean(x.swapaxes(0, 1)[rows, chosen], 1), len(answers)) for x in (balanced, recalls))  # type: ignore[return-value]
+
+
+def _recall(answers: Answers, c: int, known: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(D, A) recall of one class, lesions `known` (L,) counted `times` (D, L); NaN where none is drawn."""
+    mine = answers.labels == c
+    lesion = np.searchsorted(known, answers.groups[mine])
+    images = np.bincount(lesion, minlength=len(known)).astype(np.float64)
+    right = np.zeros((len(known), answers.right.shape[1]))
+    np.add.at(right, lesion, answers.right[mine].astype(np.float64))
+    drawn = times @ images
+    return (times @ right) / np.where(drawn > 0, drawn, np.nan)[:, None]
+
+
+def _widened(drawn: np.ndarray, seeds: int) -> np.ndarray:
+    """Draws spread about their mean for the number of seeds."""
+    if seeds == 1:
         return drawn
-    centre = drawn.mean(0)
-    return centre + (drawn - centre) * np.sqrt(len(answers) / (len(answers) - 1))
+    centre = _nanmean(drawn, 0)
+    return centre + (drawn - centre) * np.sqrt(seeds / (seeds - 1))
 
 
-def _of_seed(answers: Answers, classes: int, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """(D, A, C) recalls over draws of one seed's lesions."""
-    out = np.full((draws, answers.right.shape[1], classes), np.nan)
-    for c in np.unique(answers.labels):
-        mine = answers.labels == c
-        _, lesion = np.unique(answers.groups[mine], return_inverse=True)
-        lesions = int(lesion.max()) + 1
-        images = np.bincount(lesion, minlength=lesions).astype(np.float64)
-        right = np.zeros((lesions, answers.right.shape[1]))
-        np.add.at(right, lesion, answers.right[mine].astype(np.float64))
-        times = rng.multinomial(lesions, np.full(lesions, 1 / lesions), size=draws).astype(np.float64)
-        out[:, :, c] = (times @ right) / (times @ images)[:, None]
-    return out
+def _nanmean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Mean of what is known; NaN, without a warning, where nothing is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis)
+    return np.where(known, values, 0).sum(axis) / np.where(count > 0, count, np.nan)
 
 
 def interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of draws (D,) of a measure that cannot leave -1 to 1."""
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]).clip(-1, 1)
+    """Percentile interval of draws (D,) of a measure that cannot leave -1 to 1; NaN where nothing is known."""
+    if np.isnan(draws).all():
+        return float("nan"), float("nan")
+    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2]).clip(-1, 1)
     return float(low), float(high)
 
 

@@ -97,6 +97,8 @@ class Small(nn.Module):
 def build(recipe: Recipe, classes: int, size: int) -> nn.Module:
     """A network with fresh weights (torch's global seed), or with those of `recipe.weights` and a fresh head.
 
+    A ViT's patches and positions are resampled to its size, as timm does.
+
     Raises:
         UserError: the weights cannot be read, or are of another network.
     """
@@ -110,7 +112,14 @@ def build(recipe: Recipe, classes: int, size: int) -> nn.Module:
             "vit_small_patch16_224", img_size=size, patch_size=8 if size <= 96 else 16, num_classes=classes
         )
     if recipe.weights:
-        load_weights(network, Path(recipe.weights), but=("head", "fc", "patch_embed", "pos_embed"))
+        fit = None
+        if recipe.network == "vit-small":
+            resample = library("timm.models.vision_transformer").checkpoint_filter_fn
+
+            def fit(given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+                return resample(given, network)
+
+        load_weights(network, Path(recipe.weights), but=("head", "fc"), fit=fit)
     return network
 
 

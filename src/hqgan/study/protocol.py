@@ -6,11 +6,13 @@ images, removed when their seed is done), ``settings.json``, and at the end ``st
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -129,9 +131,10 @@ def study(
     Raises:
         UserError: bad input, a leak, a run with another split, results made with other settings.
     """
+    _check(settings)
+    settings = replace(settings, seeds=tuple(sorted(settings.seeds)))
     recipes = _recipes(settings)
-    names = [*settings.generators, *(_given_name(Path(p)) for p in settings.given)]
-    names = list(dict.fromkeys(names))
+    names = _names(settings)
     arms = plans.arms_of(names, settings.uses, settings.ratios)
     cells = [_cell(settings, seed, fraction, on_data) for fraction in settings.fractions for seed in settings.seeds]
     for cell in cells:
@@ -160,11 +163,11 @@ def study(
         shutil.rmtree(_pools(out, cell), ignore_errors=True)
     shutil.rmtree(out / "pools", ignore_errors=True)
     say("drawing from seeds and lesions")
-    about = _sources_about(cells, out)
+    about = _sources_about(cells, names, out)
     parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
     values = summary.summarise(results, parts, arms, recipes, about)
     values = {"settings": json.loads(_json(settings)), **values}
-    checkpoint.write_atomically(out / "study.json", (json.dumps(values, indent=1) + "\n").encode())
+    checkpoint.write_atomically(out / "study.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
     return values
 
 
@@ -183,10 +186,34 @@ def _recipes(settings: Settings) -> dict[str, classifiers.Recipe]:
     return recipes
 
 
-def _given_name(path: Path) -> str:
-    if not path.exists():
-        raise UserError(f"There is no run or folder at {path}.")
-    return load(path).config.preset if is_run(path) else path.name
+def _check(settings: Settings) -> None:
+    """Refuse what no part of a study could work with."""
+    if settings.size not in (32, 64):
+        raise UserError(f"A study's images have 32 or 64 pixels, not {settings.size}; choose one of them by --size.")
+    if wrong := [f for f in settings.fractions if not 0 < f <= 1]:
+        raise UserError(
+            f"--real-fraction {wrong[0]:g} is outside 0 to 1; 0.25 takes a quarter of the training part's lesions."
+        )
+
+
+def _names(settings: Settings) -> list[str]:
+    """The sources of images by name, each once.
+
+    Raises:
+        UserError: a path that is not there, or two sources of one name.
+    """
+    folders: list[str] = []
+    presets = list(settings.generators)
+    for path in map(Path, settings.given):
+        if not path.exists():
+            raise UserError(f"There is no run or folder at {path}.")
+        if is_run(path):
+            presets.append(load(path).config.preset)
+        else:
+            folders.append(path.name)
+    if twice := sorted({n for n in folders if folders.count(n) > 1 or n in {*presets, *configs.PRESETS, GAUSSIAN}}):
+        raise UserError(f"Two sources of images would be called {twice[0]!r}: rename the folder of that name.")
+    return list(dict.fromkeys([*presets, *folders]))
 
 
 def _cell(settings: Settings, seed: int, fraction: float, on_data: Callable[[int, int], None] | None) -> _Cell:
@@ -202,9 +229,9 @@ def _cell(settings: Settings, seed: int, fraction: float, on_data: Callable[[int
         data.files[test].tolist(),
         "the training image",
     )
-    counts = np.bincount(data.labels[train], minlength=len(data.classes))
-    rare = plans.rare_classes(counts, data.classes, settings.classes)
-    given_runs, folders = {}, {}
+    rare = plans.rare_classes(np.bincount(data.labels, minlength=len(data.classes)), data.classes, settings.classes)
+    given_runs: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for text in settings.given:
         path = Path(text)
         if not is_run(path):
@@ -219,6 +246,10 @@ def _cell(settings: Settings, seed: int, fraction: float, on_data: Callable[[int
             )
         if (config.data.seed, config.data.fraction) == (seed, fraction):
             sources.check_run(path, data, split)
+            if config.preset in given_runs:
+                raise UserError(
+                    f"{given_runs[config.preset]} and {path} are two runs of {config.preset} with one seed; give one."
+                )
             given_runs[config.preset] = path
     return _Cell(seed, fraction, data, split, rare, given_runs, folders)
 
@@ -230,7 +261,10 @@ def _claim(out: Path, settings: Settings) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; choose another --out.")
     if path.exists():
-        before = json.loads(path.read_text())
+        try:
+            before = json.loads(path.read_text())
+        except ValueError as error:
+            raise UserError(f"{path} is damaged ({error}); choose another --out.") from error
         if before.get("fingerprint") != data.fingerprint:
             raise UserError(f"{out} holds a study of other data; choose another --out.")
     elif out.exists() and any(p.name not in ("generators", "log.txt") for p in out.iterdir()):
@@ -306,8 +340,24 @@ def _task(settings: Settings, out: Path, cell: _Cell, arm: Arm, recipe: classifi
         pool=None if arm.generator is None else _pools(out, cell) / arm.generator,
         source=None,
         fingerprint=cell.data.fingerprint,
+        split=_split_hash(cell),
+        weights=_file_hash(recipe.weights) if recipe.weights else None,
         threads=max(1, cores() // settings.jobs),
     )
+
+
+def _split_hash(cell: _Cell) -> str:
+    """Hex SHA-256 of the files and lesions of the training and the test part."""
+    digest = hashlib.sha256()
+    for rows in (cell.split.train, cell.split.test):
+        digest.update(json.dumps([cell.data.files[rows].tolist(), cell.data.groups[rows].tolist()]).encode())
+    return digest.hexdigest()
+
+
+@cache
+def _file_hash(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _with_sources(tasks: Sequence[Task], cell: _Cell, settings: Settings, out: Path, say: Say) -> Iterator[Task]:
@@ -323,7 +373,7 @@ def _with_sources(tasks: Sequence[Task], cell: _Cell, settings: Settings, out: P
             hashes[name] = json.loads(note.read_text())["sha256"]
             continue
         say(f"images by {name}, {_cell_name(cell)}")
-        pool = _make_pool(name, cell, settings, out)
+        pool = _make_pool(name, cell, out)
         data, test = cell.data, cell.split.test
         labels = pool.labels
         leaks.refuse_copies(
@@ -356,14 +406,14 @@ def _still(name: str, cell: _Cell, out: Path, note: dict[str, Any]) -> bool:
     return load(_run_path(out, cell, name)).checkpoint_hash == note["sha256"]
 
 
-def _make_pool(name: str, cell: _Cell, settings: Settings, out: Path) -> Pool:
+def _make_pool(name: str, cell: _Cell, out: Path) -> Pool:
     data = cell.data
     counts = np.bincount(data.labels[cell.split.train], minlength=len(data.classes))
-    sizes = plans.pool_sizes(counts, cell.rare, settings.uses)
+    sizes = plans.pool_sizes(counts, cell.rare)
     if name == GAUSSIAN:
         return sources.from_gaussian(sizes, data, cell.split, cell.seed)
     if name in cell.folders:
-        return sources.from_folder(name, cell.folders[name], sizes, data)
+        return sources.from_folder(name, cell.folders[name], sizes, data, cell.rare)
     return sources.from_run(name, _run_path(out, cell, name), sizes, data, cell.split, cell.seed)
 
 
@@ -434,10 +484,10 @@ def _each(tasks: Sequence[Task], jobs: int) -> Iterator[str]:
             raise
 
 
-def _sources_about(cells: Sequence[_Cell], out: Path) -> list[dict[str, Any]]:
+def _sources_about(cells: Sequence[_Cell], names: Sequence[str], out: Path) -> list[dict[str, Any]]:
     """What is known of each cell's sources of images."""
     found = []
     for cell in cells:
-        for path in sorted((out / "arms" / _cell_name(cell)).glob("*.json")):
+        for path in (out / "arms" / _cell_name(cell) / f"{name}.json" for name in names):
             found.append({"seed": cell.seed, "fraction": cell.fraction, **json.loads(path.read_text())})
     return found

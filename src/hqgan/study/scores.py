@@ -18,9 +18,9 @@ def scores(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]
     Returns:
         ``balanced_accuracy`` (mean recall of the classes that occur), ``accuracy`` (the paper's), ``auroc`` (macro, one class
         against the rest), ``calibration_error`` (ECE over `BINS` bins of the winning class's probability, arXiv 1706.04599),
-        and ``recall`` and ``f1`` by class name.
+        and ``recall`` and ``f1`` by class name, None for a class without test images.
     """
-    from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score, roc_auc_score
+    from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_auc_score
 
     said = probabilities.argmax(1)
     every = list(range(len(classes)))
@@ -33,12 +33,17 @@ def scores(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]
         float(roc_auc_score(labels == c, probabilities[:, c])) for c in every if 0 < np.sum(labels == c) < len(labels)
     ]
     return {
-        "balanced_accuracy": float(balanced_accuracy_score(labels, said)),
+        "balanced_accuracy": float(np.mean([r for c, r in enumerate(recall) if (labels == c).any()])),
         "accuracy": float(accuracy_score(labels, said)),
         "auroc": float(np.mean(auroc)),
         "calibration_error": calibration_error(probabilities, labels),
-        "recall": {name: float(r) for name, r in zip(classes, recall, strict=True)},
-        "f1": {name: float(f) for name, f in zip(classes, f1, strict=True)},
+        "recall": {
+            name: float(r) if (labels == c).any() else None
+            for c, (name, r) in enumerate(zip(classes, recall, strict=True))
+        },
+        "f1": {
+            name: float(f) if (labels == c).any() else None for c, (name, f) in enumerate(zip(classes, f1, strict=True))
+        },
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hqgan.data import load_split
 from hqgan.evaluate import read_folder
 from hqgan.generate import latent_seed, load, make_images
 from hqgan.metrics.gaussian import fit_pca_gaussian
-from hqgan.types import ImageData, Split, UserError
+from hqgan.types import ImageData, Split, UserError, listed
 
 GAUSSIAN = "pca-gaussian"
 
@@ -78,11 +79,19 @@ def from_run(name: str, path: Path, sizes: np.ndarray, data: ImageData, split: S
     )
 
 
-def from_folder(name: str, path: Path, sizes: np.ndarray, data: ImageData) -> Pool:
-    """Images as they lie in ``path/<class>/``, as many as there are up to `sizes`; unverified."""
+def from_folder(name: str, path: Path, sizes: np.ndarray, data: ImageData, rare: Sequence[int]) -> Pool:
+    """Images as they lie in ``path/<class>/``, as many as there are up to `sizes`; unverified.
+
+    Raises:
+        UserError: none of a class that is to be filled.
+    """
     images, labels, _ = read_folder(path, data)
+    if lacking := [data.classes[c] for c in rare if not (labels == c).any()]:
+        raise UserError(
+            f"{path} has no image of {listed(lacking)}, which this study fills; add some, or choose --classes."
+        )
     kept = np.concatenate([np.flatnonzero(labels == c)[:k] for c, k in enumerate(sizes)]).astype(np.int64)
-    digest = hashlib.sha256(images[kept].tobytes() + labels[kept].tobytes()).hexdigest()
+    digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
     about = {
         "name": name,
         "sha256": digest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from hqgan.study.arms import Arm, balance
 from hqgan.study.bootstrap import Answers
 from hqgan.study.classifiers import Recipe
 from hqgan.study.work import Task
-from hqgan.types import ImageData, Split, listed, plural
+from hqgan.types import ImageData, Split, UserError, listed, plural
 
 VERDICT = 8
 """Seeds below which nothing is called a verdict (a Wilcoxon test of five pairs cannot go below 0.06)."""
@@ -82,6 +83,24 @@ def summarise(
     }
 
 
+def answers_of(task: Task, result: Result) -> np.ndarray:
+    """The probabilities (N, C) that a classifier gave on the test part.
+
+    Raises:
+        UserError: the file is missing or not the one that its JSON was written with.
+    """
+    path = task.result.with_suffix(".npy")
+    try:
+        answers = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); remove {task.result.name} beside it to do that arm again."
+        ) from error
+    if hashlib.sha256(answers.tobytes()).hexdigest() != result["probabilities_sha256"]:
+        raise UserError(f"{path} is not what {task.result.name} was written with; remove both to do that arm again.")
+    return answers
+
+
 def _family(
     results: Sequence[tuple[Task, Result]],
     parts: Mapping[tuple[int, float], tuple[ImageData, Split]],
@@ -97,10 +116,9 @@ def _family(
         data, split = parts[s, results[0][0].fraction]
         test = split.test
         labels = data.labels[test]
-        said = [np.load(by_arm[arm][place][0].result.with_suffix(".npy"), allow_pickle=False).argmax(1) for arm in arms]
+        said = [answers_of(*by_arm[arm][place]).argmax(1) for arm in arms]
         answers.append(Answers(labels, data.groups[test], np.stack([a == labels for a in said], 1)))
-    recalls = bootstrap.resampled_recalls(answers, len(classes), seed)
-    accuracy = np.nanmean(recalls, 2)  # (D, A) balanced
+    accuracy, recalls = bootstrap.resampled(answers, len(classes), seed)
     means = np.array([np.mean([r["balanced_accuracy"] for _, r in by_arm[arm]]) for arm in arms])
     classical = [i for i, arm in enumerate(arms) if arm.generator is None]
     best = max(classical, key=lambda i: means[i])
@@ -121,14 +139,8 @@ def _family(
                 "low": low,
                 "high": high,
                 **{k: float(np.mean([r[k] for r in own])) for k in ("accuracy", "auroc", "calibration_error")},
-                "recall": {
-                    name: dict(
-                        zip(("low", "high"), bootstrap.interval(recalls[:, i, c]), strict=True),
-                        mean=float(np.mean([r["recall"][name] for r in own])),
-                    )
-                    for c, name in enumerate(classes)
-                },
-                "f1": {name: float(np.mean([r["f1"][name] for r in own])) for name in classes},
+                "recall": {name: _recall(own, name, recalls[:, i, c]) for c, name in enumerate(classes)},
+                "f1": {name: _mean([r["f1"][name] for r in own]) for name in classes},
                 "generated": _mean_counts([r["generated"] for r in own]),
             }
         )
@@ -179,8 +191,15 @@ def _pairs(arms: Sequence[Arm], accuracy: np.ndarray, means: np.ndarray) -> list
 def _sentences(rows: Sequence[Result], best: Result, pairs: Sequence[Result], seeds: int) -> list[str]:
     """What a careful reader may take from the numbers."""
     made = [row for row in rows if row["generator"]]
-    verdict = "" if seeds >= VERDICT else f"No verdict yet, which takes {VERDICT} seeds; this is {seeds}. "
-    out = []
+    sure = seeds >= VERDICT
+    out = (
+        []
+        if sure
+        else [
+            f"No verdict: that takes {VERDICT} seeds, and this is {seeds}. What follows says where to look, not what is so."
+        ]
+    )
+    so_far = "" if sure else "So far, "
     if made:
         better = [r for r in made if r["mean"] > best["mean"] and r["p_value_against_best_classical"] < LEVEL]
         worse = [r for r in made if r["mean"] < best["mean"] and r["p_value_against_best_classical"] < LEVEL]
@@ -189,24 +208,41 @@ def _sentences(rows: Sequence[Result], best: Result, pairs: Sequence[Result], se
         head = (
             f"{len(better)} of {len(made)} arms with generated images stand above the best classical arm ({best['name']}, "
             "balanced "
-            f"accuracy {best['mean']:.3f}) and {len(worse)} below it (p < {LEVEL} after correction)"
+            f"accuracy {best['mean']:.3f}, chosen on these test images, which favours it) and {len(worse)} below it (p < {LEVEL} "
+            "after correction)"
         )
         out.append(
-            f"{verdict}{head}; the highest is {nearest['name']} with {nearest['mean']:.3f}, a difference of {apart['mean']:+.3f} "
+            f"{so_far}{head}; the highest is {nearest['name']} with {nearest['mean']:.3f}, a difference of {apart['mean']:+.3f} "
             f"[{apart['low']:+.3f}, {apart['high']:+.3f}], p = {nearest['p_value_against_best_classical']:.2g}."
         )
     helped = [r["name"] for r in rows if (r["p_value_against_real_only"] or 1) < LEVEL
               and r["difference_from_real_only"]["mean"] > 0 and r["generator"] is None]  # fmt: skip
     if helped:
-        out.append(
-            f"Without any generated image, {listed(helped)} already stand{'s' * (len(helped) == 1)} above real images alone."
-        )
+        verb = "stands" if len(helped) == 1 else "stand"
+        out.append(f"{so_far}{listed(helped)}, without any generated image, {verb} above real images alone.")
     for pair in pairs:
         apart = f"{pair['mean']:+.3f} [{pair['low']:+.3f}, {pair['high']:+.3f}], p = {pair['p_value']:.2g}"
         side = "stands above" if pair["mean"] > 0 else "stands below"
-        sure = side if pair["p_value"] < LEVEL else "cannot be told from"
-        out.append(f"{pair['generator']} {sure} {pair['against']} over {plural(pair['uses'], 'use')} alike: {apart}.")
+        verb = side if pair["p_value"] < LEVEL else "cannot be told from"
+        out.append(
+            f"{so_far}{pair['generator']} {verb} {pair['against']} over {plural(pair['uses'], 'use')} alike: {apart}."
+        )
     return out
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _recall(results: Sequence[Result], name: str, draws: np.ndarray) -> dict[str, float | None]:
+    mean = _mean([r["recall"][name] for r in results])
+    low, high = bootstrap.interval(draws) if mean is not None else (None, None)
+    return {"low": low, "high": high, "mean": mean}
 
 
 def _mean_counts(counts: Sequence[Mapping[str, int]]) -> dict[str, float]:
@@ -264,7 +300,7 @@ def table(result: Result) -> list[Any]:
                 f"{r['mean']:.3f}",
                 rf"\[{r['low']:.3f}, {r['high']:.3f}]",
                 f"{r['accuracy']:.3f}",
-                *(f"{r['recall'][c]['mean']:.2f}" for c in rare),
+                *(f"{_shown(r['recall'][c]['mean'])}" for c in rare),
                 *("" if value is None else f"{value:.2g}" for value in p),
             )
         out.append(arms)

@@ -22,7 +22,7 @@ from hqgan.study.classifiers import Recipe
 from hqgan.study.scores import scores
 from hqgan.study.sources import open_pool
 from hqgan.training import checkpoint
-from hqgan.types import ImageData, Split
+from hqgan.types import ImageData, Split, UserError
 
 VERSION = 1
 """Part of every result's key; raise it with anything that changes results."""
@@ -43,6 +43,8 @@ class Task:
         pool: stem of the generator's pool; None for a classical arm.
         source: hash of what made the pool.
         fingerprint: of the data.
+        split: hash of which image stands on which side, and of lesions.
+        weights: SHA-256 of the file that the classifier starts from; None from scratch.
         threads: of torch.
     """
 
@@ -56,6 +58,8 @@ class Task:
     pool: Path | None
     source: str | None
     fingerprint: str
+    split: str
+    weights: str | None
     threads: int
 
     def key(self) -> dict[str, Any]:
@@ -63,20 +67,28 @@ class Task:
         return {
             "version": VERSION,
             "fingerprint": self.fingerprint,
+            "split": self.split,
             "seed": self.seed,
             "fraction": self.fraction,
             "rare": list(self.rare),
             "arm": asdict(self.arm),
-            "recipe": asdict(self.recipe),
+            "recipe": asdict(self.recipe) | {"weights": self.weights},
             "source": self.source,
         }
 
 
 def finished(task: Task) -> dict[str, Any] | None:
-    """What was written for a task before, or None."""
+    """What was written for a task before, or None.
+
+    Raises:
+        UserError: it is damaged.
+    """
     if not task.result.exists():
         return None
-    return json.loads(task.result.read_text())
+    try:
+        return json.loads(task.result.read_text())
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{task.result} is damaged ({error}); remove it to do that arm again.") from error
 
 
 def run(task: Task) -> str:

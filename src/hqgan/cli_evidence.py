@@ -146,7 +146,7 @@ def report(
             raise UserError(f"There is no folder {path}.")
         if (path / "config.json").exists():
             _draw_circuit(path, path / CIRCUIT)
-            if real and not (path / BESIDE).exists():
+            if real:
                 from hqgan.run import draw_beside_real
 
                 draw_beside_real(path, path / BESIDE)

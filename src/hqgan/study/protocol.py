@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -476,11 +478,21 @@ def _each(tasks: Sequence[Task], jobs: int) -> Iterator[str]:
             yield work.run(task)
         torch.set_num_threads(before)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    # Ctrl-C reaches every process of the terminal; this one answers it, and ends the others.
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
         try:
             yield from pool.map(work.run, tasks)
+        except BrokenProcessPool as error:
+            raise UserError(
+                "The system ended a classifier's process, most likely for want of memory; run the same command with fewer "
+                "--jobs: finished arms are kept."
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.terminate()
             raise
 
 

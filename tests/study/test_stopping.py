@@ -1,0 +1,61 @@
+"""Studies that are stopped from outside, with classifiers side by side."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [
+    *("study", "--data", "demo:160", "--size", "32", "--seeds", "0", "--generators", "pca-gaussian", "--uses", "mixed"),
+    *("--ratios", "1", "--classes", "fibroma", "vascular", "--steps", "150", "--jobs", "2", "--out"),
+]
+
+
+def start(out):
+    """A study in a session of its own, once its first arm is finished."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hqgan", *COMMAND, str(out)],
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    end = time.monotonic() + 240
+    while not finished(out):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return process
+
+
+def finished(out):
+    return {path.name: path.stat().st_mtime_ns for path in out.glob("arms/*/small/*.json")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_was_finished_stays_and_the_rest_is_done(number, tmp_path):
+    before_handler = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # children of a job in the background ignore it
+    try:
+        process = start(tmp_path / "s")
+        os.killpg(process.pid, number)
+        _, said = process.communicate(timeout=60)
+    finally:
+        signal.signal(signal.SIGINT, before_handler)
+    before = finished(tmp_path / "s")
+    assert 1 <= len(before) < 5
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert "Stopped. Go on with the same command" in said
+        assert "Traceback" not in said
+    again = subprocess.run(
+        [sys.executable, "-m", "hqgan", *COMMAND, str(tmp_path / "s")], capture_output=True, text=True, timeout=500
+    )
+    assert again.returncode == 0, again.stderr
+    after = finished(tmp_path / "s")
+    assert len(after) == 5
+    assert {name: after[name] for name in before} == before
+    assert (tmp_path / "s" / "study.html").exists()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from hqgan.data import open_data
 from hqgan.evaluate import split_of
-from hqgan.study import Settings, protocol, study, work
+from hqgan.study import Settings, cells, protocol, study, work
 from hqgan.study.arms import Arm
 from hqgan.study.classifiers import Recipe
 from hqgan.study.sources import Pool, save
@@ -153,7 +153,7 @@ def test_one_lesion_on_both_sides_stops_the_study(tmp_path, monkeypatch):
         moved = np.flatnonzero(data.groups == data.groups[split.test[0]])[:1]
         return Split(np.sort(np.concatenate([split.train, moved])), split.validation, split.test)
 
-    monkeypatch.setattr(protocol, "split_of", leaking)
+    monkeypatch.setattr(cells, "split_of", leaking)
     with pytest.raises(UserError, match="The split leaks: group"):
         study(TINY, tmp_path / "s", say=silent)
 
@@ -251,7 +251,7 @@ def test_generators_are_trained_on_their_own_seed_and_fraction_and_once(tmp_path
 def test_another_split_of_the_same_images_is_not_mixed_in(finished, tmp_path, monkeypatch):
     """Lesions joined since make another split; a finished arm's answers would belong to other images."""
     out = shutil.copytree(finished[0], tmp_path / "s")
-    monkeypatch.setattr(protocol, "split_of", lambda data, seed, fraction=1.0: split_of(data, seed + 7, fraction))
+    monkeypatch.setattr(cells, "split_of", lambda data, seed, fraction=1.0: split_of(data, seed + 7, fraction))
     with pytest.raises(UserError, match="made with other settings .* differ in split"):
         study(TINY, out, say=silent)
 

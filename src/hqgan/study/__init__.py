@@ -1,5 +1,6 @@
 """The augmentation study: whether a classifier that sees generated images does better on real ones never seen."""
 
-from hqgan.study.protocol import Settings, quick, study
+from hqgan.study.cells import Settings, quick
+from hqgan.study.protocol import study
 
 __all__ = ["Settings", "quick", "study"]

@@ -50,8 +50,7 @@ def check_run(path: Path, data: ImageData, split: Split) -> None:
         raise UserError(
             f"{path} was trained on another split than the study's (data seed {loaded.config.data.seed}, fraction "
             f"{loaded.config.data.fraction:g}; it has seen {seen} of the test images); give a run with the study's seed, "
-            "or leave "
-            "it out and let the study train one."
+            "or leave it out and let the study train one."
         )
 
 

@@ -20,18 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from hqgan.data import demo, open_data
+from hqgan.data import open_data
 from hqgan.evaluate import data_of, folder_size, is_run, read_folder, split_of
+from hqgan.evidence import Evidence, attacks, memory, nearest, single, spaces_of
 from hqgan.generate import MANIFEST, Loaded, latent_seed, load, make_images
-from hqgan.images import labelled_rows, to_float, write_png
-from hqgan.metrics import networks, privacy
-from hqgan.metrics.copies import nearest_copies
-from hqgan.metrics.distances import frechet_reason
-from hqgan.metrics.features import fit_directions
+from hqgan.images import labelled_rows, write_png
+from hqgan.metrics import privacy
 from hqgan.metrics.threads import one_thread
-from hqgan.models.build import build_critic
 from hqgan.training import checkpoint
 from hqgan.types import ImageData, Split, UserError, plural
 
@@ -44,10 +40,7 @@ LEAST = 100
 LEVEL = 0.01
 """p-value below which the verdict is copies."""
 
-PAIRS = 20
 FLAGGED = "flagged.csv"
-
-_NEUTRAL_SEED, _NEUTRAL_IMAGES = 4669, 280
 
 Say = Callable[[str], None]
 
@@ -99,7 +92,7 @@ def audit(
     held_out = np.sort(np.concatenate([split.validation, split.test]))
 
     say("looking at the images")
-    spaces = _spaces(data, images)
+    evidence = Evidence(data, split, held_out, images, labels, spaces_of(data, images), seed, permutations)
     found: dict[str, Any] = {
         "target": str(target),
         "data": data.name,
@@ -114,22 +107,24 @@ def audit(
     }
     with one_thread():
         say(f"nearest real images, {plural(permutations, 'permutation')} of lesions")
-        found["nearest"] = _nearest(spaces, data, split, held_out, labels, seed, permutations)
+        found["nearest"] = nearest(evidence)
         if not any(row["n"] for row in found["nearest"]):
             raise UserError(
                 f"{target} has no image of a class with a held-out lesion in {data.name}: there is nothing to compare it with."
             )
-        flagged, pairs = _single(spaces, data, split, images, labels, rows)
-        found["memory"] = _memory(spaces, data, split, held_out, labels)
+        flagged, pairs = single(evidence, rows)
+        found["memory"] = memory(evidence)
         say("attacks on membership")
-        found["membership"] = _attacks(loaded, spaces, data, split, held_out, labels, seed, permutations)
-    found["p_value"] = min(1.0, len(spaces) * min(row["p_value"] for row in found["nearest"] if row["class"] is None))
+        found["membership"] = attacks(evidence, loaded)
+    found["p_value"] = min(
+        1.0, len(evidence.spaces) * min(row["p_value"] for row in found["nearest"] if row["class"] is None)
+    )
     found["flagged"] = [row["file"] for row in flagged]
     copies = [row for row in flagged if row["why"] == "copy"]
     found["verdict"] = "copies" if found["p_value"] < LEVEL or copies else "no evidence of copying"
     found["sentence"] = _sentence(found, len(copies))
     found["pairs"] = pairs
-    _write(folder, found, flagged, pairs, images, data, held_out, spaces, labels)
+    _write(folder, found, flagged, pairs, evidence)
     return found
 
 
@@ -177,157 +172,6 @@ def _from_manifest(folder: Path, files: list[str], labels: np.ndarray, data: Ima
     ]
 
 
-def _spaces(data: ImageData, images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Name to (all real images, generated ones) in pixels and in features of a network that has seen neither set."""
-    flat = [np.asarray(x, np.float32).reshape(len(x), -1) for x in (data.images, images)]
-    kinds = [(kind, lesion) for kind in demo.LESIONS for lesion in range(_NEUTRAL_IMAGES // len(demo.LESIONS))]
-    painted = np.stack([demo.paint(kind, _NEUTRAL_SEED, lesion, 0, data.images.shape[1]) for kind, lesion in kinds])
-    network = networks.untrained_eye(painted, _NEUTRAL_SEED)
-    # All real images alike set the scale: it is the same however lesions are permuted.
-    look = fit_directions(networks.run(network, np.asarray(data.images)))
-    features = tuple(look(networks.run(network, np.asarray(x))) for x in (data.images, images))
-    return {"pixels": (flat[0], flat[1]), "features": (features[0], features[1])}
-
-
-def _nearest(
-    spaces: dict[str, tuple[np.ndarray, np.ndarray]],
-    data: ImageData,
-    split: Split,
-    held_out: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    permutations: int,
-) -> list[dict[str, Any]]:
-    """The share of generated images nearest to a training image, over all and by class, in each space."""
-    a, b = privacy.equal_lesions(data.labels, data.groups, split.train, held_out, seed)
-    out = []
-    for name, (real, made) in spaces.items():
-        for c, title in [(None, None), *enumerate(data.classes)]:
-            mine = slice(None) if c is None else labels == c
-            test = privacy.nearest_share(
-                made[mine], labels[mine], real[a], data.labels[a], real[b], data.labels[b], seed, permutations
-            )
-            lesions = len(a) if c is None else int((data.labels[a] == c).sum())
-            out.append({"space": name, "class": title, "share": test.value, "p_value": test.p_value, "n": test.n,
-                        "lesions": lesions})  # fmt: skip
-    return out
-
-
-def _single(
-    spaces: dict[str, tuple[np.ndarray, np.ndarray]],
-    data: ImageData,
-    split: Split,
-    images: np.ndarray,
-    labels: np.ndarray,
-    rows: list[dict[str, Any]],
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Images that are flagged, with why; and the closest pairs."""
-    train = split.train
-    copies = dict(nearest_copies(images, np.asarray(data.images[train])).tolist())
-    ratios, nearest = {}, {}
-    for name, (real, made) in spaces.items():
-        nearest[name], ratios[name] = privacy.closeness(made, real[train], data.groups[train])
-    flagged = []
-    for i, row in enumerate(rows):
-        space = min(ratios, key=lambda name: ratios[name][i])
-        if i in copies or ratios[space][i] < privacy.COPIED:
-            j = train[copies.get(i, nearest[space][i])]
-            why = "copy" if i in copies else f"near in {space}"
-            flagged.append(
-                {**row, "why": why, "ratio": round(float(ratios[space][i]), 4), "training_file": str(data.files[j])}
-            )
-    lowest = np.min(list(ratios.values()), 0)
-    lowest[list(copies)] = 0.0  # a mirrored copy lies anywhere
-    pairs = []
-    for i in np.argsort(lowest, kind="stable")[:PAIRS]:
-        space = min(ratios, key=lambda name: ratios[name][i])
-        j = train[copies.get(int(i), nearest[space][i])]
-        pairs.append({"file": rows[i]["file"], "row": int(i), "training_row": int(j), "training_file": str(data.files[j]),
-                      "class": data.classes[labels[i]], "ratio": float(lowest[i]), "space": space})  # fmt: skip
-    return flagged, pairs
-
-
-def _memory(
-    spaces: dict[str, tuple[np.ndarray, np.ndarray]],
-    data: ImageData,
-    split: Split,
-    held_out: np.ndarray,
-    labels: np.ndarray,
-) -> list[dict[str, Any]]:
-    """Authenticity and MiFID of generated images, with held-out real images at the same place as the floor."""
-    real, made = spaces["features"]
-    train = real[split.train]
-    # As many of each class on both sides, so that the floor is that of like numbers.
-    rng = np.random.default_rng(0)
-    ours, theirs = [], []
-    for c in range(len(data.classes)):
-        mine, others = np.flatnonzero(labels == c), held_out[data.labels[held_out] == c]
-        k = min(len(mine), len(others))
-        ours.append(rng.permutation(mine)[:k])
-        theirs.append(rng.permutation(others)[:k])
-    a, b = np.concatenate(ours), np.concatenate(theirs)
-    out = [{"name": "authenticity_neutral", "value": privacy.authenticity(made[a], train),
-            "floor": privacy.authenticity(real[b], train), "n": len(a), "reason": None}]  # fmt: skip
-    half = rng.permutation(b)
-    one, two = half[: len(b) // 2], half[len(b) // 2 :]
-    reason = frechet_reason(len(one), real.shape[1])
-    if reason:
-        out.append({"name": "mifid_neutral", "value": None, "floor": None, "n": len(one), "reason": reason})
-    else:
-        value = privacy.mifid(made[rng.permutation(a)[: len(one)]], real[two], train)[0]
-        floor = privacy.mifid(real[one], real[two], train)[0]
-        out.append({"name": "mifid_neutral", "value": value, "floor": floor, "n": len(one), "reason": None})
-    return out
-
-
-def _attacks(
-    loaded: Loaded | None,
-    spaces: dict[str, tuple[np.ndarray, np.ndarray]],
-    data: ImageData,
-    split: Split,
-    held_out: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    permutations: int,
-) -> list[dict[str, Any]]:
-    """Membership inference on generator and critic, each with members against members."""
-    rows = np.concatenate([split.train, held_out])
-    members = np.isin(rows, split.train)
-    real, made = spaces["features"]
-    near = np.zeros(len(rows))
-    for c in np.unique(labels):
-        mine = data.labels[rows] == c
-        if mine.any():
-            near[mine] = -privacy.pairwise(real[rows[mine]], made[labels == c]).min(1)
-    # A class that was not generated tells nothing: it would only add ties.
-    scores = {"generator, black box": (near, np.isin(data.labels[rows], np.unique(labels)))}
-    if loaded:
-        scores["critic"] = (_critic_scores(loaded, data, rows), np.ones(len(rows), bool))
-    out = []
-    for name, (score, known) in scores.items():
-        own, lesions = data.labels[rows][known], data.groups[rows][known]
-        test = privacy.membership(score[known], members[known], own, lesions, seed, permutations)
-        inside = known & members
-        half = privacy.halves(inside, data.labels[rows], data.groups[rows], seed)
-        control = privacy.membership(
-            score[inside], half[inside], data.labels[rows][inside], data.groups[rows][inside], seed, permutations
-        )
-        out.append({"attack": name, "auroc": test.value, "p_value": test.p_value, "n": test.n,
-                    "control_auroc": control.value, "control_p_value": control.p_value})  # fmt: skip
-    return out
-
-
-@torch.no_grad()
-def _critic_scores(loaded: Loaded, data: ImageData, rows: np.ndarray, batch: int = 128) -> np.ndarray:
-    tensors, _ = checkpoint.read(loaded.path, "critic/")
-    critic = build_critic(loaded.config, len(data.classes))
-    critic.load_state_dict(tensors)
-    critic.eval()
-    parts = [rows[i : i + batch] for i in range(0, len(rows), batch)]
-    scores = [critic(to_float(np.asarray(data.images[p])), torch.from_numpy(data.labels[p])) for p in parts]
-    return torch.cat([s.reshape(-1) for s in scores]).double().numpy()
-
-
 def _sentence(found: dict[str, Any], copies: int) -> str:
     over_all = [row for row in found["nearest"] if row["class"] is None]
     shares = " and ".join(f"{row['share']:.1%} in {row['space']}" for row in over_all)
@@ -351,13 +195,10 @@ def _write(
     found: dict[str, Any],
     flagged: list[dict[str, Any]],
     pairs: list[dict[str, Any]],
-    images: np.ndarray,
-    data: ImageData,
-    held_out: np.ndarray,
-    spaces: dict[str, tuple[np.ndarray, np.ndarray]],
-    labels: np.ndarray,
+    evidence: Evidence,
 ) -> None:
     """The audit's files; those of an earlier audit are replaced."""
+    data, images, labels, held_out = evidence.data, evidence.images, evidence.labels, evidence.held_out
     text = io.StringIO()
     fields = ["file", "class", "latent_seed", "checkpoint_sha256", "why", "ratio", "training_file"]
     writer = csv.DictWriter(text, fields, lineterminator="\n")
@@ -365,13 +206,13 @@ def _write(
     writer.writerows(flagged)
     strips: list[list[np.ndarray]] = [[], [], []]
     for pair in pairs:
-        real, made = spaces[pair["space"]]
+        real, made = evidence.spaces[pair["space"]]
         rivals = held_out[data.labels[held_out] == labels[pair["row"]]]
         strips[0].append(images[pair["row"]])
         strips[1].append(np.asarray(data.images[pair["training_row"]]))
         if len(rivals):
-            nearest = rivals[int(privacy.pairwise(made[pair["row"]][None], real[rivals])[0].argmin())]
-            strips[2].append(np.asarray(data.images[nearest]))
+            closest = rivals[int(privacy.pairwise(made[pair["row"]][None], real[rivals])[0].argmin())]
+            strips[2].append(np.asarray(data.images[closest]))
         else:
             strips[2].append(np.full_like(images[0], 255))
     names = ("generated", "nearest training", "nearest held out")

@@ -1,0 +1,187 @@
+"""What speaks for and against copying: nearest images, single images, memory, membership."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from hqgan.data import demo
+from hqgan.generate import Loaded
+from hqgan.images import to_float
+from hqgan.metrics import networks, privacy
+from hqgan.metrics.copies import nearest_copies
+from hqgan.metrics.distances import frechet_reason
+from hqgan.metrics.features import fit_directions
+from hqgan.models.build import build_critic
+from hqgan.training import checkpoint
+from hqgan.types import ImageData, Split
+
+PAIRS = 20
+"""Closest pairs that are shown."""
+
+_NEUTRAL_SEED, _NEUTRAL_IMAGES = 4669, 280
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Generated images beside the real ones that they may have come from.
+
+    Attributes:
+        data: the real images.
+        split: which of them the generator has seen.
+        held_out: (H,) rows that it has not: validation and test part.
+        images: (G, S, S, 3) uint8 generated ones.
+        labels: (G,) their classes.
+        spaces: name to features (N, D) of all real and (G, D) of generated images (`spaces_of`).
+        seed: of draws and permutations.
+        permutations: of lesions in each test.
+    """
+
+    data: ImageData
+    split: Split
+    held_out: np.ndarray
+    images: np.ndarray
+    labels: np.ndarray
+    spaces: dict[str, tuple[np.ndarray, np.ndarray]]
+    seed: int
+    permutations: int
+
+
+def spaces_of(data: ImageData, images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name to (all real images, generated ones) in pixels and in features of a network that has seen neither set."""
+    flat = [np.asarray(x, np.float32).reshape(len(x), -1) for x in (data.images, images)]
+    kinds = [(kind, lesion) for kind in demo.LESIONS for lesion in range(_NEUTRAL_IMAGES // len(demo.LESIONS))]
+    painted = np.stack([demo.paint(kind, _NEUTRAL_SEED, lesion, 0, data.images.shape[1]) for kind, lesion in kinds])
+    network = networks.untrained_eye(painted, _NEUTRAL_SEED)
+    # All real images alike set the scale: it is the same however lesions are permuted.
+    look = fit_directions(networks.run(network, np.asarray(data.images)))
+    features = tuple(look(networks.run(network, np.asarray(x))) for x in (data.images, images))
+    return {"pixels": (flat[0], flat[1]), "features": (features[0], features[1])}
+
+
+def nearest(evidence: Evidence) -> list[dict[str, Any]]:
+    """The share of generated images nearest to a training image, over all and by class, in each space."""
+    data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
+    a, b = privacy.equal_lesions(data.labels, data.groups, split.train, held_out, evidence.seed)
+    out = []
+    for name, (real, made) in evidence.spaces.items():
+        for c, title in [(None, None), *enumerate(data.classes)]:
+            mine = slice(None) if c is None else labels == c
+            test = privacy.nearest_share(
+                made[mine],
+                labels[mine],
+                real[a],
+                data.labels[a],
+                real[b],
+                data.labels[b],
+                evidence.seed,
+                evidence.permutations,
+            )
+            lesions = len(a) if c is None else int((data.labels[a] == c).sum())
+            out.append({"space": name, "class": title, "share": test.value, "p_value": test.p_value, "n": test.n,
+                        "lesions": lesions})  # fmt: skip
+    return out
+
+
+def single(evidence: Evidence, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Images that are flagged, with why; and the closest pairs."""
+    data, split, images, labels = evidence.data, evidence.split, evidence.images, evidence.labels
+    train = split.train
+    copies = dict(nearest_copies(images, np.asarray(data.images[train])).tolist())
+    ratios, nearest = {}, {}
+    for name, (real, made) in evidence.spaces.items():
+        nearest[name], ratios[name] = privacy.closeness(made, real[train], data.groups[train])
+    flagged = []
+    for i, row in enumerate(rows):
+        space = min(ratios, key=lambda name: ratios[name][i])
+        if i in copies or ratios[space][i] < privacy.COPIED:
+            j = train[copies.get(i, nearest[space][i])]
+            why = "copy" if i in copies else f"near in {space}"
+            flagged.append(
+                {**row, "why": why, "ratio": round(float(ratios[space][i]), 4), "training_file": str(data.files[j])}
+            )
+    lowest = np.min(list(ratios.values()), 0)
+    lowest[list(copies)] = 0.0  # a mirrored copy lies anywhere
+    pairs = []
+    for i in np.argsort(lowest, kind="stable")[:PAIRS]:
+        space = min(ratios, key=lambda name: ratios[name][i])
+        j = train[copies.get(int(i), nearest[space][i])]
+        pairs.append({"file": rows[i]["file"], "row": int(i), "training_row": int(j), "training_file": str(data.files[j]),
+                      "class": data.classes[labels[i]], "ratio": float(lowest[i]), "space": space})  # fmt: skip
+    return flagged, pairs
+
+
+def memory(evidence: Evidence) -> list[dict[str, Any]]:
+    """Authenticity and MiFID of generated images, with held-out real images at the same place as the floor."""
+    data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
+    real, made = evidence.spaces["features"]
+    train = real[split.train]
+    # As many of each class on both sides, so that the floor is that of like numbers.
+    rng = np.random.default_rng(0)
+    ours, theirs = [], []
+    for c in range(len(data.classes)):
+        mine, others = np.flatnonzero(labels == c), held_out[data.labels[held_out] == c]
+        k = min(len(mine), len(others))
+        ours.append(rng.permutation(mine)[:k])
+        theirs.append(rng.permutation(others)[:k])
+    a, b = np.concatenate(ours), np.concatenate(theirs)
+    out = [{"name": "authenticity_neutral", "value": privacy.authenticity(made[a], train),
+            "floor": privacy.authenticity(real[b], train), "n": len(a), "reason": None}]  # fmt: skip
+    half = rng.permutation(b)
+    one, two = half[: len(b) // 2], half[len(b) // 2 :]
+    reason = frechet_reason(len(one), real.shape[1])
+    if reason:
+        out.append({"name": "mifid_neutral", "value": None, "floor": None, "n": len(one), "reason": reason})
+    else:
+        value = privacy.mifid(made[rng.permutation(a)[: len(one)]], real[two], train)[0]
+        floor = privacy.mifid(real[one], real[two], train)[0]
+        out.append({"name": "mifid_neutral", "value": value, "floor": floor, "n": len(one), "reason": None})
+    return out
+
+
+def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
+    """Membership inference on generator and critic, each with members against members."""
+    data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
+    rows = np.concatenate([split.train, held_out])
+    members = np.isin(rows, split.train)
+    real, made = evidence.spaces["features"]
+    near = np.zeros(len(rows))
+    for c in np.unique(labels):
+        mine = data.labels[rows] == c
+        if mine.any():
+            near[mine] = -privacy.pairwise(real[rows[mine]], made[labels == c]).min(1)
+    # A class that was not generated tells nothing: it would only add ties.
+    scores = {"generator, black box": (near, np.isin(data.labels[rows], np.unique(labels)))}
+    if loaded:
+        scores["critic"] = (_critic_scores(loaded, data, rows), np.ones(len(rows), bool))
+    out = []
+    for name, (score, known) in scores.items():
+        own, lesions = data.labels[rows][known], data.groups[rows][known]
+        test = privacy.membership(score[known], members[known], own, lesions, evidence.seed, evidence.permutations)
+        inside = known & members
+        half = privacy.halves(inside, data.labels[rows], data.groups[rows], evidence.seed)
+        control = privacy.membership(
+            score[inside],
+            half[inside],
+            data.labels[rows][inside],
+            data.groups[rows][inside],
+            evidence.seed,
+            evidence.permutations,
+        )
+        out.append({"attack": name, "auroc": test.value, "p_value": test.p_value, "n": test.n,
+                    "control_auroc": control.value, "control_p_value": control.p_value})  # fmt: skip
+    return out
+
+
+@torch.no_grad()
+def _critic_scores(loaded: Loaded, data: ImageData, rows: np.ndarray, batch: int = 128) -> np.ndarray:
+    tensors, _ = checkpoint.read(loaded.path, "critic/")
+    critic = build_critic(loaded.config, len(data.classes))
+    critic.load_state_dict(tensors)
+    critic.eval()
+    parts = [rows[i : i + batch] for i in range(0, len(rows), batch)]
+    scores = [critic(to_float(np.asarray(data.images[p])), torch.from_numpy(data.labels[p])) for p in parts]
+    return torch.cat([s.reshape(-1) for s in scores]).double().numpy()

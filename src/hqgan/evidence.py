@@ -179,9 +179,14 @@ def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
 @torch.no_grad()
 def _critic_scores(loaded: Loaded, data: ImageData, rows: np.ndarray, batch: int = 128) -> np.ndarray:
     tensors, _ = checkpoint.read(loaded.path, "critic/")
-    critic = build_critic(loaded.config, len(data.classes))
+    critic = build_critic(loaded.config, len(data.classes), loaded.generator)
+    assert critic is not None
     critic.load_state_dict(tensors)
     critic.eval()
     parts = [rows[i : i + batch] for i in range(0, len(rows), batch)]
-    scores = [critic(to_float(np.asarray(data.images[p])), torch.from_numpy(data.labels[p])) for p in parts]
+    scores = []
+    for part in parts:
+        labels = torch.from_numpy(data.labels[part])
+        images = loaded.generator.represent(to_float(np.asarray(data.images[part])), labels)
+        scores.append(critic(images, labels))
     return torch.cat([s.reshape(-1) for s in scores]).double().numpy()

@@ -22,8 +22,8 @@ from hqgan.circuits.statevector import simulate
 from hqgan.config import Config
 from hqgan.images import labelled_rows, to_uint8, write_png
 from hqgan.model_card import model_card
-from hqgan.models.build import Generator, build_generator
-from hqgan.models.generator import HybridGenerator
+from hqgan.models.base import Generator
+from hqgan.models.build import build_generator
 from hqgan.training import checkpoint
 from hqgan.types import Backend, UserError, listed
 
@@ -91,11 +91,13 @@ def on_backend(loaded: Loaded, backend: Backend, name: str) -> Loaded:
         UserError: the generator has no circuits.
     """
     generator = copy.deepcopy(loaded.generator)
-    if not isinstance(generator, HybridGenerator):
+    if not generator.circuits:
         raise UserError(
             f"A run of preset {loaded.config.preset} has no circuits to run on {name}; leave --backend away."
         )
-    generator.sites.circuit.backend = Watched(backend)
+    watched = Watched(backend)
+    for circuit in generator.circuits:
+        circuit.backend = watched
     return replace(loaded, generator=generator, backend=name)
 
 
@@ -254,8 +256,8 @@ def _numbered(seed: int, name: str, dropped: frozenset[int]) -> Iterator[tuple[i
 
 
 def _watched(generator: Generator) -> Watched | None:
-    backend = generator.sites.circuit.backend if isinstance(generator, HybridGenerator) else None
-    return backend if isinstance(backend, Watched) else None
+    backends = [circuit.backend for circuit in generator.circuits]
+    return backends[0] if backends and isinstance(backends[0], Watched) else None
 
 
 def _deviation(
@@ -263,8 +265,8 @@ def _deviation(
 ) -> dict[str, Any]:
     """How far a backend's readouts and images lie from those of the exact simulator."""
     exact = copy.deepcopy(loaded.generator)
-    assert isinstance(exact, HybridGenerator)
-    exact.sites.circuit.backend = simulate
+    for circuit in exact.circuits:
+        circuit.backend = simulate
     apart = np.abs(np.stack(list(make_images(exact, labels, seeds))).astype(int) - images)
     return {
         "backend": loaded.backend,

@@ -24,7 +24,6 @@ from hqgan.circuits.statevector import simulate
 from hqgan.evaluate import data_of, judge_of, matched_images
 from hqgan.generate import Loaded, latent_seed, load, make_images, on_backend
 from hqgan.metrics.suite import Judge
-from hqgan.models.generator import HybridGenerator
 from hqgan.types import Backend, UserError, plural
 
 CIRCUITS = 64
@@ -159,8 +158,7 @@ def circuits_of(loaded: Loaded, seed: int) -> tuple[Ansatz, Tensor, Tensor]:
     """The ansatz, angles (B, k, n) and weights of the first images' circuits, class after class, `CIRCUITS` or a few more."""
     recorder = _Recorder()
     other = on_backend(loaded, recorder, "statevector")
-    assert isinstance(other.generator, HybridGenerator)
-    count = -(-CIRCUITS // len(other.generator.sites.circuit.weights))
+    count = -(-CIRCUITS // len(other.generator.circuits[0].weights))
     labels = [i % len(loaded.classes) for i in range(count)]
     seeds = [latent_seed(seed, loaded.classes[label], i // len(loaded.classes)) for i, label in enumerate(labels)]
     list(make_images(other.generator, labels, seeds))

@@ -32,7 +32,8 @@ def describe(classes: int = 8, *, epoch: int | None = None) -> dict[str, dict[st
 def seconds_per_step(config: Config, classes: int, steps: int = 3) -> float:
     """The fastest of a few training steps on random images, after one to warm up, on the CPU."""
     torch.manual_seed(0)
-    generator, critic = build_generator(config, classes), build_critic(config, classes)
+    generator = build_generator(config, classes)
+    critic = build_critic(config, classes, generator)
     state = new_state(generator, critic, config.training, torch.device("cpu"))
     size = config.data.size
     images = (

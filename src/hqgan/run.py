@@ -103,7 +103,7 @@ def train(
     torch.manual_seed(config.training.seed)
     np.random.seed(config.training.seed % 2**32)  # noqa: NPY002 - libraries that draw globally draw the same
     generator = build_generator(config, len(data.classes))
-    critic = build_critic(config, len(data.classes))
+    critic = build_critic(config, len(data.classes), generator)
     source = generator.source if isinstance(generator, HybridGenerator) else None
     if isinstance(source, PrototypeLatent):
         say("training the feature network that prototypes start from")

@@ -3,44 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from torch import nn
 
-from hqgan.config import Config, DcganConfig, HybridConfig
+from hqgan import config as c
+from hqgan.config import Config
+from hqgan.models.base import Generator
 from hqgan.models.baselines.dcgan import DcganGenerator
-from hqgan.models.critic import Critic
+from hqgan.models.baselines.ddpm import DdpmGenerator
+from hqgan.models.baselines.latentqgan import LatentqganGenerator
+from hqgan.models.baselines.lightweight import LightweightCritic, LightweightGenerator
+from hqgan.models.baselines.mosaiq import MosaiqGenerator
+from hqgan.models.baselines.pqwgan import PqwganGenerator
+from hqgan.models.baselines.style import ResidualCritic, StyleGenerator
+from hqgan.models.critic import ConvolutionalCritic, Critic, FeatureCritic
 from hqgan.models.generator import HybridGenerator
 
-Generator = HybridGenerator | DcganGenerator
+_GENERATORS: dict[type, Any] = {
+    c.HybridConfig: HybridGenerator,
+    c.DcganConfig: DcganGenerator,
+    c.PqwganConfig: PqwganGenerator,
+    c.MosaiqConfig: MosaiqGenerator,
+    c.LatentqganConfig: LatentqganGenerator,
+    c.LightweightConfig: LightweightGenerator,
+    c.StyleConfig: StyleGenerator,
+    c.DdpmConfig: DdpmGenerator,
+}
+_IMAGE_CRITICS: dict[type, Any] = {
+    c.CriticConfig: ConvolutionalCritic,
+    c.LightweightCriticConfig: LightweightCritic,
+    c.ResidualCriticConfig: ResidualCritic,
+}
 
 
 def build_generator(config: Config, classes: int) -> Generator:
     """A freshly initialised generator; draws from torch's global random state."""
-    match config.generator:
-        case HybridConfig() as hybrid:
-            return HybridGenerator(hybrid, classes, config.data.size)
-        case DcganConfig() as dcgan:
-            return DcganGenerator(dcgan, classes, config.data.size)
+    return _GENERATORS[type(config.generator)](config.generator, classes, config.data.size)
 
 
-def build_critic(config: Config, classes: int) -> Critic:
-    """A freshly initialised critic; draws from torch's global random state."""
-    return Critic(config.critic, classes, config.data.size)
+def build_critic(config: Config, classes: int, generator: Generator) -> Critic | None:
+    """A freshly initialised critic for `generator`, if it learns with one; draws from torch's global random state."""
+    match config.critic:
+        case c.NoCriticConfig():
+            return None
+        case c.FeatureCriticConfig() as features:
+            assert isinstance(generator, MosaiqGenerator | LatentqganGenerator)
+            return FeatureCritic(features, classes, generator.features)
+    return _IMAGE_CRITICS[type(config.critic)](config.critic, classes, config.data.size)
 
 
 def figures(config: Config, classes: int) -> dict[str, int]:
     """What `hqgan presets` prints of a config: sizes of the networks and of the circuits."""
-    generator, critic = build_generator(config, classes), build_critic(config, classes)
-    hybrid = config.generator if isinstance(config.generator, HybridConfig) else None
+    generator = build_generator(config, classes)
+    critic = build_critic(config, classes, generator)
+    circuits = generator.circuits
+    ansatz = circuits[0].ansatz if circuits else None
     return {
         "generator_parameters": _count(generator.parameters()),
-        "quantum_parameters": _count(generator.parts().get("circuit", [])),
-        "critic_parameters": _count(critic.parameters()),
-        "qubits": hybrid.circuit.qubits if hybrid else 0,
-        "depth": hybrid.circuit.layers if hybrid else 0,
-        "sub_generators": hybrid.sub_generators if hybrid else 0,
+        "quantum_parameters": sum(_count(layer.parameters()) for layer in circuits),
+        "critic_parameters": _count(critic.parameters()) if critic else 0,
+        "qubits": ansatz.qubits if ansatz else 0,
+        "depth": ansatz.layers if ansatz else 0,
+        "sub_generators": sum(len(layer.weights) for layer in circuits),
     }
 
 
 def _count(parameters: Iterable[nn.Parameter]) -> int:
+    """Numbers that are learnt at some time; a frozen circuit's are not."""
     return sum(p.numel() for p in parameters)

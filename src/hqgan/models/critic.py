@@ -1,4 +1,4 @@
-"""The conditional critic that every generator here is trained against."""
+"""Conditional critics: what every one of them is, the one of most presets, and the one on features."""
 
 from __future__ import annotations
 
@@ -6,13 +6,26 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hqgan.config import CriticConfig
+from hqgan.config import CriticConfig, FeatureCriticConfig
 
 LEAK = 0.2
 """Slope of the leaky ReLU below nought."""
 
 
 class Critic(nn.Module):
+    """Scores (B,) of images, or of what stands for them, as members of classes (B,); higher is more real."""
+
+    def gradient(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The gradient of the scores by the images, in their shape, differentiable once by the critic's weights."""
+        images = images.detach().requires_grad_(True)
+        return torch.autograd.grad(self(images, labels).sum(), images, create_graph=True)[0]
+
+    def auxiliary(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor | None:
+        """A task of its own on real images, to be minimised with its loss, or None; `generator` is a CPU source."""
+        return None
+
+
+class ConvolutionalCritic(Critic):
     """Four stride-2 4x4 convolutions without norm, leaky ReLU 0.2, a linear score plus a class projection.
 
     Source: arXiv 2506.21015 (head "pool", no bias); the projection is Miyato & Koyama's (arXiv 1802.05637).
@@ -69,3 +82,29 @@ class Critic(nn.Module):
         for convolution, slope in zip(reversed(self.convolutions), reversed(slopes), strict=True):
             by = F.conv_transpose2d(by * slope, convolution.get_parameter("weight"), stride=2, padding=1)
         return by
+
+
+class FeatureCritic(Critic):
+    """Hidden layers of ReLUs, of its own for each class: the discriminator of MosaiQ (arXiv 2308.11096) and LatentQGAN (2409.14622).
+
+    Args:
+        config: widths.
+        classes: number of classes.
+        features: numbers that it sees of an image.
+    """
+
+    def __init__(self, config: FeatureCriticConfig, classes: int, features: int) -> None:
+        super().__init__()
+        widths = (features, *config.hidden, 1)
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for a, b in zip(widths, widths[1:], strict=False):
+            self.weights.append(nn.Parameter((2 * torch.rand(classes, a, b) - 1) / a**0.5))
+            self.biases.append(nn.Parameter((2 * torch.rand(classes, b) - 1) / a**0.5))
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Scores (B,) of features (B, features)."""
+        x, last = images, len(self.weights) - 1
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = torch.baddbmm(bias[labels, None], x[:, None], weight[labels])[:, 0]
+            x = x if i == last else F.relu(x)
+        return x[:, 0]

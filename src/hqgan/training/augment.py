@@ -6,23 +6,28 @@ generator.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
 
 
-def augment(images: torch.Tensor, policy: Sequence[str], generator: torch.Generator) -> torch.Tensor:
+def augment(
+    images: torch.Tensor, policy: Sequence[str], generator: torch.Generator, share: float = 1.0
+) -> torch.Tensor:
     """Apply the named changes in order.
 
     Args:
         images: (B, 3, H, W) in [-1, 1]; what comes back may leave that range.
-        policy: any of ``color``, ``translation``, ``cutout``.
+        policy: any of ``color``, ``translation``, ``cutout``, ``affine``.
         generator: CPU source of randomness; each image gets changes of its own.
+        share: of images, each change on its own, that are changed; the rest stay as they are (arXiv 2006.06676).
     """
-    changes = {"color": _color, "translation": _translation, "cutout": _cutout}
+    changes = {"color": _color, "translation": _translation, "cutout": _cutout, "affine": _affine}
     for name in policy:
-        images = changes[name](images, generator)
+        changed = changes[name](images, generator)
+        images = changed if share >= 1 else torch.where(_uniform(images, generator) < share, changed, images)
     return images
 
 
@@ -60,3 +65,32 @@ def _cutout(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     y, col = torch.arange(h, device=x.device)[None, :, None], torch.arange(w, device=x.device)[None, None, :]
     inside = ((y - centre_y).abs() < h // 4) & ((col - centre_x).abs() < w // 4)
     return x * (~inside)[:, None].to(x.dtype)
+
+
+def _affine(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Turn by any angle and scale by 2 to the power of a normal number of deviation 0.2; outside is the image mirrored.
+
+    Written as a weighted sum of four pixels, since torch's own sampling cannot be differentiated twice, as penalties want.
+    """
+    b, _, h, w = x.shape
+    angle = 2 * math.pi * _uniform(x, generator)[:, 0]
+    scale = 2 ** (0.2 * torch.randn(b, 1, 1, generator=generator).to(x.device))
+    y, col = torch.arange(h, device=x.device)[:, None] - (h - 1) / 2, torch.arange(w, device=x.device) - (w - 1) / 2
+    rows = scale * (angle.cos() * y - angle.sin() * col) + (h - 1) / 2
+    columns = scale * (angle.sin() * y + angle.cos() * col) + (w - 1) / 2
+    top, left = rows.floor(), columns.floor()
+    flat = x.flatten(2)
+    out = torch.zeros_like(x)
+    for down in (0, 1):
+        for right in (0, 1):
+            weight = (1 - (rows - top - down).abs()) * (1 - (columns - left - right).abs())
+            places = _mirrored(top + down, h) * w + _mirrored(left + right, w)
+            picked = flat.gather(2, places.flatten(1)[:, None].expand(-1, x.shape[1], -1)).view_as(x)
+            out = out + weight[:, None] * picked
+    return out
+
+
+def _mirrored(places: torch.Tensor, size: int) -> torch.Tensor:
+    """Places on a line that goes to and fro between the first and the last pixel, as whole numbers."""
+    there = places.long().remainder(2 * size)
+    return torch.where(there < size, there, 2 * size - 1 - there)

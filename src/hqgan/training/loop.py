@@ -24,6 +24,9 @@ from hqgan.types import Batch, UserError
 DIVERGED = 1e6
 """A loss beyond this is divergence: WGAN losses on 64x64 images stay in the hundreds."""
 
+CERTAIN = 0.6
+"""Mean sign of real images' scores above which adaptive augmentation grows (arXiv 2006.06676, section 3.1)."""
+
 
 @dataclass
 class State:
@@ -31,9 +34,11 @@ class State:
 
     Attributes:
         generator: a module that is a `hqgan.types.Trainable`.
-        critic: a module that scores (images, labels) and gives the scores' `gradient`, see `hqgan.models.critic`.
+        critic: a module that scores (images, labels) and gives the scores' `gradient`, see `hqgan.models.critic`; None for a
+            generator that has a `loss` of its own.
         step: generator steps done.
-        images: real images shown to the critic so far, repeats counted.
+        images: real images shown so far, repeats counted.
+        augmented: share of images that augmentation changes, moved where it is adaptive.
         sums: running sums of losses since the last log line, with their `count`.
     """
 
@@ -41,9 +46,10 @@ class State:
     critic: Any
     average: nn.Module
     generator_optimiser: torch.optim.Optimizer
-    critic_optimiser: torch.optim.Optimizer
+    critic_optimiser: torch.optim.Optimizer | None
     step: int = 0
     images: int = 0
+    augmented: float = 1.0
     sums: dict[str, float] = field(default_factory=dict)
     count: int = 0
 
@@ -64,6 +70,7 @@ class State:
         return {
             "step": self.step,
             "images": self.images,
+            "augmented": self.augmented,
             "sums": self.sums,
             "count": self.count,
             "rng": {
@@ -93,12 +100,15 @@ class State:
         random.setstate((version, tuple(internal), gauss))
         self.step, self.images = values["step"], values["images"]
         self.sums, self.count = dict(values["sums"]), values["count"]
+        self.augmented = values.get("augmented", self.augmented)  # absent from checkpoints before version 0.2
 
     def _modules(self) -> dict[str, nn.Module]:
-        return {"generator": self.generator, "critic": self.critic, "ema": self.average}
+        found = {"generator": self.generator, "critic": self.critic, "ema": self.average}
+        return {name: module for name, module in found.items() if module is not None}
 
     def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"generator_optimiser": self.generator_optimiser, "critic_optimiser": self.critic_optimiser}
+        found = {"generator_optimiser": self.generator_optimiser, "critic_optimiser": self.critic_optimiser}
+        return {name: optimiser for name, optimiser in found.items() if optimiser is not None}
 
 
 @dataclass(frozen=True)
@@ -141,23 +151,34 @@ def layout(config: TrainingConfig) -> torch.memory_format:
     return torch.channels_last if config.batch >= 16 else torch.contiguous_format
 
 
-def new_state(generator: Any, critic: nn.Module, config: TrainingConfig, device: torch.device) -> State:
+def new_state(generator: Any, critic: nn.Module | None, config: TrainingConfig, device: torch.device) -> State:
     """The networks on `device`, fresh optimisers and average; circuits get a learning rate of their own."""
     for network in (generator, critic):
-        network.to(device, memory_format=layout(config))  # type: ignore[call-overload]
+        if network is not None:
+            network.to(device, memory_format=layout(config))  # type: ignore[call-overload]
     groups = [
         {"params": ps, "lr": config.lr_circuit if name == "circuit" else config.lr_generator}
         for name, ps in generator.parts().items()
     ]
-    # Fused: one pass over the memory of nine million weights instead of ten.
     return State(
         generator=generator,
         critic=critic,
         average=ema.averaged_copy(generator),
-        generator_optimiser=torch.optim.Adam(groups, betas=config.betas_generator, fused=True),
-        critic_optimiser=torch.optim.Adam(
-            critic.parameters(), lr=config.lr_critic, betas=config.betas_critic, fused=True
-        ),
+        generator_optimiser=_optimiser(groups, config, config.betas_generator),
+        critic_optimiser=critic
+        and _optimiser([{"params": list(critic.parameters()), "lr": config.lr_critic}], config, config.betas_critic),
+        augmented=0.0 if config.adaptive_kimg else 1.0,
+    )
+
+
+def _optimiser(
+    groups: list[dict[str, Any]], config: TrainingConfig, betas: tuple[float, float]
+) -> torch.optim.Optimizer:
+    # Fused: one pass over the memory of nine million weights instead of ten.
+    return (
+        torch.optim.SGD(groups, fused=True)
+        if config.optimiser == "sgd"
+        else torch.optim.Adam(groups, betas=betas, fused=True)
     )
 
 
@@ -213,87 +234,130 @@ def train(
 def step(
     state: State, real: Batch, config: TrainingConfig, *, with_norms: bool = False
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """`config.critic_steps` critic steps on one real batch, then a generator step.
+    """`config.critic_steps` critic steps on one real batch, then a generator step; or a step of the generator's own loss.
 
     Returns:
         The losses, and gradient norms by part where asked for.
     """
-    generator, critic, now = state.generator, state.critic, state.step
-    device, size = real.images.device, len(real)
+    generator, now = state.generator, state.step
     generator.train()
     seed_modules(config.seed, now)
-    noise = _noise(config, "critic noise", now, config.critic_steps * size, generator.noise_size, device)
-    with torch.no_grad():
-        # The generator stands still during the critic's steps, so their images are made in one call.
-        fakes = generator(noise, real.labels.repeat(config.critic_steps)).chunk(config.critic_steps)
     values: dict[str, float] = {}
-    for i, fake in enumerate(fakes):
-        critic_step = now * config.critic_steps + i
-        values |= _critic_step(state, real, fake, config, critic_step)
-    norms = {"norm/critic": _norm(list(critic.parameters()))} if with_norms else {}
-
-    critic.requires_grad_(False)
-    rng = stream(config.seed, "generator augment", now)
-    noise = _noise(config, "generator noise", now, size, generator.noise_size, device)
-    fake_scores = critic(augment(generator(noise, real.labels), config.augment, rng), real.labels)
-    real_scores = None
-    if config.loss == "relativistic":
-        real_scores = critic(augment(real.images, config.augment, rng), real.labels)
-    loss = losses.generator_loss(config.loss, fake_scores, real_scores)
-    penalty = generator.penalty()
-    total = loss if penalty is None else loss + config.prototype_weight * penalty
+    norms: dict[str, float] = {}
+    if state.critic is None:
+        total = generator.loss(real.images, real.labels, stream(config.seed, "loss", now))
+        values["loss/generator"] = total.item()
+    else:
+        # What the critic sees of real images: themselves, but for models that work in a space of their own.
+        with torch.no_grad():
+            seen = Batch(generator.represent(real.images, real.labels), real.labels)
+        values |= _critic_steps(state, real, seen, config)
+        if with_norms:
+            norms["norm/critic"] = _norm(list(state.critic.parameters()))
+        state.critic.requires_grad_(False)
+        total, losses_ = _generator_loss(state, seen, config)
+        values |= losses_
     state.generator_optimiser.zero_grad(set_to_none=True)
     total.backward()
     if with_norms:
         norms |= {f"norm/{name}": _norm(ps) for name, ps in generator.parts().items()}
     state.generator_optimiser.step()
-    critic.requires_grad_(True)
-
-    values["loss/generator"] = loss.item()
-    if penalty is not None:
-        values["loss/prototypes"] = penalty.item()
-    generator.observe(values["loss/generator"], values["loss/critic"])
+    if state.critic is not None:
+        state.critic.requires_grad_(True)
+        generator.observe(values["loss/generator"], values["loss/critic"])
     state.step += 1
     state.images += images_per_step(config)
     ema.update(state.average, generator, state.images, images_per_step(config), 1000 * config.ema_half_life_kimg)
     return values, norms
 
 
+def _critic_steps(state: State, real: Batch, seen: Batch, config: TrainingConfig) -> dict[str, float]:
+    generator, now, size = state.generator, state.step, len(real)
+    noise = _noise(
+        config, "critic noise", now, config.critic_steps * size, generator.noise_size, real.images.device
+    )
+    with torch.no_grad():
+        # The generator stands still during the critic's steps, so their images are made in one call.
+        fakes = generator.draft(noise, real.labels.repeat(config.critic_steps)).chunk(config.critic_steps)
+    values: dict[str, float] = {}
+    for i, fake in enumerate(fakes):
+        values |= _critic_step(state, real, seen, fake, config, now * config.critic_steps + i)
+    return values
+
+
+def _generator_loss(state: State, seen: Batch, config: TrainingConfig) -> tuple[torch.Tensor, dict[str, float]]:
+    """What the generator minimises, and its terms."""
+    generator, critic, now, labels = state.generator, state.critic, state.step, seen.labels
+    rng = stream(config.seed, "generator augment", now)
+    noise = _noise(config, "generator noise", now, len(seen), generator.noise_size, labels.device)
+    fake_scores = critic(_augmented(generator.draft(noise, labels), state, config, rng), labels)
+    real_scores = None
+    if config.loss == "relativistic":
+        real_scores = critic(_augmented(seen.images, state, config, rng), labels)
+    total = losses.generator_loss(config.loss, fake_scores, real_scores)
+    values = {"loss/generator": total.item()}
+    if (penalty := generator.penalty()) is not None:
+        values["loss/prototypes"] = penalty.item()
+        total = total + config.prototype_weight * penalty
+    if config.path_weight and now % config.path_every == 0:
+        rng = stream(config.seed, "path direction", now)
+        half = max(1, len(labels) // 2)  # as in the paper, to spare memory
+        direction = torch.randn(half, *seen.images.shape[1:], generator=rng).to(labels.device)
+        penalty = generator.path_penalty(noise[:half], labels[:half], direction)
+        values["loss/path"] = penalty.item()
+        total = total + config.path_weight * config.path_every * penalty
+    return total, values
+
+
 def _critic_step(
-    state: State, real: Batch, fake: torch.Tensor, config: TrainingConfig, critic_step: int
+    state: State, real: Batch, seen: Batch, fake: torch.Tensor, config: TrainingConfig, critic_step: int
 ) -> dict[str, float]:
     critic, labels = state.critic, real.labels
     rng = stream(config.seed, "critic augment", critic_step)
     scores = critic(
-        torch.cat([augment(real.images, config.augment, rng), augment(fake, config.augment, rng)]), labels.repeat(2)
+        torch.cat([_augmented(seen.images, state, config, rng), _augmented(fake, state, config, rng)]), labels.repeat(2)
     )
     real_scores, fake_scores = scores.chunk(2)
     loss = losses.critic_loss(config.loss, real_scores, fake_scores)
-    gradient = gradient_through(critic, labels, config.augment, rng)
+    gradient = gradient_through(critic, labels, config.augment, rng, state.augmented)
     values = {
         "loss/critic": loss.item(),
         "score/real": real_scores.mean().item(),
         "score/fake": fake_scores.mean().item(),
     }
     if config.loss == "wgan-gp":
-        penalty = losses.interpolation_penalty(gradient, real.images, fake, rng)
+        penalty = losses.interpolation_penalty(gradient, seen.images, fake, rng)
         loss = loss + config.gp_weight * penalty
         values["loss/penalty"] = penalty.item()
     elif config.r1_weight and critic_step % config.r1_every == 0:
-        penalty = losses.zero_centred_penalty(gradient, real.images)
+        penalty = losses.zero_centred_penalty(gradient, seen.images)
         if config.loss == "relativistic":
             penalty = penalty + losses.zero_centred_penalty(gradient, fake)
         loss = loss + config.r1_weight * config.r1_every * penalty
+    auxiliary = critic.auxiliary(real.images, stream(config.seed, "auxiliary", critic_step))
+    if auxiliary is not None:
+        loss = loss + auxiliary
+        values["loss/auxiliary"] = auxiliary.item()
+    assert state.critic_optimiser is not None
     state.critic_optimiser.zero_grad(set_to_none=True)
     loss.backward()
     state.critic_optimiser.step()
+    if config.adaptive_kimg:
+        certain = real_scores.detach().sign().mean().item() > CERTAIN
+        state.augmented += (1 if certain else -1) * len(real) / (1000 * config.adaptive_kimg)
+        state.augmented = min(max(state.augmented, 0.0), 1.0)
+        values["augmented"] = state.augmented
     return values
 
 
+def _augmented(images: torch.Tensor, state: State, config: TrainingConfig, rng: torch.Generator) -> torch.Tensor:
+    return augment(images, config.augment, rng, state.augmented)
+
+
 def gradient_through(
-    critic: Any, labels: torch.Tensor, policy: Sequence[str], rng: torch.Generator
+    critic: Any, labels: torch.Tensor, policy: Sequence[str], rng: torch.Generator, share: float = 1.0
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The gradient (B, 3, H, W) of a critic's scores by images (B, 3, H, W) that it sees augmented.
+    """The gradient (B, 3, H, W) of a critic's scores by images (B, 3, H, W) of which it sees a share augmented.
 
     Differentiable once, by the critic's weights. Each call draws from `rng`.
     """
@@ -302,7 +366,7 @@ def gradient_through(
         if not policy:
             return critic.gradient(images, labels)
         images = images.detach().requires_grad_(True)
-        seen = augment(images, policy, rng)
+        seen = augment(images, policy, rng, share)
         by_seen = critic.gradient(seen.detach(), labels)
         return torch.autograd.grad(seen, images, by_seen, create_graph=True)[0]
 

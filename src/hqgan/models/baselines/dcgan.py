@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from hqgan.config import DcganConfig
+from hqgan.models.base import Generator
 
 
-class DcganGenerator(nn.Module):
+class DcganGenerator(Generator):
     """Noise and class embedding, a linear map to 4x4, transposed convolutions with batch norm and ReLU, tanh.
 
     Args:
@@ -43,10 +44,3 @@ class DcganGenerator(nn.Module):
             "encoder": [*self.embedding.parameters(), *self.encoder.parameters()],
             "decoder": list(self.decoder.parameters()),
         }
-
-    def penalty(self) -> None:
-        """No regulariser of its own."""
-        return
-
-    def observe(self, generator_loss: float, critic_loss: float) -> None:
-        """Nothing in it follows the losses."""

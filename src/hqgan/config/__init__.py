@@ -1,0 +1,190 @@
+"""What a run is made of, as validated data: models, presets, JSON in and out, one sentence for each mistake."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError, model_validator
+
+from hqgan.config.critics import (
+    CRITIC_KINDS,
+    AnyCriticConfig,
+    CriticConfig,
+    FeatureCriticConfig,
+    LightweightCriticConfig,
+    NoCriticConfig,
+    ResidualCriticConfig,
+)
+from hqgan.config.generators import (
+    KINDS,
+    CircuitConfig,
+    DcganConfig,
+    DdpmConfig,
+    GeneratorConfig,
+    HybridConfig,
+    LatentqganConfig,
+    LightweightConfig,
+    MosaiqConfig,
+    PqwganConfig,
+    StyleConfig,
+)
+from hqgan.config.presets import PRESETS
+from hqgan.config.sections import DataConfig, Section, TrainingConfig
+from hqgan.types import UserError, listed
+
+
+_IMAGE_CRITICS = ("convolutions", "lightweight", "residual")
+_CRITICS = {"mosaiq": ("features",), "latentqgan": ("features",), "ddpm": ("none",)}
+"""Critics that a generator of a kind can learn with, where not those of images."""
+
+
+class Config(Section):
+    """Everything that decides a run's result."""
+
+    preset: str
+    data: DataConfig = DataConfig()
+    generator: GeneratorConfig
+    critic: AnyCriticConfig = CriticConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_of_critic(cls, values: Any) -> Any:
+        """A critic without a kind is of the default one: there was no other before version 0.2."""
+        critic = values.get("critic") if isinstance(values, dict) else None
+        if isinstance(critic, dict) and "kind" not in critic:
+            return {**values, "critic": {"kind": CriticConfig().kind, **critic}}
+        return values
+
+    @model_validator(mode="after")
+    def _fits(self) -> Config:
+        g = self.generator
+        critics = _CRITICS.get(g.kind, _IMAGE_CRITICS)
+        if self.critic.kind not in critics:
+            raise ValueError(
+                f"critic.kind: a generator of kind {g.kind} learns with a critic of kind {listed(critics)}, not {self.critic.kind}"
+            )
+        if isinstance(g, HybridConfig) and self.data.size != 64 and g.decoder == "vanilla":
+            raise ValueError("generator.decoder: the vanilla decoder makes 64x64 images only; set data.size=64")
+        return self
+
+
+def preset(name: str, changes: dict[str, Any] | None = None) -> Config:
+    """The preset `name` with `changes` (dotted field to value) applied.
+
+    Raises:
+        UserError: for an unknown preset or field, or a value that does not fit; it names the nearest right one.
+    """
+    if name not in PRESETS:
+        raise UserError(f"There is no preset {name!r}; presets are {listed(sorted(PRESETS))}.")
+    values = json.loads(json.dumps({"preset": name, **PRESETS[name]}))
+    return from_dict(_with_changes(values, changes or {}))
+
+
+def replace(config: Config, changes: dict[str, Any]) -> Config:
+    """`config` with dotted fields changed, validated again."""
+    return from_dict(_with_changes(config.model_dump(mode="json"), changes))
+
+
+def from_dict(values: Any, where: str = "the config") -> Config:
+    """Validate plain data.
+
+    Raises:
+        UserError: naming the first wrong field, what it held and what it takes.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_sentence(error, where)) from error
+
+
+def read(path: Path) -> Config:
+    """Read a config that `write` wrote."""
+    try:
+        return from_dict(json.loads(path.read_text()), str(path))
+    except FileNotFoundError:
+        raise UserError(f"There is no config at {path}; is that a run folder?") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not readable as JSON ({error}); restore it from a copy of the run.") from error
+
+
+def write(config: Config, path: Path) -> None:
+    """Write the resolved config, every field, as JSON."""
+    path.write_text(config.model_dump_json(indent=2) + "\n")
+
+
+def digest(config: Config) -> str:
+    """Twelve hex digits that change when anything that decides the result does (the device does not)."""
+    values = config.model_dump(mode="json")
+    del values["training"]["device"]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def differences(a: Config, b: Config) -> list[str]:
+    """One ``field: a's value, b's value`` for each field that differs, the device aside."""
+    left, right = _flat(a.model_dump(mode="json")), _flat(b.model_dump(mode="json"))
+    keys = sorted((set(left) | set(right)) - {"training.device"})
+    absent = "absent"
+    return [f"{k}: {left.get(k, absent)} / {right.get(k, absent)}" for k in keys if left.get(k) != right.get(k)]
+
+
+def parse_assignments(assignments: list[str]) -> dict[str, Any]:
+    """``["training.batch=16"]`` to ``{"training.batch": 16}``; the value is JSON, or a plain word."""
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        field, sign, text = assignment.partition("=")
+        if not sign or not field:
+            raise UserError(f"--set takes field=value, as in training.batch=16, not {assignment!r}.")
+        try:
+            changes[field.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            changes[field.strip()] = text
+    return changes
+
+
+def fields() -> list[str]:
+    """Every dotted field of every kind of config."""
+    found = [k for name in PRESETS for k in _flat(preset(name).model_dump(mode="json"))]
+    return sorted(set(found))
+
+
+def _with_changes(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    for field, value in changes.items():
+        *parents, last = field.split(".")
+        place: Any = values
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise UserError(f"{field}: {parent} holds a value, not fields.")
+        place[last] = value
+    return values
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in values.items():
+        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return out
+
+
+def _sentence(error: ValidationError, where: str) -> str:
+    first = error.errors()[0]
+    # A discriminated union puts the kind into the location; people write the field without it.
+    field = ".".join(str(p) for p in first["loc"] if p not in (*KINDS, *CRITIC_KINDS))
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(field, fields(), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else "; `hqgan train --dry-run` prints every field."
+        return f"{where} has no field {field!r}{hint}"
+    given = first.get("input")
+    shown = "" if isinstance(given, dict) else f" (it is {given!r})"
+    message = first["msg"].removeprefix("Value error, ")
+    if isinstance(given, float) and not math.isfinite(given):
+        message = "must be a finite number"
+    return (
+        f"{where}: {field or 'value'}: {message[0].lower() + message[1:]}{shown}." if field else f"{where}: {message}."
+    )

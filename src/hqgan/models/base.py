@@ -1,0 +1,56 @@
+"""What every generator is to the rest of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from hqgan.circuits.layer import QuantumLayer
+
+
+class Generator(nn.Module):
+    """Class-conditional images from noise; a `hqgan.types.Trainable`.
+
+    What most generators have no use for does nothing here.
+
+    Attributes:
+        noise_size: length of the normal noise vector that one image takes; all randomness enters through it.
+    """
+
+    noise_size: int
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Disjoint parameter lists that together hold every parameter; the one named ``circuit`` has a rate of its own."""
+        raise NotImplementedError
+
+    @property
+    def circuits(self) -> list[QuantumLayer]:
+        """What makes its images by circuits; empty where there is none."""
+        return [module for module in self.modules() if isinstance(module, QuantumLayer)]
+
+    def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, say: Callable[[str], None]) -> None:
+        """Learn from training images (N, 3, S, S) in [-1, 1] what has to stand before the first step."""
+
+    def represent(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Real images (B, 3, S, S) as the critic sees them."""
+        return images
+
+    def draft(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Generated images as the critic sees them, from noise (B, noise_size) and labels (B,)."""
+        return self(noise, labels)
+
+    def penalty(self) -> torch.Tensor | None:
+        """A regulariser to add to the loss, or None."""
+        return None
+
+    def observe(self, generator_loss: float, critic_loss: float) -> None:
+        """Told the losses of each finished step."""
+
+
+def parameters_of(modules: dict[str, list[Any]]) -> dict[str, list[nn.Parameter]]:
+    """Parts by name from their modules; those without parameters are left out."""
+    lists = {name: [p for m in part for p in m.parameters()] for name, part in modules.items()}
+    return {name: parameters for name, parameters in lists.items() if parameters}

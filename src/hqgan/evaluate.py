@@ -173,9 +173,11 @@ def evaluate(
         rows += _modes(views, images[kept], labels[kept], held_out, known[0], seed)
     toned = (images[kept], labels[kept]) if len(kept) else (images, labels)
     found = {**about, "metrics": rows, "skin": skin.report(toned, held_out, data.classes, seed)}
-    if loaded:
+    if loaded and loaded.generator.noise_size <= geometry.MOST_DIMENSIONS:
         say("taking derivatives by the latent")
         found["geometry"] = geometry.geometry(loaded, seed)
+    elif loaded:
+        say(f"no derivatives by the latent: it has {loaded.generator.noise_size:,} dimensions")
     return found
 
 

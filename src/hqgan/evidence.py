@@ -155,7 +155,7 @@ def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
             near[mine] = -privacy.pairwise(real[rows[mine]], made[labels == c]).min(1)
     # A class that was not generated tells nothing: it would only add ties.
     scores = {"generator, black box": (near, np.isin(data.labels[rows], np.unique(labels)))}
-    if loaded:
+    if loaded and loaded.config.critic.kind != "none":
         scores["critic"] = (_critic_scores(loaded, data, rows), np.ones(len(rows), bool))
     out = []
     for name, (score, known) in scores.items():

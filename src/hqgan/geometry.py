@@ -16,6 +16,8 @@ from hqgan.generate import Loaded, latent_seed, noise_of
 from hqgan.metrics import latent
 from hqgan.models.generator import HybridGenerator
 
+MOST_DIMENSIONS = 1024
+"""Of a latent whose Jacobian is taken: it costs an image for each."""
 LATENTS, PATHS = 8, 16
 """Latents at which the Jacobian is taken, or one a class where there are more classes; and paths."""
 

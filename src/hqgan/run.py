@@ -105,6 +105,11 @@ def train(
     generator = build_generator(config, len(data.classes))
     critic = build_critic(config, len(data.classes), generator)
     source = generator.source if isinstance(generator, HybridGenerator) else None
+    start = checkpoint.latest(out / "checkpoints")
+    if start is None:
+        # What a checkpoint holds need not be learnt again.
+        rows = split.train
+        generator.fit(to_float(data.images[rows]), torch.from_numpy(data.labels[rows]), config.training.seed, say)
     if isinstance(source, PrototypeLatent):
         say("training the feature network that prototypes start from")
         means = train_proto(
@@ -117,7 +122,6 @@ def train(
         )
         source.start_from(torch.from_numpy(means))
     state = new_state(generator, critic, config.training, device)
-    start = checkpoint.latest(out / "checkpoints")
     if start is not None:
         tensors, values = checkpoint.read(start)
         if values["data"]["fingerprint"] != data.fingerprint:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hqgan.config import CriticConfig
-from hqgan.models.critic import Critic
+from hqgan.models.critic import ConvolutionalCritic
 from hqgan.training import losses
 from hqgan.training.augment import augment
 from hqgan.training.loop import gradient_through
@@ -15,7 +15,7 @@ from hqgan.training.loop import gradient_through
 def test_gradient_and_penalty_are_autograds(head, bias):
     torch.manual_seed(0)
     config = CriticConfig(channels=(5, 6, 7, 8), head=head, bias=bias, class_embedding=4)
-    critic = Critic(config, classes=3, size=32).double()
+    critic = ConvolutionalCritic(config, classes=3, size=32).double()
     images, labels = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.tensor([0, 2, 1, 0])
     plain = losses.gradient_of(lambda x: critic(x, labels))
     torch.testing.assert_close(critic.gradient(images, labels), plain(images))
@@ -36,7 +36,7 @@ def test_gradient_and_penalty_are_autograds(head, bias):
 @pytest.mark.parametrize("policy", [(), ("translation",), ("color", "translation", "cutout")])
 def test_gradient_passes_through_augmentation(policy):
     torch.manual_seed(0)
-    critic = Critic(CriticConfig(channels=(5, 6, 7, 8), class_embedding=4), classes=3, size=32).double()
+    critic = ConvolutionalCritic(CriticConfig(channels=(5, 6, 7, 8), class_embedding=4), classes=3, size=32).double()
     images, labels = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.tensor([0, 2, 1, 0])
 
     def rng():

@@ -69,6 +69,10 @@ class Config(Section):
             raise ValueError(
                 f"critic.kind: a generator of kind {g.kind} learns with a critic of kind {listed(critics)}, not {self.critic.kind}"
             )
+        if self.critic.kind == "features" and self.training.augment:
+            raise ValueError("training.augment: a critic of kind features sees no images to augment; set training.augment=[]")
+        if self.training.path_weight and g.kind != "style":
+            raise ValueError("training.path_weight: only a generator of kind style has path lengths; set it to 0")
         if isinstance(g, HybridConfig) and self.data.size != 64 and g.decoder == "vanilla":
             raise ValueError("generator.decoder: the vanilla decoder makes 64x64 images only; set data.size=64")
         return self

@@ -20,7 +20,9 @@ _PAPER_TRAINING: dict[str, Any] = {
 }
 _SMALL_CRITIC = {"channels": (48, 96, 192, 384), "head": "flat", "bias": True, "start": "he"}
 
-PRESETS: dict[str, dict[str, Any]] = {
+_QUANTUM_PEER: dict[str, Any] = {"augment": (), "ema_half_life_kimg": 0.0}
+
+_BASE: dict[str, dict[str, Any]] = {
     "hqgan": {
         "generator": {
             "kind": "hybrid",
@@ -64,4 +66,100 @@ PRESETS: dict[str, dict[str, Any]] = {
             "checkpoint_kimg": 3.0,
         },
     },
+    # The paper's networks with a classical latent alone.
+    "wgan-gp": {"generator": {"kind": "hybrid", "branch": "none"}, "training": _PAPER_TRAINING},
+    "pqwgan": {
+        "generator": {"kind": "pqwgan"},
+        "critic": _SMALL_CRITIC,
+        "training": {
+            **_QUANTUM_PEER,
+            "batch": 16,
+            "loss": "wgan-gp",
+            "critic_steps": 5,
+            "lr_circuit": 0.01,
+            "lr_critic": 2e-4,
+            "betas_generator": (0.0, 0.9),
+            "betas_critic": (0.0, 0.9),
+        },
+    },
+    "mosaiq": {
+        "generator": {"kind": "mosaiq"},
+        "critic": {"kind": "features"},
+        "training": {
+            **_QUANTUM_PEER,
+            "batch": 8,
+            "loss": "logistic",
+            "r1_weight": 0.0,
+            "optimiser": "sgd",
+            "lr_circuit": 0.3,
+            "lr_critic": 0.01,
+        },
+    },
+    "latentqgan": {
+        "generator": {"kind": "latentqgan"},
+        "critic": {"kind": "features"},
+        "training": {
+            **_QUANTUM_PEER,
+            "batch": 8,
+            "loss": "logistic",
+            "r1_weight": 0.0,
+            "lr_circuit": 0.01,
+            "lr_critic": 1e-3,
+        },
+    },
+    "lightweight": {
+        "generator": {"kind": "lightweight"},
+        "critic": {"kind": "lightweight"},
+        "training": {
+            "loss": "hinge",
+            "r1_weight": 0.0,
+            "augment": ("color", "translation", "cutout"),
+            "lr_generator": 2e-4,
+            "lr_critic": 2e-4,
+            "betas_generator": (0.5, 0.999),
+            "betas_critic": (0.5, 0.999),
+        },
+    },
+    "stylegan2-ada": {
+        "generator": {"kind": "style"},
+        "critic": {"kind": "residual"},
+        "training": {
+            "loss": "logistic",
+            "r1_weight": 0.5,
+            "r1_every": 16,
+            "augment": ("affine", "translation", "color"),
+            "adaptive_kimg": 100.0,
+            "lr_generator": 2e-3,
+            "lr_critic": 2e-3,
+            "betas_generator": (0.0, 0.99),
+            "betas_critic": (0.0, 0.99),
+            "path_weight": 2.0,
+        },
+    },
+    "ddpm": {
+        "generator": {"kind": "ddpm"},
+        "critic": {"kind": "none"},
+        "training": {"augment": (), "lr_generator": 5e-4, "betas_generator": (0.9, 0.999), "evaluate_kimg": 30.0},
+    },
 }
+
+_ABLATIONS: dict[str, dict[str, Any]] = {
+    "mlp": {"branch": "mlp"},
+    "mlp-wide": {"branch": "mlp", "branch_hidden": 512},
+    "frozen": {"branch": "frozen"},
+    "fourier": {"branch": "fourier"},
+    "noise": {"branch": "noise"},
+    "none": {"branch": "none"},
+    "unentangled": {"circuit": {"entangler": "none"}},
+    "averaged": {"readout": "mean"},
+}
+"""Changes to the generator of `hqgan`; depth and qubits are ``--set generator.circuit.layers=0`` and the like."""
+
+
+def _ablated(changes: dict[str, Any]) -> dict[str, Any]:
+    values = _BASE["hqgan"]
+    circuit = {**values["generator"]["circuit"], **changes.get("circuit", {})}
+    return {**values, "generator": {**values["generator"], **changes, "circuit": circuit}}
+
+
+PRESETS = {**_BASE, **{f"hqgan-{name}": _ablated(changes) for name, changes in _ABLATIONS.items()}}

@@ -60,8 +60,8 @@ class QuantumSites(nn.Module):
         self.noise_size = self.circuit.noise_size if isinstance(self.circuit, MomentNoise) else 0
         self.register_buffer("sites", torch.linspace(0, SITES - 1, k).round().long(), persistent=False)
 
-    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """(B, C, 4, 4) and noise (B, noise_size) to (B, `channels`, 4, 4)."""
+    def forward(self, x: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, C, 4, 4), and noise (B, noise_size) if it takes any, to (B, `channels`, 4, 4)."""
         angles = self.angles(x.flatten(2).transpose(1, 2)[:, self.sites])
         angles = self.norm(angles.flatten(0, 1)).view_as(angles)
         readouts = self.circuit(angles, noise) if self.noise_size else self.circuit(angles)

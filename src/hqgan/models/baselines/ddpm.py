@@ -1,7 +1,8 @@
 """Denoising diffusion (Ho et al., arXiv 2006.11239), class-conditional; images by DDIM (Song et al., arXiv 2010.02502).
 
 A small U-Net of residual blocks with self-attention at its smallest map, and the cosine schedule of arXiv 2102.09672, which
-suits small images better than the linear one.
+suits small images better than the linear one. What the network predicts is the velocity of arXiv 2202.00512 (appendix D): from
+predicted noise, an image at the noisy end is a division by almost nought, and few steps never get its colours right.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Attention(nn.Module):
 
 
 class UNet(nn.Module):
-    """Noise (B, 3, S, S) in a noisy image, from the image, its time and its class.
+    """Velocity (B, 3, S, S) of a noisy image, from the image, its time and its class.
 
     Args:
         config: widths.
@@ -78,7 +79,7 @@ class UNet(nn.Module):
         self.out = nn.Sequential(nn.GroupNorm(GROUPS, widths[0]), nn.SiLU(), nn.Conv2d(widths[0], 3, 3, padding=1))
 
     def forward(self, x: torch.Tensor, times: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Images (B, 3, S, S), times (B,) from 0 and labels (B,) to the noise in the images."""
+        """Images (B, 3, S, S), times (B,) from 0 and labels (B,) to the velocity, sqrt(kept) noise - sqrt(1 - kept) image."""
         known = self.time(_waves(times, self.length)) + self.classes(labels)
         x = self.first(x)
         kept = []
@@ -119,26 +120,26 @@ class DdpmGenerator(Generator):
         self.register_buffer("times", steps, persistent=False)
 
     def loss(self, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Mean squared error of the noise at random times (arXiv 2006.11239, equation 14); `generator` is a CPU source."""
+        """Mean squared error of the velocity at random times; `generator` is a CPU source."""
         times = torch.randint(len(self.kept), (len(images),), generator=generator).to(images.device)
         noise = torch.randn(images.shape, generator=generator).to(images.device)
         kept = self.kept[times][:, None, None, None]
         noisy = kept.sqrt() * images + (1 - kept).sqrt() * noise
-        return F.mse_loss(self.network(noisy, times, labels), noise)
+        return F.mse_loss(self.network(noisy, times, labels), kept.sqrt() * noise - (1 - kept).sqrt() * images)
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, size, size) in [-1, 1] from standard normal noise (B, noise_size) and labels (B,)."""
         x = noise.view(-1, 3, self.size, self.size)
         for i, time in enumerate(self.times):
-            found = self.network(x, time.expand(len(x)), labels)
+            velocity = self.network(x, time.expand(len(x)), labels)
             kept = self.kept[time]
-            image = ((x - (1 - kept).sqrt() * found) / kept.sqrt()).clamp(-1, 1)
+            image = (kept.sqrt() * x - (1 - kept).sqrt() * velocity).clamp(-1, 1)
             if i + 1 == len(self.times):
                 return image
             # The noise that agrees with the image as it was cut off at -1 and 1.
-            found = (x - kept.sqrt() * image) / (1 - kept).sqrt()
+            left = (x - kept.sqrt() * image) / (1 - kept).sqrt()
             then = self.kept[self.times[i + 1]]
-            x = then.sqrt() * image + (1 - then).sqrt() * found
+            x = then.sqrt() * image + (1 - then).sqrt() * left
         return x
 
     def parts(self) -> dict[str, list[nn.Parameter]]:

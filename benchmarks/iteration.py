@@ -90,8 +90,8 @@ def against_the_paper(repeats: int) -> dict[str, Any]:
     config = preset("paper")
     theirs, clock = made(config), Clock(one_at_a_time())
     ours, floor = made(config), made(config)
-    theirs.generator.sites.circuit.backend = clock
-    floor.generator.sites.circuit.backend = lambda ansatz, x, w: torch.cos(x + w.sum((1, 3)))
+    theirs.generator.circuits[0].backend = clock
+    floor.generator.circuits[0].backend = lambda ansatz, x, w: torch.cos(x + w.sum((1, 3)))
     batch = random_batch(config)
     times: dict[str, list[float]] = {"theirs": [], "theirs_circuits": [], "ours": [], "ours_circuits": [], "floor": []}
     for turn in range(repeats + 1):
@@ -127,7 +127,8 @@ def against_the_paper(repeats: int) -> dict[str, Any]:
 
 def made(config: Config) -> State:
     torch.manual_seed(0)
-    return new_state(build_generator(config, 8), build_critic(config, 8), config.training, torch.device("cpu"))
+    generator = build_generator(config, 8)
+    return new_state(generator, build_critic(config, 8, generator), config.training, torch.device("cpu"))
 
 
 def random_batch(config: Config) -> Batch:
@@ -165,7 +166,7 @@ def papers_step(state: State, real: Batch, config: Config) -> None:
 
 def circuits_of_an_iteration(state: State) -> None:
     """The 200 circuits as our loop runs them: 150 without gradient in one call, 50 with."""
-    layer = state.generator.sites.circuit
+    layer = state.generator.circuits[0]
     angles = torch.rand(30, len(layer.weights), layer.ansatz.qubits) * 6
     with torch.no_grad():
         simulate(layer.ansatz, angles, layer.weights)

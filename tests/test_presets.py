@@ -43,7 +43,11 @@ def small(name, changes):
     config = preset(name, SHORT if name not in {"paper", "wgan-gp"} else SHORT | {"data.size": 64})
     sizes = {f"generator.{k}": v for k, v in SMALL[config.generator.kind].items()}
     if config.generator.kind == "hybrid" and config.generator.encoder == "spatial":
-        sizes |= {"generator.encoder_channels": 16, "generator.feature_channels": 16, "generator.decoder_channels": [16, 8]}
+        sizes |= {
+            "generator.encoder_channels": 16,
+            "generator.feature_channels": 16,
+            "generator.decoder_channels": [16, 8],
+        }
     sizes |= {f"critic.{k}": v for k, v in CRITICS[config.critic.kind].items()}
     steps = config.training.batch * config.training.critic_steps / 1000
     return configs.replace(config, {**sizes, "training.kimg": 2 * steps, **changes})
@@ -55,10 +59,10 @@ def test_every_preset_trains_two_steps_and_generates(name, tmp_path, hqgan):
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert json.loads((run / "run.json").read_text())["finished"]
     assert [line["step"] for line in lines if line["kind"] == "train"][-1] == 2
-    code, _, error = hqgan("generate", run, "--class", "df=3", "--class", "nv=2", "--out", tmp_path / "images")
+    code, _, error = hqgan("generate", run, "--class", "fibroma=3", "--class", "nevus=2", "--out", tmp_path / "images")
     assert code == 0, error
     with (tmp_path / "images" / "manifest.csv").open() as stream:
-        assert [row["class"] for row in csv.DictReader(stream)] == ["df"] * 3 + ["nv"] * 2
+        assert [row["class"] for row in csv.DictReader(stream)] == ["fibroma"] * 3 + ["nevus"] * 2
 
 
 @pytest.mark.parametrize("name", ["mosaiq", "latentqgan", "lightweight", "stylegan2-ada", "ddpm"])
@@ -74,7 +78,11 @@ def test_a_resumed_run_is_the_same(name, tmp_path):
         assert checkpoint.latest(folder / "checkpoints").name.startswith("images-0000000")
     hashes = [json.loads((folder / "run.json").read_text())["ema_sha256"] for folder in (whole, parts)]
     assert hashes[0] == hashes[1]
-    assert (whole / "metrics.jsonl").read_bytes() == (parts / "metrics.jsonl").read_bytes()
+    trained = [
+        [line for line in (folder / "metrics.jsonl").read_text().splitlines() if '"train"' in line]
+        for folder in (whole, parts)
+    ]
+    assert trained[0] == trained[1]
 
 
 @pytest.mark.slow

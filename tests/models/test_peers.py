@@ -234,7 +234,12 @@ def test_diffusion_finds_the_image_when_it_knows_the_noise():
 
 def test_diffusion_learns_one_image():
     torch.manual_seed(0)
-    changes = {"data.size": 32, "generator.channels": [32, 32], "generator.sampling_steps": 10, "generator.timesteps": 50}
+    changes = {
+        "data.size": 32,
+        "generator.channels": [32, 32],
+        "generator.sampling_steps": 10,
+        "generator.timesteps": 50,
+    }
     generator = build_generator(preset("ddpm", changes), 1)
     image = torch.tensor([0.6, -0.4, 0.1])[:, None, None].expand(8, 3, 32, 32)
     optimiser, source = torch.optim.Adam(generator.parameters(), 5e-3), torch.Generator().manual_seed(0)

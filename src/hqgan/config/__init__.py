@@ -37,6 +37,38 @@ from hqgan.config.presets import PRESETS
 from hqgan.config.sections import DataConfig, Section, TrainingConfig
 from hqgan.types import UserError, listed
 
+__all__ = [
+    "PRESETS",
+    "AnyCriticConfig",
+    "CircuitConfig",
+    "Config",
+    "CriticConfig",
+    "DataConfig",
+    "DcganConfig",
+    "DdpmConfig",
+    "FeatureCriticConfig",
+    "GeneratorConfig",
+    "HybridConfig",
+    "LatentqganConfig",
+    "LightweightConfig",
+    "LightweightCriticConfig",
+    "MosaiqConfig",
+    "NoCriticConfig",
+    "PqwganConfig",
+    "ResidualCriticConfig",
+    "Section",
+    "StyleConfig",
+    "TrainingConfig",
+    "differences",
+    "digest",
+    "fields",
+    "from_dict",
+    "parse_assignments",
+    "preset",
+    "read",
+    "replace",
+    "write",
+]
 
 _IMAGE_CRITICS = ("convolutions", "lightweight", "residual")
 _CRITICS = {"mosaiq": ("features",), "latentqgan": ("features",), "ddpm": ("none",)}
@@ -67,10 +99,13 @@ class Config(Section):
         critics = _CRITICS.get(g.kind, _IMAGE_CRITICS)
         if self.critic.kind not in critics:
             raise ValueError(
-                f"critic.kind: a generator of kind {g.kind} learns with a critic of kind {listed(critics)}, not {self.critic.kind}"
+                f"critic.kind: a generator of kind {g.kind} learns with a critic of kind {listed(critics)}, "
+                f"not {self.critic.kind}"
             )
         if self.critic.kind == "features" and self.training.augment:
-            raise ValueError("training.augment: a critic of kind features sees no images to augment; set training.augment=[]")
+            raise ValueError(
+                "training.augment: a critic of kind features sees no images to augment; set training.augment=[]"
+            )
         if self.training.path_weight and g.kind != "style":
             raise ValueError("training.path_weight: only a generator of kind style has path lengths; set it to 0")
         if isinstance(g, HybridConfig) and self.data.size != 64 and g.decoder == "vanilla":

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hqgan.config.sections import Count, Section
 
+
 class CriticConfig(Section):
     """Four stride-2 convolutions and a class-projection score (arXiv 1802.05637)."""
 

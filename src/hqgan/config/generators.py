@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from hqgan.config.sections import Count, Section
 
+
 class CircuitConfig(Section):
     """One sub-generator's ansatz (see `hqgan.circuits.ansatz.Ansatz`)."""
 

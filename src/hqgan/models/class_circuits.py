@@ -26,8 +26,8 @@ class ClassCircuits(nn.Module):
     def forward(self, angles: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Readouts (B, k, M) of encoding angles (B, k, n) by the circuits of classes (B,)."""
         order = labels.argsort(stable=True)
-        found = []
+        found: list[torch.Tensor] = []
         for c, count in zip(*torch.unique_consecutive(labels[order], return_counts=True), strict=True):
-            rows = order[sum(map(len, found)) :][: int(count)]
+            rows = order[sum(len(done) for done in found) :][: int(count)]
             found.append(self.of_class[int(c)](angles[rows]))
         return torch.cat(found)[order.argsort()]

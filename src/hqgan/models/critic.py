@@ -85,7 +85,7 @@ class ConvolutionalCritic(Critic):
 
 
 class FeatureCritic(Critic):
-    """Hidden layers of ReLUs, of its own for each class: the discriminator of MosaiQ (arXiv 2308.11096) and LatentQGAN (2409.14622).
+    """Hidden layers of ReLUs for each class: the discriminator of MosaiQ (arXiv 2308.11096) and LatentQGAN (2409.14622).
 
     Args:
         config: widths.

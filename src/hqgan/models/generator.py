@@ -180,7 +180,11 @@ class HybridGenerator(Generator):
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter."""
-        modules = {"prototypes": [self.source], "encoder": [self.encoder], "classical branch": [self.classical]}
+        modules: dict[str, list[nn.Module]] = {
+            "prototypes": [self.source],
+            "encoder": [self.encoder],
+            "classical branch": [self.classical],
+        }
         if not self.removed:
             modules["quantum branch"] = [self.to_sites, self.sites.angles, self.sites.norm, self.from_sites]
             modules["circuit"] = [self.sites.circuit]

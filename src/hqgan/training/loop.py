@@ -160,13 +160,13 @@ def new_state(generator: Any, critic: nn.Module | None, config: TrainingConfig, 
         {"params": ps, "lr": config.lr_circuit if name == "circuit" else config.lr_generator}
         for name, ps in generator.parts().items()
     ]
+    critics = [{"params": list(critic.parameters()), "lr": config.lr_critic}] if critic is not None else []
     return State(
         generator=generator,
         critic=critic,
         average=ema.averaged_copy(generator),
         generator_optimiser=_optimiser(groups, config, config.betas_generator),
-        critic_optimiser=critic
-        and _optimiser([{"params": list(critic.parameters()), "lr": config.lr_critic}], config, config.betas_critic),
+        critic_optimiser=_optimiser(critics, config, config.betas_critic) if critics else None,
         augmented=0.0 if config.adaptive_kimg else 1.0,
     )
 
@@ -273,9 +273,7 @@ def step(
 
 def _critic_steps(state: State, real: Batch, seen: Batch, config: TrainingConfig) -> dict[str, float]:
     generator, now, size = state.generator, state.step, len(real)
-    noise = _noise(
-        config, "critic noise", now, config.critic_steps * size, generator.noise_size, real.images.device
-    )
+    noise = _noise(config, "critic noise", now, config.critic_steps * size, generator.noise_size, real.images.device)
     with torch.no_grad():
         # The generator stands still during the critic's steps, so their images are made in one call.
         fakes = generator.draft(noise, real.labels.repeat(config.critic_steps)).chunk(config.critic_steps)

@@ -23,9 +23,7 @@ BATCH = 64
 
 def latentqgan_ansatz(data_qubits: int, layers: int) -> Ansatz:
     """RY encoding, layers of RY and a CZ chain, probabilities given qubit 0, the ancilla, in |0>."""
-    return Ansatz(
-        data_qubits + 1, layers, encoding=("ry",), rotations=("ry",), readout=(PROBABILITIES,), ancillas=1
-    )
+    return Ansatz(data_qubits + 1, layers, encoding=("ry",), rotations=("ry",), readout=(PROBABILITIES,), ancillas=1)
 
 
 class Autoencoder(nn.Module):

@@ -115,7 +115,7 @@ class StyleGenerator(Generator):
         self.register_buffer("path_mean", torch.zeros(()))
 
     def styles(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """w (B, style) of noise and class, each of unit mean square before it is mapped."""
+        """W (B, style) of noise and class, each of unit mean square before it is mapped."""
         w = torch.cat([_normal(noise), _normal(self.embedding(labels))], 1)
         for layer in self.mapping:
             w = activate(layer(w))

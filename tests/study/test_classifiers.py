@@ -3,7 +3,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hqgan.study import classifiers
 from hqgan.study.classifiers import Recipe, build, probabilities, recipe_of, standard_augmentation, train
 from hqgan.types import UserError
 from hqgan.vision import library

@@ -141,7 +141,7 @@ def test_nothing_to_compare_with_is_said(tmp_path):
     data = open_data("demo:160", 32, seed=0)
     (tmp_path / "made" / "nevus").mkdir(parents=True)
     Image.fromarray(data.images[0]).save(tmp_path / "made" / "nevus" / "0.png")
-    only = dataclasses.replace(split_of(data, 0))
+    only = split_of(data, 0)
     held = np.concatenate([only.validation, only.test])
     empty = held[data.labels[held] != data.classes.index("nevus")]
     with pytest.MonkeyPatch.context() as patch:

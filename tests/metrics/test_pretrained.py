@@ -93,9 +93,7 @@ def test_without_weights_each_metric_says_so_and_nothing_is_fetched(tmp_path, mo
 
 def test_a_download_is_announced_checked_and_kept(tmp_path, monkeypatch):
     said = []
-    offer = pretrained.Published(
-        "a network", (tmp_path / "served.bin").as_uri(), 1, hashlib.sha256(b"abc").hexdigest()[:8]
-    )
+    offer = pretrained.Published("a network", (tmp_path / "served.bin").as_uri(), 1, hashlib.sha256(b"abc").hexdigest())
     monkeypatch.setitem(pretrained.PUBLISHED, "inception", offer)
     with pytest.raises(pretrained.UnavailableError, match="could not be fetched .* give --weights inception=FILE"):
         pretrained.weights("inception", {}, tmp_path, True, said.append)

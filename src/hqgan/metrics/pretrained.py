@@ -36,7 +36,7 @@ class Published:
         what: in words.
         url: where.
         megabytes: about.
-        sha256: first digits, as the publisher puts them into the name; empty for safetensors, which need none to be read.
+        sha256: of the file, its first digits as in the publisher's name for it; empty for safetensors, which hold no program.
     """
 
     what: str
@@ -50,7 +50,7 @@ PUBLISHED = {
         "Inception-v3 as torch-fidelity has it",
         "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
         91,
-        "6726825d",
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
     ),
     "dinov2": Published(
         "DINOv2 ViT-S/14 (arXiv 2304.07193)",
@@ -61,7 +61,7 @@ PUBLISHED = {
         "torchvision's AlexNet, under LPIPS (arXiv 1801.03924)",
         "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
         233,
-        "7be5be79",
+        "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
     ),
 }
 
@@ -106,9 +106,9 @@ def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, s
             while part := source.read(1 << 20):
                 sink.write(part)
                 digest.update(part)
-        if not digest.hexdigest().startswith(offer.sha256):
+        if offer.sha256 and digest.hexdigest() != offer.sha256:
             raise UnavailableError(
-                f"what came from {offer.url} has another SHA-256 than its name says; it was thrown away"
+                f"what came from {offer.url} has another SHA-256 than its publisher's file; it was thrown away"
             )
         temporary.replace(kept)
     except (urllib.error.URLError, OSError) as error:
@@ -256,9 +256,9 @@ def _load(network: nn.Module, path: Path, name: str, under: str = "") -> None:
         load_weights(network, path, under=under)
         return
     pin = PUBLISHED[name].sha256
-    if not pin or not _digest(path).startswith(pin):
+    if not pin or _digest(path) != pin:
         raise UserError(
-            f"{path} is no .safetensors file, nor the one from {PUBLISHED[name].url}, whose SHA-256 begins with "
+            f"{path} is no .safetensors file, nor the one from {PUBLISHED[name].url}, whose SHA-256 is "
             f"{pin or '(none: safetensors only)'}: it is not read, for such a file can hold a program."
         )
     state = torch.load(path, map_location="cpu", weights_only=True)

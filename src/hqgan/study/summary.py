@@ -191,15 +191,12 @@ def _pairs(arms: Sequence[Arm], accuracy: np.ndarray, means: np.ndarray) -> list
 def _sentences(rows: Sequence[Result], best: Result, pairs: Sequence[Result], seeds: int) -> list[str]:
     """What a careful reader may take from the numbers."""
     made = [row for row in rows if row["generator"]]
-    sure = seeds >= VERDICT
-    out = (
-        []
-        if sure
-        else [
+    out, so_far = [], ""
+    if seeds < VERDICT:
+        so_far = "So far, "
+        out.append(
             f"No verdict: that takes {VERDICT} seeds, and this is {seeds}. What follows says where to look, not what is so."
-        ]
-    )
-    so_far = "" if sure else "So far, "
+        )
     if made:
         better = [r for r in made if r["mean"] > best["mean"] and r["p_value_against_best_classical"] < LEVEL]
         worse = [r for r in made if r["mean"] < best["mean"] and r["p_value_against_best_classical"] < LEVEL]
@@ -207,9 +204,8 @@ def _sentences(rows: Sequence[Result], best: Result, pairs: Sequence[Result], se
         apart = nearest["difference_from_best_classical"]
         head = (
             f"{len(better)} of {len(made)} arms with generated images stand above the best classical arm ({best['name']}, "
-            "balanced "
-            f"accuracy {best['mean']:.3f}, chosen on these test images, which favours it) and {len(worse)} below it (p < {LEVEL} "
-            "after correction)"
+            f"balanced accuracy {best['mean']:.3f}, chosen on these test images, which favours it) and {len(worse)} below it "
+            f"(p < {LEVEL} after correction)"
         )
         out.append(
             f"{so_far}{head}; the highest is {nearest['name']} with {nearest['mean']:.3f}, a difference of {apart['mean']:+.3f} "
@@ -300,7 +296,7 @@ def table(result: Result) -> list[Any]:
                 f"{r['mean']:.3f}",
                 rf"\[{r['low']:.3f}, {r['high']:.3f}]",
                 f"{r['accuracy']:.3f}",
-                *(f"{_shown(r['recall'][c]['mean'])}" for c in rare),
+                *(_shown(r["recall"][c]["mean"]) for c in rare),
                 *("" if value is None else f"{value:.2g}" for value in p),
             )
         out.append(arms)

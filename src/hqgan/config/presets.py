@@ -145,7 +145,7 @@ _BASE: dict[str, dict[str, Any]] = {
 
 _ABLATIONS: dict[str, dict[str, Any]] = {
     "mlp": {"branch": "mlp"},
-    "mlp-wide": {"branch": "mlp", "branch_hidden": 512},
+    "mlp-wide": {"branch": "mlp", "branch_hidden": 4096},
     "frozen": {"branch": "frozen"},
     "fourier": {"branch": "fourier"},
     "noise": {"branch": "noise"},

@@ -35,6 +35,12 @@ def _house(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tiny_changes():
+    """What makes the preset `demo` tiny: dotted field to value."""
+    return dict(TINY)
+
+
+@pytest.fixture(scope="session")
 def tiny_config():
     from hqgan.config import preset
 

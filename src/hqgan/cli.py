@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hqgan.cli_circuits import app as circuits_app
+from hqgan.cli_compare import app as compare_app
 from hqgan.cli_evidence import app as evidence_app
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.types import UserError, plural
@@ -27,6 +28,7 @@ data_app = typer.Typer(help="Look at a data set.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(circuits_app, name="circuits")
 app.add_typer(evidence_app)
+app.add_typer(compare_app)
 
 DataOption = Annotated[str, typer.Option("--data", help="A data set's folder, or demo for procedural lesions.")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]

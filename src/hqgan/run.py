@@ -204,6 +204,41 @@ def images_of(config: Config) -> int:
     return steps_of(config.training.kimg, config.training) * images_per_step(config.training)
 
 
+def is_finished(config: Config, out: Path) -> bool:
+    """Whether `out` holds a run of `config`, wherever its data lay and whatever device it used, with all images shown.
+
+    Raises:
+        UserError: it holds a run of another config.
+    """
+    stored = stored_config(out)
+    if stored is None:
+        return False
+    own = _where_it_ran(config, stored)
+    if changed := configs.differences(stored, own):
+        theirs = "; ".join(changed[:2])
+        raise UserError(
+            f"{out} was trained with other settings (theirs / yours: {theirs}); choose another --out, or the same settings."
+        )
+    newest = checkpoint.latest(out / "checkpoints")
+    return newest is not None and checkpoint.read_values(newest)["images"] >= images_of(config)
+
+
+def go_on(
+    config: Config,
+    out: Path,
+    *,
+    say: Callable[[str], None] = silent,
+    on_step: Callable[[State, int], None] = lambda state, total: None,
+) -> None:
+    """Train, or go on with, the run in `out`, on the data and the device that it was started on."""
+    stored = stored_config(out)
+    train(config if stored is None else _where_it_ran(config, stored), out, resume=True, say=say, on_step=on_step)
+
+
+def _where_it_ran(config: Config, stored: Config) -> Config:
+    return configs.replace(config, {"data.path": stored.data.path, "training.device": stored.training.device})
+
+
 def stored_config(out: Path) -> Config | None:
     """The config of the run in `out`, or None where there is no run."""
     return configs.read(out / "config.json") if (out / "config.json").exists() else None

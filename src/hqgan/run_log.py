@@ -42,7 +42,11 @@ class RunLog:
         known = _run_json(self.out)
         images = self.mark_images
         starts = [*known.get("starts", []), {"resumed_at_images": images, "time": _now(), "device": str(device)}]
-        machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+        machine: dict[str, Any] = {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+        }
         versions = {"hqgan": hqgan.__version__, "torch": torch.__version__, "python": platform.python_version()}
         if device.type == "cuda":
             machine["accelerator"] = torch.cuda.get_device_name(device)

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from hqgan.data import cache as store
-from hqgan.data import demo, folder, ham10000
+from hqgan.data import demo, folder, ham10000, isic2019
 from hqgan.data.decode import RULE, Decoded, decode
 from hqgan.data.listing import Listing, hidden
 from hqgan.types import ImageData, UserError, listed, plural
 
-LAYOUTS = "HAM10000 (HAM10000_metadata.csv beside its image folders) and one folder of images per class"
+LAYOUTS = (
+    "HAM10000 (HAM10000_metadata.csv beside its image folders), ISIC 2019 (ISIC_2019_Training_GroundTruth.csv beside its image "
+    "folder) and one folder of images per class"
+)
 MAX_UNREADABLE = 0.05
 # Images handed to the pool at a time: enough to keep it busy, few enough to stop soon after Ctrl-C.
 CHUNK = 64
@@ -34,7 +37,7 @@ def open_data(
 
     Args:
         path: ``demo`` or ``demo:2000`` for so many procedural images (1,400 by default); otherwise the folder of
-            HAM10000 or of a class-per-folder tree. ``./demo`` is a folder of that name.
+            HAM10000, of ISIC 2019 or of a class-per-folder tree. ``./demo`` is a folder of that name.
         size: side of the images in pixels, 8 to 1024.
         seed: of the procedural images; other data do not depend on it.
         cache: folder for decoded images; None takes ``$HQGAN_CACHE``, else the user's cache folder.
@@ -91,7 +94,7 @@ def recognise(root: Path) -> Listing:
         found = sorted(p.name + "/" * p.is_dir() for p in root.iterdir() if not hidden(p.name))
         if not found:
             raise UserError(f"The folder {root} is empty: give the folder that holds the data set.")
-        listing = ham10000.recognise(root) or folder.recognise(root)
+        listing = isic2019.recognise(root) or ham10000.recognise(root) or folder.recognise(root)
     except OSError as error:
         raise UserError(f"{root} cannot be read ({error.strerror or error}): check its permissions.") from error
     if listing is None:

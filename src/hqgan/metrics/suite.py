@@ -40,6 +40,7 @@ class Judge:
         labels: (n,) int64, the classes of the real images compared over all, in shuffled order: generate these, and every
             row can be filled. More images, in any order and mix, do no harm; the surplus is left out.
         n: images a side, over all classes.
+        rows: (n,) int64, which of the real images are compared over all, class by class.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Judge:
         wanted = np.maximum(self._mix, self._each)
         order = [rng.permutation(np.flatnonzero(real_labels == c))[:k] for c, k in enumerate(wanted)]
         self._real = self._look(real, order)
+        self.rows = np.concatenate(order).astype(np.int64)[_heads(self._real[1], self._mix)]
         floors, bars = [], []
         gaussian = fit_pca_gaussian(train, np.asarray(train_labels), len(classes))
         pools = [rng.permutation(np.flatnonzero(train_labels == c)) for c in range(len(classes))]
@@ -144,6 +146,13 @@ class Judge:
                     }
                 )
         return rows
+
+    def features(self, images: np.ndarray, labels: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """By view, features (n, D) of generated images and of the real ones `rows`, for measures of the caller's own."""
+        order = [np.flatnonzero(np.asarray(labels) == c)[:k] for c, k in enumerate(self._mix)]
+        real = _heads(self._real[1], self._mix)
+        made = self._look(images, order)[0]
+        return {view.name: (made[view.name], self._real[0][view.name][real]) for view in self.views}
 
     def _look(self, images: np.ndarray, order: Sequence[np.ndarray]) -> tuple[Features, list[int]]:
         """Features of images taken class by class, and how many there are of each class."""

@@ -81,15 +81,10 @@ def lines(series: Sequence[tuple[str, Sequence[float], Sequence[float]]], x: str
     figure, panel = axes(6.8, 3.4)
     for place, (name, across, up) in enumerate(series):
         marker = MARKERS[place % 7] if len(across) <= 70 else ""
-        panel.plot(across, up, marker=marker, ms=3.5, lw=1.4, color=COLOURS[place % 7], label=name)
+        style = ("-", "--", ":")[place // 7 % 3]
+        panel.plot(across, up, marker=marker, ms=3.5, lw=1.4, ls=style, color=COLOURS[place % 7], label=name)
     if log:
-        from matplotlib.ticker import FuncFormatter, LogLocator
-
-        panel.set_yscale("log")
-        plain = FuncFormatter(lambda value, _: f"{value:g}")
-        panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        panel.yaxis.set_major_formatter(plain)
-        panel.yaxis.set_minor_formatter("")
+        _logarithmic(panel)
     panel.set_xlabel(x, fontsize=9)
     panel.set_ylabel(y, fontsize=9)
     panel.grid(color="#e3e7ea", lw=0.7)
@@ -97,3 +92,36 @@ def lines(series: Sequence[tuple[str, Sequence[float], Sequence[float]]], x: str
     if len(series) > 1:
         panel.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
     return svg(figure)
+
+
+def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> str:
+    """Named points on two logarithmic axes.
+
+    Args:
+        points: name, x, y, and whether it is filled.
+        x: label.
+        y: label.
+    """
+    figure, panel = axes(6.8, 3.6)
+    for name, across, up, filled in points:
+        panel.plot(across, up, "o", ms=6, color=COLOURS[0], mfc=COLOURS[0] if filled else "white")
+        panel.annotate(name, (across, up), xytext=(6, 3), textcoords="offset points", fontsize=8)
+    panel.set_xscale("log")
+    _logarithmic(panel)
+    panel.margins(x=0.18, y=0.12)
+    panel.set_xlabel(x, fontsize=9)
+    panel.set_ylabel(y, fontsize=9)
+    panel.grid(color="#e3e7ea", lw=0.7)
+    panel.set_axisbelow(True)
+    return svg(figure)
+
+
+def _logarithmic(panel: Any) -> None:
+    """The y axis with plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    panel.set_yscale("log")
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    panel.yaxis.set_major_formatter(plain)
+    panel.yaxis.set_minor_formatter("")

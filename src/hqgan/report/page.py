@@ -1,4 +1,4 @@
-"""Pages: of one study, and of any runs, studies and audits together."""
+"""Pages: of one study or comparison, and of any runs, studies, comparisons and audits together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hqgan.report.blocks import Section, Text, read, write_page
 from hqgan.report.of_audit import audit_section
+from hqgan.report.of_compare import compare_sections
 from hqgan.report.of_run import comparison, run_sections
 from hqgan.report.of_study import study_sections
 from hqgan.types import UserError
@@ -25,11 +26,19 @@ def write_study(study: Path, out: Path) -> None:
     write_page(out, "Augmentation study", lead, sections)
 
 
+def write_comparison(comparison: Path, out: Path) -> None:
+    """The page of one comparison from its ``compare.json`` and the picture beside it."""
+    result = read(comparison)
+    names = ", ".join(row["name"] for row in result["data"][0]["leaderboard"])
+    lead = f"Which of {names} makes the images nearest to real ones that it has never seen, and at what cost?"
+    write_page(out, "Generators compared", lead, compare_sections(result, comparison.parent))
+
+
 def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
-    """One page of runs, studies and audits.
+    """One page of runs, studies, comparisons and audits.
 
     Args:
-        paths: folders of runs (an audit in them is shown, too), of studies, or of audits.
+        paths: folders of runs (an audit in them is shown, too), of studies, of comparisons, or of audits.
         out: the page.
         real: whether pictures that show real images are taken in.
 
@@ -47,10 +56,16 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
         elif (path / "study.json").exists():
             own = study_sections(read(path / "study.json"), path)
             sections += [Section(f"Study: {name}", own[0].blocks), *(Section(s.title, s.blocks, 3) for s in own[1:])]
+        elif (path / "compare.json").exists():
+            own = compare_sections(read(path / "compare.json"), path)
+            sections += [
+                Section(f"Comparison: {name}", own[0].blocks),
+                *(Section(s.title, s.blocks, 3) for s in own[1:]),
+            ]
         elif (path / "audit.json").exists():
             sections.append(audit_section(read(path / "audit.json"), path, name, real))
         else:
-            raise UserError(f"{path} is no folder of a run, a finished study or an audit.")
+            raise UserError(f"{path} is no folder of a run, a finished study or comparison, or an audit.")
     lead = "Made from the files of " + ", ".join(str(path) for path in paths) + "."
     if real:
         sections.insert(0, Section("Before you share this page", [Text(PATIENTS, "warning")]))

@@ -158,22 +158,11 @@ def _train_generators(
         if settings.kimg is not None:
             changes["training.kimg"] = settings.kimg
         config = configs.preset(name, changes)
-        stored = runs.stored_config(path)
-        if stored is not None:
-            config = configs.replace(config, {"data.path": stored.data.path, "training.device": stored.training.device})
-            if changed := configs.differences(stored, config):
-                theirs = "; ".join(changed[:2])
-                raise UserError(
-                    f"{path} was trained with other settings than this study's (theirs / yours: {theirs}); choose another "
-                    "--out, or the same settings."
-                )
-            newest = checkpoint.latest(path / "checkpoints")
-            wanted = runs.images_of(config)
-            if newest is not None and checkpoint.read_values(newest)["images"] >= wanted:
-                sources.check_run(path, cell.data, cell.split)
-                continue
+        if runs.is_finished(config, path):
+            sources.check_run(path, cell.data, cell.split)
+            continue
         say(f"training {name}, {cell_name(cell)}")
-        runs.train(config, path, resume=True, say=say, on_step=on_step)
+        runs.go_on(config, path, say=say, on_step=on_step)
 
 
 def _task(settings: Settings, out: Path, cell: Cell, arm: Arm, recipe: classifiers.Recipe) -> Task:

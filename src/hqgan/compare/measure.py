@@ -1,0 +1,196 @@
+"""One run of a comparison against the test part of its split: distances with their halves by lesion, curves, sizes, times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from hqgan.circuits.backends import backend_of
+from hqgan.compare.contestants import Contestant, Result, Settings
+from hqgan.data import check_leaks, open_data
+from hqgan.evaluate import matched_images, split_of, views_of
+from hqgan.generate import Loaded, latent_seed, load, make_images, on_backend
+from hqgan.images import labelled_rows, write_png
+from hqgan.metrics import distances, perceptual
+from hqgan.metrics.pretrained import Borrowed
+from hqgan.metrics.suite import Judge
+from hqgan.metrics.threads import one_thread
+from hqgan.models.build import figures
+from hqgan.run_log import read_lines
+from hqgan.types import ImageData, Split
+
+VIEWS = ("derm", "early", "middle", "untrained")
+"""Views whose kernel distance ranks planted degradations rightly (docs/results/extractors.md). A contestant's distance is the
+mean of theirs, normalised: 0 is real against real, 1 the PCA-Gaussian."""
+HALVES = 100
+"""Halves of the test lesions that a distance is taken again on."""
+COLUMNS = 2
+"""Images of each class in the picture."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One seed of one data set: the split that every contestant's run of this seed has, and the judge of them all."""
+
+    data: ImageData
+    split: Split
+    seed: int
+    say: Say
+    borrowed: Borrowed | None
+    images: int | None
+
+    @cached_property
+    def judge(self) -> Judge:
+        """On the test part."""
+        data, test, train = self.data, self.split.test, self.split.train
+        views = views_of(data, self.split, self.say) + (self.borrowed.views if self.borrowed else [])
+        sides = (data.images[test], data.labels[test], data.images[train], data.labels[train])
+        # Of few images nothing can be said by class.
+        none = None if self.images is None else np.zeros(len(data.classes), np.int64)
+        return Judge(views, *sides, data.classes, seed=self.seed, n=self.images, per_class=none)
+
+    @cached_property
+    def halves(self) -> list[np.ndarray]:
+        """Places among the judge's real images: all of a random half of their lesions, again and again."""
+        groups = self.data.groups[self.split.test[self.judge.rows]]
+        known, lesion = np.unique(groups, return_inverse=True)
+        rng = np.random.default_rng([self.seed, HALVES])
+        chosen = [rng.permutation(len(known))[: len(known) // 2] for _ in range(HALVES)]
+        return [np.flatnonzero(np.isin(lesion, half)) for half in chosen]
+
+    @property
+    def key(self) -> Result:
+        """What a kept result has to agree with."""
+        views = [view.name for view in self.borrowed.views] if self.borrowed else []
+        return {"fingerprint": self.data.fingerprint, "seed": self.seed, "borrowed": views, "images": self.images}
+
+
+def cell_of(
+    path: str,
+    seed: int,
+    settings: Settings,
+    borrowed: Borrowed | None,
+    say: Say,
+    on_data: Callable[[int, int], None] | None,
+) -> Cell:
+    """A seed's data and split, checked for leaks."""
+    fraction = settings.changes.get("data.fraction", 1.0)
+    data = open_data(path, settings.size, seed=seed, progress=on_data)
+    split = split_of(data, seed, fraction)
+    check_leaks(split, data.groups)
+    return Cell(data, split, seed, say, borrowed, settings.images)
+
+
+def measure(contestant: Contestant, run: Path, cell: Cell) -> Result:
+    """What is known of one run.
+
+    Returns:
+        ``name``, ``seed``, sizes (``parameters``, ``quantum_parameters``, ``critic_parameters``), ``images`` shown, ``epochs``,
+        ``seconds`` of training and ``images_per_second`` (median over the log), ``rows`` of the judge and of
+        `hqgan.metrics.perceptual`, ``distance`` (see `VIEWS`; null where no view is normalised), ``halves`` of it, and ``curve``:
+        points ``{images, seconds, distance}`` on the validation part.
+    """
+    loaded = load(run)
+    if contestant.backend != "statevector":
+        backend = backend_of(contestant.backend, shots=contestant.shots, seed=cell.seed)
+        loaded = on_backend(loaded, backend, contestant.name.partition("@")[2])
+    judge, data, test = cell.judge, cell.data, cell.split.test
+    images = matched_images(loaded.generator, data.classes, judge.labels, cell.seed)
+    rows = judge(images, judge.labels)
+    sizes = figures(loaded.config, len(data.classes))
+    timing = read_lines(run / "timing.jsonl")
+    rates = [line["images_per_second"] for line in timing if line["images_per_second"]]
+    result: Result = {
+        "name": contestant.name,
+        "preset": contestant.preset,
+        "seed": cell.seed,
+        "checkpoint_sha256": loaded.checkpoint_hash,
+        "parameters": sizes["generator_parameters"],
+        "quantum_parameters": sizes["quantum_parameters"],
+        "critic_parameters": sizes["critic_parameters"],
+        "images": int(loaded.values["images"]),
+        "epochs": loaded.values["images"] / len(cell.split.train),
+        "seconds": timing[-1]["seconds"],
+        "images_per_second": float(np.median(rates)),
+        "threads": _threads(run),
+        "distance": distance(rows),
+        "halves": _halves(images, cell, rows),
+        "curve": curve(run),
+    }
+    if cell.borrowed is not None:
+        train = cell.split.train
+        real, known = ((data.images[r], data.labels[r]) for r in (test, train))
+        rows = rows + perceptual.rows(cell.borrowed, (images, judge.labels), real, known, data.classes, cell.seed)
+    return {**result, "rows": rows}
+
+
+def distance(rows: Sequence[Result]) -> float | None:
+    """The mean normalised kernel distance over `VIEWS`, all classes together; None where no view has one."""
+    known = [row["normalised"] for row in _headline(rows) if row["normalised"] is not None]
+    return float(np.mean(known)) if known else None
+
+
+def curve(run: Path) -> list[Result]:
+    """Distances on the validation part while a run was trained, against images shown and seconds of training."""
+    timing = read_lines(run / "timing.jsonl")
+    images, seconds = ([line[key] for line in timing] for key in ("images", "seconds"))
+    return [
+        {
+            "images": line["images"],
+            "seconds": float(np.interp(line["images"], images, seconds)),
+            "distance": distance(line["rows"]),
+        }
+        for line in read_lines(run / "metrics.jsonl")
+        if line["kind"] == "evaluate"
+    ]
+
+
+def _headline(rows: Sequence[Result]) -> list[Result]:
+    return [r for r in rows if r["class"] is None and r["view"] in VIEWS and r["name"].startswith("kernel_")]
+
+
+def _halves(images: np.ndarray, cell: Cell, rows: Sequence[Result]) -> list[float] | None:
+    """The distance on each half of the test lesions, against equally many of the generated images.
+
+    All contestants of a seed meet the same halves, so that differences between them are paired. With half of the lesions left
+    out, the deviation among halves is that of the whole about the truth (delete-d jackknife, Shao & Wu 1989).
+    """
+    scale = {r["view"]: (r["floor"], r["bar"]) for r in _headline(rows) if r["normalised"] is not None}
+    if not scale:
+        return None
+    by_view = []
+    with one_thread():
+        for view, (made, real) in cell.judge.features(images, cell.judge.labels).items():
+            if view not in scale:
+                continue
+            floor, bar = scale[view]
+            kernels = [distances.gram(*pair) for pair in ((made, made), (real, real), (made, real))]
+            values = [distances.mmd2(*(k[np.ix_(i, i)] for k in kernels)) for i in cell.halves]
+            by_view.append((np.array(values) - floor) / (bar - floor))
+    return [float(x) for x in np.mean(by_view, axis=0)]
+
+
+def _threads(run: Path) -> int | None:
+    """Of the last start; None for runs that did not write it down."""
+    return json.loads((run / "run.json").read_text())["machine"].get("threads")
+
+
+def picture(contestants: Sequence[Contestant], runs: Sequence[Path], cell: Cell, path: Path) -> None:
+    """Write one picture: a row for each contestant, the first images of every class, the same numbers for all."""
+    classes = cell.data.classes
+    labels = [c for c in range(len(classes)) for _ in range(COLUMNS)]
+    seeds = [latent_seed(cell.seed, classes[c], i) for c in range(len(classes)) for i in range(COLUMNS)]
+    rows = []
+    for one, run in zip(contestants, runs, strict=True):
+        loaded: Loaded = load(run)
+        rows.append((one.name, np.stack(list(make_images(loaded.generator, labels, seeds)))))
+    title = f"{cell.data.name}, seed {cell.seed}; {COLUMNS} images each of {', '.join(classes)}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_png(path, labelled_rows(rows, scale=2 if cell.data.images.shape[1] == 32 else 1, title=title))

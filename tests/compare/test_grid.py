@@ -1,0 +1,207 @@
+"""Whole comparisons, as small as they go."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from hqgan import run as runs
+from hqgan.compare import Settings, compare, estimate, grid, hours, summary
+from hqgan.compare.contestants import parse, result_path, run_path
+from hqgan.compare.estimate import table
+from hqgan.compare.measure import cell_of, curve, distance
+from hqgan.evaluate import evaluate
+from hqgan.report.page import write_comparison, write_report
+from hqgan.types import UserError
+
+MLP = "demo:generator.branch=mlp"
+
+
+def silent(text):
+    pass
+
+
+@pytest.fixture(scope="module")
+def settings(tiny_changes):
+    own = {"training.kimg", "training.evaluate_kimg", "data.path", "data.size"}
+    changes = {k: v for k, v in tiny_changes.items() if k not in own}
+    return Settings(data=("demo:700",), contestants=("demo", MLP), seeds=2, size=32, kimg=0.096, changes=changes)
+
+
+@pytest.fixture(scope="module")
+def finished(settings, tmp_path_factory):
+    out = tmp_path_factory.mktemp("compare") / "c"
+    return out, compare(settings, out, say=silent)
+
+
+def test_what_a_comparison_says(finished):
+    out, result = finished
+    assert json.loads((out / "compare.json").read_text()) == json.loads(json.dumps(result))
+    one = result["data"][0]
+    assert {row["name"] for row in one["leaderboard"]} == {"demo", MLP}
+    means = [row["distance"]["mean"] for row in one["leaderboard"]]
+    assert means == sorted(means)
+    for row in one["leaderboard"]:
+        assert row["distance"]["low"] <= row["distance"]["mean"] <= row["distance"]["high"]
+        assert row["distance"]["mean"] == pytest.approx(np.mean(list(row["by_seed"].values())))
+        assert row["images"] == 96
+        assert len(one["curves"][row["name"]]) == 6
+    board = {row["name"]: row for row in one["leaderboard"]}
+    assert board["demo"]["quantum_parameters"] > 0
+    assert board[MLP]["quantum_parameters"] == 0
+    pair = one["pairs"][0]
+    assert (pair["name"], pair["against"], pair["seeds"]) == ("demo", MLP, 2)
+    assert pair["mean"] == pytest.approx(board["demo"]["distance"]["mean"] - board[MLP]["distance"]["mean"])
+    assert "No verdict" in one["sentences"][0]
+    assert (out / "pictures" / "demo.png").exists()
+
+
+def test_a_distance_is_what_evaluate_measures(finished):
+    out, result = finished
+    run = run_path(out, "demo", parse("demo"), 1)
+    rows = evaluate(run, "demo:700", 1, say=silent)["metrics"]
+    board = {row["name"]: row for row in result["data"][0]["leaderboard"]}
+    assert board["demo"]["by_seed"]["1"] == pytest.approx(distance(rows))
+
+
+def test_halves_are_the_same_for_all_contestants_and_keep_lesions_whole(finished, settings):
+    data, split = (cell := cell_of("demo:700", 0, settings, None, silent, None)).data, cell.split
+    groups = data.groups[split.test[cell.judge.rows]]
+    for half in cell.halves[:5]:
+        out = np.setdiff1d(np.arange(len(groups)), half)
+        assert not set(groups[half]) & set(groups[out])
+    again = cell_of("demo:700", 0, settings, None, silent, None)
+    assert all((a == b).all() for a, b in zip(cell.halves, again.halves, strict=True))
+
+
+def test_what_is_finished_is_not_done_again_and_seeds_and_contestants_are_added(
+    finished, tmp_path, monkeypatch, settings
+):
+    out = tmp_path / "c"
+    shutil.copytree(finished[0], out)
+    trained, measured = [], []
+    train, measure = runs.train, grid.measure
+    monkeypatch.setattr(runs, "train", lambda config, path, **k: trained.append(path.name) or train(config, path, **k))
+    monkeypatch.setattr(grid, "measure", lambda one, run, cell: measured.append(run.name) or measure(one, run, cell))
+    assert compare(settings, out, say=silent) == finished[1]
+    assert (trained, measured) == ([], [])
+    result_path(out, "demo", parse("demo"), 1).unlink()
+    other = dataclasses.replace(settings, changes={**settings.changes, "training.lr_critic": 1e-3})
+    with pytest.raises(UserError, match="trained with other settings"):
+        compare(other, out, say=silent)
+    compare(dataclasses.replace(settings, seeds=3), out, say=silent)
+    assert trained == ["demo-seed2", "demo-generator.branch-mlp-seed2"]
+    assert measured == ["demo-seed1", "demo-seed2", "demo-generator.branch-mlp-seed2"]
+
+
+def test_a_backend_shares_the_run_and_differs_by_its_shots(finished, tmp_path, settings):
+    out = tmp_path / "c"
+    shutil.copytree(finished[0], out)
+    asked = dataclasses.replace(settings, contestants=("demo", "demo@aer,4"), seeds=1, images=100)
+    result = compare(asked, out, say=silent)
+    board = {row["name"]: row for row in result["data"][0]["leaderboard"]}
+    assert board["demo"]["checkpoints"] == board["demo@aer,4"]["checkpoints"]
+    assert board["demo"]["distance"]["mean"] != board["demo@aer,4"]["distance"]["mean"]
+    assert not (out / "runs" / "demo" / "demo-aer-4-seed0").exists()
+
+
+def test_seconds_become_images_once(tmp_path, monkeypatch, settings):
+    asked = dataclasses.replace(settings, contestants=("demo",), seeds=1, kimg=None, seconds=1.0)
+    monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 0.1)
+    first = compare(asked, tmp_path / "c", say=silent)
+    assert first["settings"]["lengths"] == {"demo": 0.08}
+    assert first["data"][0]["leaderboard"][0]["images"] == 80
+    monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 0.2)
+    assert compare(asked, tmp_path / "c", say=silent) == first
+
+
+def test_hours_count_what_is_left(finished, monkeypatch, settings):
+    monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 3.0)
+    rows = hours(dataclasses.replace(settings, seeds=3), finished[0])
+    assert [(row["name"], row["runs"], row["done"]) for row in rows] == [
+        ("demo", 3, 2),
+        ("demo-generator.branch-mlp", 3, 2),
+    ]
+    assert rows[0]["hours"] == pytest.approx(12 * 3.0 / 3600)
+    assert "0.0 hours" in table(rows)[1]
+
+
+def test_a_curve_has_images_and_seconds(finished):
+    points = curve(run_path(finished[0], "demo", parse("demo"), 0))
+    assert [p["images"] for p in points] == [16, 32, 48, 64, 80, 96]
+    seconds = [p["seconds"] for p in points]
+    assert seconds == sorted(seconds)
+
+
+def test_pages(finished, tmp_path):
+    out, _ = finished
+    write_comparison(out / "compare.json", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    for words in ("Leaderboard", "Paired tests", "All metrics", "data:image/png", "PCA-Gaussian", "Protocol"):
+        assert words in page
+    write_report([out], tmp_path / "report.html")
+    assert "Comparison: c" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("text", ["{", '{"of": "study"}'])
+def test_a_folder_of_something_else_is_refused(tmp_path, text, settings):
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(UserError, match="choose another --out"):
+        compare(settings, tmp_path, say=silent)
+
+
+def test_files_of_others_are_left_alone(tmp_path, settings):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(UserError, match="not a comparison's"):
+        compare(settings, tmp_path, say=silent)
+
+
+def test_a_damaged_result_is_one_sentence(finished, tmp_path, settings):
+    out = tmp_path / "c"
+    shutil.copytree(finished[0], out)
+    result_path(out, "demo", parse("demo"), 0).write_text("{")
+    with pytest.raises(UserError, match="is damaged"):
+        compare(settings, out, say=silent)
+
+
+def test_seconds_to_a_distance_are_known_if_most_runs_came_there():
+    def one(*points):
+        return {"curve": [{"images": 10 * i, "seconds": float(i), "distance": d} for i, d in enumerate(points)]}
+
+    runs_ = [one(2.0, 1.2, 0.9), one(1.5, 0.8, 1.1), one(3.0, None, 2.0)]
+    assert summary._seconds_to(runs_, 1.0) == {"seconds": 2.0, "images": 20.0, "reached": 2, "runs": 3}
+    assert summary._seconds_to(runs_, 0.85) == {"seconds": None, "images": None, "reached": 1, "runs": 3}
+
+
+def test_the_command(tmp_path, hqgan, settings):
+    changes = [part for k, v in settings.changes.items() for part in ("--set", f"{k}={json.dumps(v)}")]
+    command = ["compare", "--data", "demo:700", "--presets", "demo", MLP, "--seeds", 1, "--kimg", 0.048, "--size", 32,
+               *changes, "--out", tmp_path / "c"]  # fmt: skip
+    code, out, _ = hqgan(*command, "--dry-run")
+    assert code == 0
+    assert "hours of training in all" in out
+    assert not (tmp_path / "c").exists()
+    code, out, _ = hqgan(*command, "--json", tmp_path / "x.json")
+    assert code == 0
+    assert "No verdict" in out
+    assert (tmp_path / "c" / "compare.html").exists()
+    assert json.loads((tmp_path / "x.json").read_text())["data"][0]["name"] == "demo"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--kimg", 1, "--seconds", 5), "two budgets"),
+        (("--small",), "a size of a --suite"),
+        (("--suite", "papers"), "no suite"),
+        (("--size", 48), "32 or 64"),
+        (("--presets", "hqgan", "--set", "training.bacth=3"), "training.bacth"),
+    ],
+)
+def test_bad_options_are_one_sentence(options, sentence, tmp_path, hqgan):
+    code, _, err = hqgan("compare", "--out", tmp_path / "c", *options)
+    assert code == 2
+    assert sentence in err
+    assert not (tmp_path / "c").exists()

@@ -1,0 +1,59 @@
+"""ISIC 2019 as its archives unpack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_pictures import write
+
+from hqgan.data import open_data
+from hqgan.data.isic2019 import CLASSES, METADATA, TRUTH
+from hqgan.types import UserError
+
+IMAGES = [("ISIC_0000000", "NV", "L1"), ("ISIC_0000001_downsampled", "NV", "L1"), ("ISIC_0000002", "MEL", ""),
+          ("ISIC_0000003", "NV", "L1"), ("ISIC_0000004", "SCC", "L2"), ("ISIC_0000005", "MEL", "L3")]  # fmt: skip
+
+
+@pytest.fixture
+def isic(tmp_path: Path) -> Path:
+    truth = ["image," + ",".join(CLASSES) + ",UNK"]
+    metadata = ["image,age_approx,anatom_site_general,lesion_id,sex"]
+    for seed, (image, name, lesion) in enumerate(IMAGES):
+        write(tmp_path / "ISIC_2019_Training_Input" / f"{image}.jpg", seed)
+        truth.append(f"{image}," + ",".join("1.0" if c == name else "0.0" for c in CLASSES) + ",0.0")
+        metadata.append(f"{image},55.0,,{lesion},female")
+    (tmp_path / TRUTH).write_text("\n".join(truth) + "\n")
+    (tmp_path / METADATA).write_text("\n".join(metadata) + "\n")
+    return tmp_path
+
+
+def test_classes_lesions_and_no_downsampled_images(isic: Path) -> None:
+    data = open_data(isic, 16)
+    assert data.name == "isic2019"
+    assert [Path(f).stem for f in data.files] == [i for i, _, _ in IMAGES if "downsampled" not in i]
+    assert [data.classes[label] for label in data.labels] == ["NV", "MEL", "NV", "SCC", "MEL"]
+    assert data.groups[0] == data.groups[2]
+    assert len(np.unique(data.groups)) == 4
+    assert data.skipped == ()
+
+
+def test_without_metadata_each_image_is_a_lesion_of_its_own(isic: Path) -> None:
+    (isic / METADATA).unlink()
+    assert len(np.unique(open_data(isic, 16).groups)) == 5
+
+
+def test_an_image_of_two_classes_is_left_out(isic: Path) -> None:
+    for i in range(40):  # one in a few dozen is no reason to refuse them all
+        write(isic / "ISIC_2019_Training_Input" / f"ISIC_1{i:06d}.jpg", 100 + i)
+    rows = [f"ISIC_1{i:06d},0.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0" for i in range(40)]
+    text = (isic / TRUTH).read_text().replace("ISIC_0000004,0.0", "ISIC_0000004,1.0")
+    (isic / TRUTH).write_text(text + "\n".join(rows) + "\n")
+    assert open_data(isic, 16).skipped == (("ISIC_0000004", "of 2 classes"),)
+
+
+def test_a_table_without_its_columns_is_refused(isic: Path) -> None:
+    (isic / TRUTH).write_text("image,MEL\nISIC_0000000,1.0\n")
+    with pytest.raises(UserError, match="lacks one of the columns"):
+        open_data(isic, 16)

@@ -28,8 +28,9 @@ from hqgan.config import PRESETS, Config, preset
 from hqgan.models.build import build_critic, build_generator
 from hqgan.presets import seconds_per_step
 from hqgan.training import losses
-from hqgan.training.loop import State, images_per_step, layout, new_state, step
+from hqgan.training.loop import images_per_step, step
 from hqgan.training.randomness import stream
+from hqgan.training.state import State, layout, new_state
 from hqgan.types import Backend, Batch
 
 

@@ -85,7 +85,7 @@ def test_every_loss_resumes_with_prototypes_adaptive_noise_and_shots(tiny_config
     changes = {"training.loss": loss, "training.kimg": 0.048, "training.critic_steps": 2, "training.balanced": True}
     source, shots = ("prototypes", 100) if loss == "hinge" else ("bounded", 0)
     changes |= {"generator.latent_source": source, "generator.circuit.shots": shots}
-    if loss == "relativistic":  # larger batches lie otherwise in memory, see `loop.layout`
+    if loss == "relativistic":  # larger batches lie otherwise in memory, see `state.layout`
         changes |= {"training.batch": 16, "training.kimg": 0.096}
     config = configs.replace(tiny_config, changes)
     whole = train(config, tmp_path / "whole")

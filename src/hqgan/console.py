@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hqgan.types import UserError
 
 if TYPE_CHECKING:
-    from hqgan.training.loop import State
+    from hqgan.training.state import State
 
 LINE_EVERY = 30.0
 """Seconds between two lines where there is no terminal to draw a bar on."""

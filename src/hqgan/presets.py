@@ -9,7 +9,8 @@ import torch
 
 from hqgan.config import PRESETS, Config, preset
 from hqgan.models.build import build_critic, build_generator, figures
-from hqgan.training.loop import layout, new_state, step
+from hqgan.training.loop import step
+from hqgan.training.state import layout, new_state
 from hqgan.types import Batch
 
 

@@ -31,9 +31,10 @@ from hqgan.models.generator import HybridGenerator
 from hqgan.models.prototypes import PrototypeLatent
 from hqgan.run_log import RunLog, read_lines
 from hqgan.training import checkpoint, ema
-from hqgan.training.loop import Diverged, Hook, Interrupted, State, images_per_step, layout, new_state, steps_of
+from hqgan.training.loop import Diverged, Hook, Interrupted, images_per_step, steps_of
 from hqgan.training.loop import train as train_loop
 from hqgan.training.randomness import stream
+from hqgan.training.state import State, layout, new_state
 from hqgan.types import Batch, ImageData, Split, UserError
 
 GRID_COLUMNS = 8

@@ -14,7 +14,7 @@ import torch
 
 import hqgan
 from hqgan.training import checkpoint
-from hqgan.training.loop import State
+from hqgan.training.state import State
 from hqgan.types import UserError
 
 

@@ -31,7 +31,7 @@ from hqgan.compare.measure import Cell, cell_of, measure, picture
 from hqgan.metrics.pretrained import Borrowed
 from hqgan.study.sources import GAUSSIAN
 from hqgan.training import checkpoint
-from hqgan.training.loop import State
+from hqgan.training.state import State
 from hqgan.types import UserError
 
 Say = Callable[[str], None]

@@ -36,13 +36,13 @@ def recognise(root: Path) -> Listing | None:
     for row in wanted:
         image = row["image"]
         named = [c for c in CLASSES if row[c] in {"1", "1.0"}]
-        file = by_stem.get(image.lower())
+        path = by_stem.get(image.lower())
         if len(named) != 1:
             listing.skipped.append((image, "of no class" if not named else f"of {len(named)} classes"))
-        elif file is None:
+        elif path is None:
             listing.skipped.append((image, "missing"))
         else:
-            listing.files.append(file)
+            listing.files.append(path)
             listing.labels.append(named[0])
             listing.groups.append(lesions.get(image, ""))
     return listing

@@ -33,7 +33,7 @@ from hqgan.study.pools import pools_of, sources_about, with_sources
 from hqgan.study.sources import GAUSSIAN
 from hqgan.study.work import Task
 from hqgan.training import checkpoint
-from hqgan.training.loop import State
+from hqgan.training.state import State
 from hqgan.types import UserError, listed
 
 Say = Callable[[str], None]

@@ -30,17 +30,20 @@ def describe(classes: int = 8, *, epoch: int | None = None) -> dict[str, dict[st
     return found
 
 
-def seconds_per_step(config: Config, classes: int, steps: int = 8) -> float:
-    """The mean of a few training steps on random images, after one to warm up, on the CPU; some steps have penalties."""
+CPU = torch.device("cpu")
+
+
+def seconds_per_step(config: Config, classes: int, steps: int = 8, device: torch.device = CPU) -> float:
+    """The mean of a few training steps on random images, after one to warm up; some steps have penalties."""
     torch.manual_seed(0)
     generator = build_generator(config, classes)
     critic = build_critic(config, classes, generator)
-    state = new_state(generator, critic, config.training, torch.device("cpu"))
+    state = new_state(generator, critic, config.training, device)
     size = config.data.size
     images = (
         torch.rand(config.training.batch, 3, size, size).mul(2).sub(1).contiguous(memory_format=layout(config.training))
     )
-    batch = Batch(images, torch.arange(config.training.batch) % classes)
+    batch = Batch(images.to(device), (torch.arange(config.training.batch) % classes).to(device))
     step(state, batch, config.training)
     start = time.perf_counter()
     for _ in range(steps):

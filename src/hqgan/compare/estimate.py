@@ -24,7 +24,12 @@ CLASSES = 8
 
 def seconds_of(config: Config) -> float:
     """Seconds of training that a run is expected to take here."""
-    return steps_of(config.training.kimg, config.training) * seconds_per_step(config, CLASSES, TIMED)
+    return steps_of(config.training.kimg, config.training) * _a_step(config)
+
+
+def _a_step(config: Config) -> float:
+    """Seconds of a training step here and now."""
+    return seconds_per_step(config, CLASSES, TIMED, runs.resolve_device(config.training.device))
 
 
 def lengths(settings: Settings, before: Mapping[str, float]) -> dict[str, float | None]:
@@ -45,7 +50,7 @@ def lengths(settings: Settings, before: Mapping[str, float]) -> dict[str, float 
         config = config_of(one, "demo", 0, settings, None)
         shown = images_per_step(config.training)
         if one.run not in rates:
-            rates[one.run] = shown / seconds_per_step(config, CLASSES, TIMED)
+            rates[one.run] = shown / _a_step(config)
         kimg = rates[one.run] * settings.seconds / 1000
         found[one.name] = max(round(kimg, 1 - math.floor(math.log10(kimg))), shown / 1000)
     return found
@@ -54,7 +59,7 @@ def lengths(settings: Settings, before: Mapping[str, float]) -> dict[str, float 
 def hours(settings: Settings, out: Path) -> list[Result]:
     """Hours of training that a comparison still takes here: a row ``{name, seconds_per_kimg, kimg, runs, done, hours}`` each.
 
-    A few steps of each contestant are timed, on the CPU and on random images. Decoding, judges, and what a generator does before
+    A few steps of each contestant are timed on random images. Decoding, judges, and what a generator does before
     its steps (the autoencoder of latentqgan) come on top.
     """
     kimg = lengths(settings, read_lengths(out, settings))

@@ -193,7 +193,44 @@ def test_demodulation_is_that_of_the_weights():
         weight = layer.weight * layer.scale * styles[i][None, :, None, None]
         weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
         expected = torch.nn.functional.conv2d(x[i : i + 1], weight, layer.bias, padding=1)
+        expected = math.sqrt(2) * torch.nn.functional.leaky_relu(expected, 0.2)
         torch.testing.assert_close(layer(x, w)[i : i + 1], expected)
+
+
+def test_a_gain_may_go_into_the_weights():
+    """The residual critic's blocks as the papers have them: the gain after each leaky ReLU, then a mean of two ways."""
+    config = preset("stylegan2-ada", {"data.size": 32})
+    critic = build_critic(config, 2, build_generator(config, 2)).double()
+    for bias in (p for name, p in critic.named_parameters() if name.endswith("bias")):
+        torch.nn.init.normal_(bias)
+    functional, gain = torch.nn.functional, math.sqrt(2)
+
+    def convolved(x, layer):
+        weight = layer.weight / math.sqrt(layer.weight[0].numel())
+        return functional.conv2d(x, weight, layer.bias, padding=weight.shape[2] // 2)
+
+    def activated(x):
+        return gain * functional.leaky_relu(x, 0.2)
+
+    seen = []
+    critic.last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0][:, :-1]))
+    images = torch.randn(4, 3, 32, 32, dtype=torch.float64)
+    critic(images, torch.tensor([0, 1, 0, 1]))
+    x = activated(convolved(images, critic.colours))
+    for first, second, skip in zip(critic.firsts, critic.seconds, critic.skips, strict=True):
+        main = functional.avg_pool2d(activated(convolved(activated(convolved(x, first)), second)), 2)
+        x = (main + convolved(functional.avg_pool2d(x, 2), skip)) / gain
+    torch.testing.assert_close(seen[0], x)
+
+
+def test_enlarging_is_nearest_neighbours_then_a_convolution():
+    from hqgan.models.baselines.lightweight import Enlarge, Gate
+
+    layer, x = Enlarge(4, 6).double(), torch.randn(2, 4, 5, 5, dtype=torch.float64)
+    large = torch.nn.functional.interpolate(x, scale_factor=2, mode="nearest")
+    expected = torch.nn.functional.conv2d(large, layer.weight, padding=1)
+    torch.testing.assert_close(layer(x), expected)
+    torch.testing.assert_close(Gate()(expected), torch.nn.functional.glu(expected, 1))
 
 
 def test_path_lengths_are_those_of_the_jacobian():

@@ -16,14 +16,37 @@ from hqgan.models.base import Generator
 from hqgan.models.critic import Critic
 
 
+class Enlarge(nn.Conv2d):
+    """To twice the size: nearest neighbour, then a 3x3 convolution without bias."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, inputs, H, W) to (B, outputs, 2 H, 2 W)."""
+        # Each pixel goes to 2x2 places and from each to 3x3: to 4x4 in all, as a transposed convolution has it, whose kernel is
+        # the sum of four shifted ones. The same numbers for four ninths of the multiplications.
+        kernel = F.pad(self.weight.flip(2, 3), [1, 1, 1, 1])
+        kernel = kernel[:, :, 1:] + kernel[:, :, :-1]
+        kernel = kernel[..., 1:] + kernel[..., :-1]
+        kernel = kernel.transpose(0, 1).contiguous(
+            memory_format=torch.channels_last
+        )  # what comes out lies as the kernel does
+        return F.conv_transpose2d(x, kernel, stride=2, padding=1)
+
+
+class Gate(nn.Module):
+    """A gated linear unit over channels; torch's own lays gradients out otherwise than maps, which slows batch norm tenfold."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, 2 C, H, W) to (B, C, H, W)."""
+        kept, gate = x.chunk(2, 1)
+        return kept * gate.sigmoid()
+
+
 def up(inputs: int, outputs: int) -> nn.Sequential:
     """To twice the size: nearest neighbour, convolution, batch norm, gated linear unit."""
-    return nn.Sequential(
-        nn.Upsample(scale_factor=2, mode="nearest"),
-        nn.Conv2d(inputs, 2 * outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(2 * outputs),
-        nn.GLU(1),
-    )
+    return nn.Sequential(Enlarge(inputs, 2 * outputs), nn.BatchNorm2d(2 * outputs), Gate())
 
 
 class SkipExcitation(nn.Module):
@@ -58,7 +81,7 @@ class LightweightGenerator(Generator):
             nn.Linear(config.latent + config.class_embedding, 2 * widths[0] * 16, bias=False),
             nn.Unflatten(1, (2 * widths[0], 4, 4)),
             nn.BatchNorm2d(2 * widths[0]),
-            nn.GLU(1),
+            Gate(),
         )
         self.ups = nn.ModuleList(up(a, b) for a, b in zip(widths, widths[1:], strict=False))
         self.skips = nn.ModuleList(SkipExcitation(a, b) for a, b in zip(widths, widths[3:], strict=False))

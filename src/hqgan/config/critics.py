@@ -34,7 +34,7 @@ class LightweightCriticConfig(Section):
     """Lightweight GAN's critic, which also has to redraw real images from its own maps (arXiv 2101.04775)."""
 
     kind: Literal["lightweight"] = "lightweight"
-    channels: tuple[Count, Count, Count, Count] = (48, 96, 128, 192)
+    channels: tuple[Count, Count, Count, Count] = (32, 64, 96, 128)
     """At 32, 16, 8 and 4 pixels of a 64-pixel image."""
 
 
@@ -42,7 +42,7 @@ class ResidualCriticConfig(Section):
     """StyleGAN2's critic: residual blocks, deviations within the batch, class projection (arXiv 1912.04958, 2006.06676)."""
 
     kind: Literal["residual"] = "residual"
-    channels: tuple[Count, Count, Count, Count, Count] = (32, 64, 96, 128, 128)
+    channels: tuple[Count, Count, Count, Count, Count] = (16, 32, 64, 128, 128)
     """At 64, 32, 16, 8 and 4 pixels of a 64-pixel image."""
 
 

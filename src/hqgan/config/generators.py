@@ -108,10 +108,10 @@ class LatentqganConfig(Section):
     data_qubits: int = Field(3, ge=1, le=10)
     """Of a circuit, beside one ancilla; a row of the latent has 2^data_qubits shares that add up to 1."""
     layers: Count = 7
-    autoencoder_channels: tuple[Count, Count, Count] = (32, 64, 128)
+    autoencoder_channels: tuple[Count, Count, Count] = (16, 32, 64)
     """At 32, 16 and 8 pixels of a 64-pixel image."""
-    autoencoder_steps: Count = 2000
-    """Of batches of 64, before the circuits learn."""
+    autoencoder_steps: Count = 500
+    """Of batches of 32, before the circuits learn."""
 
 
 class LightweightConfig(Section):
@@ -120,7 +120,7 @@ class LightweightConfig(Section):
     kind: Literal["lightweight"] = "lightweight"
     latent: Count = 128
     class_embedding: Count = 32
-    channels: tuple[Count, Count, Count, Count, Count] = (192, 192, 128, 64, 32)
+    channels: tuple[Count, Count, Count, Count, Count] = (128, 128, 96, 48, 24)
     """At 4, 8, 16, 32 and 64 pixels."""
 
 
@@ -133,7 +133,7 @@ class StyleConfig(Section):
     """Length of w."""
     mapping_layers: Count = 4
     class_embedding: Count = 64
-    channels: tuple[Count, Count, Count, Count, Count] = (128, 128, 96, 64, 32)
+    channels: tuple[Count, Count, Count, Count, Count] = (128, 128, 64, 32, 16)
     """At 4, 8, 16, 32 and 64 pixels."""
 
 

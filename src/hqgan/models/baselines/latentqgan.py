@@ -7,6 +7,7 @@ classes, each class has circuits of its own, and there are three times as many.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 import torch
@@ -18,7 +19,9 @@ from hqgan.config import LatentqganConfig
 from hqgan.models.base import Generator
 from hqgan.models.class_circuits import ClassCircuits
 
-BATCH = 64
+BATCH = 32
+REPORTED = 250
+"""Steps of the autoencoder between two lines of news."""
 
 
 def latentqgan_ansatz(data_qubits: int, layers: int) -> Ansatz:
@@ -92,7 +95,11 @@ class LatentqganGenerator(Generator):
         source = torch.Generator().manual_seed(seed)
         self.autoencoder.requires_grad_(True)
         optimiser = torch.optim.Adam(self.autoencoder.parameters(), lr=1e-3)
-        for _ in range(self.steps):
+        start = time.monotonic()
+        for step in range(self.steps):
+            if step and step % REPORTED == 0:
+                left = (time.monotonic() - start) * (self.steps - step) / step
+                say(f"autoencoder: step {step:,} of {self.steps:,}, {left / 60:.1f} min left")
             x = images[torch.randint(len(images), (BATCH,), generator=source)]
             loss = F.mse_loss(self.autoencoder.decode(self.autoencoder.encode(x)), x)
             optimiser.zero_grad(set_to_none=True)

@@ -29,9 +29,8 @@ class Enlarge(nn.Conv2d):
         kernel = F.pad(self.weight.flip(2, 3), [1, 1, 1, 1])
         kernel = kernel[:, :, 1:] + kernel[:, :, :-1]
         kernel = kernel[..., 1:] + kernel[..., :-1]
-        kernel = kernel.transpose(0, 1).contiguous(
-            memory_format=torch.channels_last
-        )  # what comes out lies as the kernel does
+        # What comes out lies as the kernel does.
+        kernel = kernel.transpose(0, 1).contiguous(memory_format=torch.channels_last)
         return F.conv_transpose2d(x, kernel, stride=2, padding=1)
 
 

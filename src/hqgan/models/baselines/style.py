@@ -189,8 +189,8 @@ class ResidualCritic(Critic):
         pairs = list(zip(channels, channels[1:], strict=False))
         self.colours = Convolution(3, channels[0], 1, GAIN)
         self.firsts = nn.ModuleList(Convolution(a, a, 3, GAIN) for a, _ in pairs)
-        # The two ways of a block add up to twice the variance, so both are divided by the gain, which the first way has, too.
-        self.seconds = nn.ModuleList(Convolution(a, b, 3, GAIN / GAIN) for a, b in pairs)
+        # The two ways of a block add up to twice the variance, so both are divided by the gain: the first way's own falls away.
+        self.seconds = nn.ModuleList(Convolution(a, b, 3, 1.0) for a, b in pairs)
         self.skips = nn.ModuleList(Convolution(a, b, 1, 1 / GAIN, bias=False) for a, b in pairs)
         top = channels[-1]
         self.last = Convolution(top + 1, top, 3, GAIN)

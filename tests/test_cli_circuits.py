@@ -27,6 +27,21 @@ def test_info_of_a_wide_circuit(hqgan, tmp_path):
     assert "381" in out
 
 
+@pytest.mark.parametrize(("name", "qubits"), [("mosaiq", 5), ("pqwgan", 9), ("latentqgan", 4), ("hqgan-frozen", 8)])
+def test_peers_and_ablations_have_circuits_to_look_at(hqgan, tmp_path, name, qubits):
+    assert hqgan("circuits", "info", name, "--depth", 2, "--json", tmp_path / "i.json")[0] == 0
+    found = json.loads((tmp_path / "i.json").read_text())
+    assert (found["qubits"], found["layers"]) == (qubits, 2)
+    assert hqgan("circuits", "draw", name)[0] == 0
+
+
+def test_gradients_of_a_preset_of_fixed_width(hqgan, tmp_path):
+    assert (
+        hqgan("circuits", "gradients", "latentqgan", "--depths", 1, "--samples", 20, "--json", tmp_path / "g")[0] == 0
+    )
+    assert [row["qubits"] for row in json.loads((tmp_path / "g").read_text())["rows"]] == [4]
+
+
 def test_info_on_a_machine(hqgan, tmp_path):
     pytest.importorskip("qiskit_ibm_runtime")
     code, *_ = hqgan("circuits", "info", "demo", "--machine", "brisbane", "--json", tmp_path / "i.json")
@@ -57,6 +72,8 @@ def test_expressivity_and_gradients(hqgan, tmp_path):
     ("arguments", "sentence"),
     [
         (("info", "dcgan"), "preset dcgan has no circuits"),
+        (("info", "hqgan-mlp"), "preset hqgan-mlp has no circuits"),
+        (("info", "pqwgan", "--qubits", 4), "circuits of preset pqwgan take no --qubits"),
         (("info", "--qubits", 40, "--depth", 40), "40 qubits need 32,768 GiB"),
         (("info", "--qubits", 300), "qubits: input should be less than or equal to 256 (it is 300)"),
         (("draw", "papr"), "no preset 'papr'"),

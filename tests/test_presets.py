@@ -7,6 +7,7 @@ import pytest
 
 from hqgan import config as configs
 from hqgan.config import PRESETS, preset
+from hqgan.models.build import figures
 from hqgan.run import train
 from hqgan.training import checkpoint
 
@@ -63,6 +64,8 @@ def test_every_preset_trains_two_steps_and_generates(name, tmp_path, hqgan):
     assert code == 0, error
     with (tmp_path / "images" / "manifest.csv").open() as stream:
         assert [row["class"] for row in csv.DictReader(stream)] == ["fibroma"] * 3 + ["nevus"] * 2
+    card = (tmp_path / "images" / "MODEL_CARD.md").read_text()
+    assert ("trained on a simulator" in card) == (figures(preset(name), 8)["quantum_parameters"] > 0)
 
 
 @pytest.mark.parametrize("name", ["mosaiq", "latentqgan", "lightweight", "stylegan2-ada", "ddpm"])

@@ -94,7 +94,10 @@ def test_bad_input(hqgan, run, tmp_path):
     (tmp_path / "empty").mkdir()
     for arguments, words in (
         ((tmp_path / "nowhere", "-o", tmp_path / "p.html"), "no folder"),
-        ((tmp_path / "empty", "-o", tmp_path / "p.html"), "no folder of a run, a finished study or an audit"),
+        (
+            (tmp_path / "empty", "-o", tmp_path / "p.html"),
+            "no folder of a run, a finished study or comparison, or an audit",
+        ),
         ((run, "-o", tmp_path / "empty"), "cannot be written"),
     ):
         code, _, err = hqgan("report", *arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +12,17 @@ from hqgan.types import UserError
 
 if TYPE_CHECKING:
     from hqgan.circuits.ansatz import Ansatz
+    from hqgan.config import GeneratorConfig
 
 app = typer.Typer(help="Look at circuits: draw them, count and time them, see what they reach.", no_args_is_help=True)
+
+FIELDS = {
+    "hybrid": {"--qubits": "generator.circuit.qubits", "--depth": "generator.circuit.layers"},
+    "mosaiq": {"--qubits": "generator.qubits", "--depth": "generator.layers"},
+    "pqwgan": {"--depth": "generator.layers"},
+    "latentqgan": {"--depth": "generator.layers"},
+}
+"""What options change, by kind of generator."""
 
 PresetArgument = Annotated[str, typer.Argument(help="A preset with circuits, see `hqgan presets`.")]
 QubitsOption = Annotated[int | None, typer.Option("--qubits", min=1, help="Instead of the preset's.")]
@@ -85,7 +94,9 @@ def expressivity(
 @app.command()
 def gradients(
     preset: PresetArgument = "hqgan",
-    qubits: Annotated[str, typer.Option("--qubits", help="With commas.")] = "2,4,6,8,10,12",
+    qubits: Annotated[
+        str | None, typer.Option("--qubits", help="With commas. (default: 2,4,6,8,10,12, or the preset's if fixed)")
+    ] = None,
     depths: Annotated[str, typer.Option("--depths", help="Layers, with commas.")] = "1,2,4,8,16",
     set_: SetOption = None,
     samples: Annotated[int, typer.Option("--samples", min=10, help="Random circuits of each size.")] = 500,
@@ -98,7 +109,10 @@ def gradients(
 
     if out is not None:  # before the work, not after it
         drawing.check_ending(out)
-    widths, layers = _numbers(qubits, "--qubits", 1), _numbers(depths, "--depths", 1)
+    widths: list[int | None] = [None]
+    if qubits is not None or "--qubits" in FIELDS.get(_generator(preset, set_).kind, {}):
+        widths = [*_numbers(qubits or "2,4,6,8,10,12", "--qubits", 1)]
+    layers = _numbers(depths, "--depths", 1)
     ansatzes = [_ansatz(preset, n, depth, set_) for depth in layers for n in widths]
     with bar("circuits", "circuits") as update:
         found = sweeps.gradients(ansatzes, samples, seed, _start(preset, set_), update)
@@ -147,24 +161,37 @@ def noise(
     show(*study.table(found))
 
 
-def _config(preset: str, set_: list[str] | None, changes: dict[str, Any]) -> Any:
+def _ansatz(preset: str, qubits: int | None, depth: int | None, set_: list[str] | None) -> Ansatz:
+    from hqgan import config as configs
+    from hqgan.models.build import circuit_of
+
+    changes = configs.parse_assignments(set_ or [])
+    fields = FIELDS.get(_generator(preset, set_).kind, {})
+    for option, value in (("--qubits", qubits), ("--depth", depth)):
+        if value is not None and option in fields:
+            changes[fields[option]] = value
+        elif value is not None and fields:
+            raise UserError(
+                f"The circuits of preset {preset} take no {option}; see its fields by `hqgan train --dry-run`."
+            )
+    ansatz = circuit_of(configs.preset(preset, changes))
+    if ansatz is None:
+        raise UserError(f"The preset {preset} has no circuits; take one with qubits, see `hqgan presets`.")
+    return ansatz
+
+
+def _generator(preset: str, set_: list[str] | None) -> GeneratorConfig:
     from hqgan import config as configs
 
-    changed = configs.preset(preset, configs.parse_assignments(set_ or []) | changes)
-    if not isinstance(changed.generator, configs.HybridConfig):
-        raise UserError(f"The preset {preset} has no circuits; take one with qubits, see `hqgan presets`.")
-    return changed.generator.circuit
-
-
-def _ansatz(preset: str, qubits: int | None, depth: int | None, set_: list[str] | None) -> Ansatz:
-    from hqgan.models.generator import ansatz_of
-
-    given = {"generator.circuit.qubits": qubits, "generator.circuit.layers": depth}
-    return ansatz_of(_config(preset, set_, {k: v for k, v in given.items() if v is not None}))
+    return configs.preset(preset, configs.parse_assignments(set_ or [])).generator
 
 
 def _start(preset: str, set_: list[str] | None) -> float:
-    return _config(preset, set_, {}).start
+    """Below what weights start, in radians; the peers' start as the paper's."""
+    from hqgan import config as configs
+
+    generator = _generator(preset, set_)
+    return generator.circuit.start if isinstance(generator, configs.HybridConfig) else 1.0
 
 
 def _numbers(text: str, option: str, least: int) -> list[int]:

@@ -156,9 +156,9 @@ def report(
 
 def _draw_circuit(run: Path, path: Path) -> None:
     from hqgan.circuits.drawing import draw
-    from hqgan.config import HybridConfig, read
-    from hqgan.models.generator import ansatz_of
+    from hqgan.config import read
+    from hqgan.models.build import circuit_of
 
-    config = read(run / "config.json").generator
-    if isinstance(config, HybridConfig) and not path.exists():
-        draw(ansatz_of(config.circuit), path)
+    ansatz = circuit_of(read(run / "config.json"))
+    if ansatz is not None and not path.exists():
+        draw(ansatz, path)

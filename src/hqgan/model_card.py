@@ -39,11 +39,7 @@ def model_card(
             f"- Trained for {values['step']:,} generator steps, {values['images']:,} real images shown (repeats counted), "
             f"batch {config.training.batch}, loss {config.training.loss}, seed {config.training.seed}.",
             f"- Weights: moving average, SHA-256 of the checkpoint `{checkpoint_hash}`.",
-            *(
-                [f"- Backend of its circuits for these images: {backend}."]
-                if isinstance(config.generator, HybridConfig)
-                else []
-            ),
+            *([f"- Backend of its circuits for these images: {backend}."] if _has_circuits(config) else []),
             f"- Size of the images: {config.data.size}x{config.data.size} pixels.",
             "",
             "## Training data",
@@ -63,7 +59,7 @@ def model_card(
             "- The model knows what its training part shows: its cameras, its clinics, its skin tones, its labels' errors.",
             "- Rare classes are learnt from few lesions; their images vary less than the disease does.",
             "- A generated image can lie close to a training image. No copying audit is part of this card.",
-            f"- The circuits were trained on a simulator{_where(backend)}.",
+            *([f"- The circuits were trained on a simulator{_where(backend)}."] if _has_circuits(config) else []),
             "",
         ]
     )
@@ -75,15 +71,40 @@ def _where(backend: str) -> str:
     return "; quantum-inspired is the honest word for what they did"
 
 
+_KINDS = {
+    "dcgan": "Classical generator: transposed convolutions (DCGAN, arXiv 1511.06434)",
+    "pqwgan": "Quantum generator: patches of probabilities (PQWGAN, arXiv 2212.11614)",
+    "mosaiq": "Quantum generator: principal components by circuits (MosaiQ, arXiv 2308.11096)",
+    "latentqgan": "Hybrid generator: circuits in the latent of an autoencoder (LatentQGAN, arXiv 2409.14622)",
+    "lightweight": "Classical generator: Lightweight GAN (arXiv 2101.04775)",
+    "style": "Classical generator: style-based (StyleGAN2, arXiv 1912.04958)",
+    "ddpm": "Classical generator: denoising diffusion (arXiv 2006.11239)",
+}
+_BRANCHES = {
+    "frozen": "circuits that stay as they were drawn",
+    "mlp": "a small network",
+    "fourier": "random Fourier features",
+    "noise": "noise",
+    "none": "nothing",
+}
+"""What stands where the circuits would, in an ablation."""
+
+
+def _has_circuits(config: Config) -> bool:
+    g = config.generator
+    if isinstance(g, HybridConfig):
+        return g.branch in {"circuit", "frozen"}
+    return g.kind in {"pqwgan", "mosaiq", "latentqgan"}
+
+
 def _describe(config: Config) -> str:
     g = config.generator
     if not isinstance(g, HybridConfig):
-        return f"Classical generator `{g.kind}` with a conditional critic."
+        return f"{_KINDS[g.kind]}."
     c = g.circuit
-    return (
-        f"Hybrid generator: {g.sub_generators} simulated circuits of {c.qubits} qubits and {c.layers} layers beside a "
-        f"convolutional branch, {g.decoder} decoder, conditional critic."
-    )
+    circuits = f"{g.sub_generators} simulated circuits of {c.qubits} qubits and {c.layers} layers"
+    branch = circuits if g.branch == "circuit" else f"{_BRANCHES[g.branch]} in place of {circuits}"
+    return f"Hybrid generator: {branch} beside a convolutional branch, {g.decoder} decoder, conditional critic."
 
 
 def _table(metrics: Sequence[Mapping[str, Any]]) -> list[str]:

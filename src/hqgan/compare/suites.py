@@ -19,7 +19,7 @@ _NOISY = ("@aer,1024", "@fake:brisbane,1024")
 SUITES: dict[str, tuple[Settings, dict[str, Any]]] = {
     "paper-quality": (
         Settings(contestants=_EVERYONE, kimg=700, seeds=3, changes=_SAMPLE),
-        {"kimg": 6, "seeds": 1, "changes": {}},
+        {"kimg": 24, "seeds": 1, "changes": {}},
     ),
     "paper-study": (
         Settings(
@@ -31,10 +31,9 @@ SUITES: dict[str, tuple[Settings, dict[str, Any]]] = {
         ),
         {
             "contestants": ("paper", "hqgan", "dcgan"),
-            "kimg": 6,
-            "seeds": 1,
+            "kimg": 24,
             "changes": {},
-            "study": {"uses": ("mixed", "capped"), "ratios": (1.0,), "steps": 200},
+            "study": {"uses": ("mixed", "capped"), "ratios": (1.0,), "steps": 400},
         },
     ),
     "paper-hardware": (
@@ -45,7 +44,7 @@ SUITES: dict[str, tuple[Settings, dict[str, Any]]] = {
             changes=_SAMPLE,
             images=256,
         ),
-        {"kimg": 6, "changes": {}, "images": 64},
+        {"kimg": 24, "changes": {}, "images": 64},
     ),
 }
 """By name: the settings at full size, and what the small size has otherwise."""

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from hqgan import config as c
+from hqgan.circuits.ansatz import Ansatz
 from hqgan.config import Config
 from hqgan.models.base import Generator
 from hqgan.models.baselines.dcgan import DcganGenerator
@@ -51,6 +52,12 @@ def build_critic(config: Config, classes: int, generator: Generator) -> Critic |
             assert isinstance(generator, MosaiqGenerator | LatentqganGenerator)
             return FeatureCritic(features, classes, generator.features)
     return _IMAGE_CRITICS[type(config.critic)](config.critic, classes, config.data.size)
+
+
+def circuit_of(config: Config) -> Ansatz | None:
+    """The ansatz of a config's circuits; None where there is none."""
+    circuits = build_generator(config, 2).circuits
+    return circuits[0].ansatz if circuits else None
 
 
 def figures(config: Config, classes: int) -> dict[str, int]:

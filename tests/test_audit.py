@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from hqgan.audit import audit
-from hqgan.data import open_data
-from hqgan.evaluate import split_of
+from hqgan.data import open_data, split_of
 from hqgan.types import UserError
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hqgan.data import open_data
-from hqgan.evaluate import split_of
+from hqgan.data import open_data, split_of
 
 FIELDS = {"name", "class", "value", "low", "high", "floor", "n"}
 

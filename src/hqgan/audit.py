@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from hqgan.data import open_data
-from hqgan.evaluate import data_of, folder_size, is_run, read_folder, split_of
+from hqgan.data import open_data, split_of
+from hqgan.evaluate import data_of, folder_size, is_run, read_folder
 from hqgan.evidence import Evidence, attacks, memory, nearest, single, spaces_of
 from hqgan.generate import MANIFEST, Loaded, latent_seed, load, make_images
 from hqgan.images import labelled_rows, write_png

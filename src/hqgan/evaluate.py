@@ -10,7 +10,7 @@ import numpy as np
 
 from hqgan import config as configs
 from hqgan import geometry
-from hqgan.data import load_split, open_data, split_by_group, thin
+from hqgan.data import load_split, open_data, split_of
 from hqgan.data.cache import cache_folder
 from hqgan.data.decode import decode
 from hqgan.data.folder import recognise
@@ -83,11 +83,6 @@ def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> 
         )
     recorded = loaded.path.parent.parent / "split.json"
     return data, load_split(recorded, data) if recorded.exists() else split_of(data, config.seed, config.fraction)
-
-
-def split_of(data: ImageData, seed: int, fraction: float = 1.0) -> Split:
-    """The split that a run with this `data.seed` and `data.fraction` is trained on."""
-    return thin(split_by_group(data.labels, data.groups, seed), data.labels, data.groups, fraction, seed)
 
 
 def matched_images(generator: Generator, classes: Sequence[str], labels: np.ndarray, seed: int) -> np.ndarray:

@@ -19,9 +19,10 @@ from hqgan.data import (
     load_split,
     open_data,
     save_split,
+    split_of,
 )
 from hqgan.data.cache import cache_folder
-from hqgan.evaluate import judge_of, matched_images, split_of
+from hqgan.evaluate import judge_of, matched_images
 from hqgan.generate import latent_seed, load, make_images
 from hqgan.images import labelled_rows, to_float, write_png
 from hqgan.metrics.features import train_proto

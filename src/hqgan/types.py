@@ -45,6 +45,8 @@ class ImageData:
         fingerprint: hex SHA-256 of content, size and classes; equal for equal data.
         licence: one line on what the publisher allows, or ``unknown``.
         skipped: (file, reason) of images that were left out as unreadable.
+        sides: (N,) str, ``train``, ``validation`` or ``test``, where the publisher parted the images; else None.
+        warning: what whoever uses these data has to know; may be empty.
     """
 
     name: str
@@ -56,6 +58,8 @@ class ImageData:
     fingerprint: str
     licence: str = "unknown"
     skipped: tuple[tuple[str, str], ...] = ()
+    sides: np.ndarray | None = None
+    warning: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hqgan.data import open_data
-from hqgan.evaluate import split_of
+from hqgan.data import open_data, split_of
 from hqgan.study import Settings, cells, protocol, study, work
 from hqgan.study.arms import Arm
 from hqgan.study.classifiers import Recipe

@@ -12,8 +12,8 @@ import numpy as np
 
 from hqgan.circuits.backends import backend_of
 from hqgan.compare.contestants import Contestant, Result, Settings
-from hqgan.data import check_leaks, open_data
-from hqgan.evaluate import matched_images, split_of, views_of
+from hqgan.data import check_leaks, open_data, split_of
+from hqgan.evaluate import matched_images, views_of
 from hqgan.generate import Loaded, latent_seed, load, make_images, on_backend
 from hqgan.images import labelled_rows, write_png
 from hqgan.metrics import distances, perceptual

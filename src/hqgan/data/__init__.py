@@ -2,7 +2,7 @@
 
 from hqgan.data.open import open_data
 from hqgan.data.sampling import BatchSampler, augment_dihedral
-from hqgan.data.splits import check_leaks, load_split, save_split, split_by_group, thin
+from hqgan.data.splits import check_leaks, load_split, save_split, split_by_group, split_of, thin
 
 __all__ = [
     "BatchSampler",
@@ -12,5 +12,6 @@ __all__ = [
     "open_data",
     "save_split",
     "split_by_group",
+    "split_of",
     "thin",
 ]

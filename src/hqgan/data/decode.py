@@ -62,7 +62,7 @@ def decode(path: Path, size: int) -> Decoded:
             # Let the JPEG decoder shrink by a power of two first, never below four times the target's side.
             image.draft(None, (4 * size, 4 * size))
             turn = _turn(image)
-            square = _rgb(_square(image)).resize((size, size), Image.Resampling.LANCZOS)
+            square = _small(image, size)
         if turn is not None:
             # After cropping and shrinking, where it costs nothing: the square looks the same from every side.
             square = square.transpose(turn)
@@ -83,6 +83,16 @@ def decode(path: Path, size: int) -> Decoded:
         # Pillow quotes paths in some messages; the reason must not depend on where the data lies.
         text = str(error).replace(str(path), path.name).partition("\n")[0]
         return Decoded(None, reason=f"damaged ({text or type(error).__name__})")
+
+
+def from_array(pixels: np.ndarray, size: int) -> Decoded:
+    """The same of an image that is an array already: (H, W, 3) or (H, W) uint8."""
+    image = Image.fromarray(pixels)
+    return Decoded(np.asarray(_small(image, size)), image.size)
+
+
+def _small(image: Image.Image, size: int) -> Image.Image:
+    return _rgb(_square(image)).resize((size, size), Image.Resampling.LANCZOS)
 
 
 def _too_large(width: int, height: int) -> str:

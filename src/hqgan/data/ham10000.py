@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from hqgan.data.listing import Listing, hidden, walk_images
+from hqgan.data.listing import Listing, hidden, images_by_stem
 from hqgan.types import UserError
 
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -27,26 +27,13 @@ def recognise(root: Path) -> Listing | None:
             )
         return None
 
-    # By stem, since the table names no file; the first wins where an archive holds the folders twice.
-    by_stem: dict[str, str] = {}
-    for file in walk_images(root):
-        by_stem.setdefault(PurePosixPath(file).stem.lower(), file)
-
+    by_stem = images_by_stem(root)
     listing = Listing("ham10000", CLASSES, [], [], [], LICENCE, total=len(rows))
-    seen: set[str] = set()
     for image, lesion, dx in sorted(rows):
-        path = by_stem.get(image.lower())
-        if image.lower() in seen:
-            listing.skipped.append((image, "listed twice"))
-        elif dx.lower() not in CLASSES:
+        if dx.lower() not in CLASSES:
             listing.skipped.append((image, f"unknown dx {dx!r}"))
-        elif path is None:
-            listing.skipped.append((image, "missing"))
         else:
-            listing.files.append(path)
-            listing.labels.append(dx.lower())
-            listing.groups.append(lesion)
-        seen.add(image.lower())
+            listing.add(by_stem.get(image.lower()), image, dx.lower(), lesion)
     return listing
 
 

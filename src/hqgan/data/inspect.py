@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hqgan.data.open import Progress, open_with_sizes
-from hqgan.data.splits import SIDES, split_by_group
+from hqgan.data.splits import SIDES, split_of
 from hqgan.types import plural
 
 
@@ -28,13 +28,13 @@ def inspect(
         what JSON can hold: ``layout``, ``path``, ``size``, ``seed``, ``images``, ``groups``, ``classes`` (a list of
         ``name``, ``images``, ``groups`` and images in ``train``, ``validation`` and ``test``), ``original_size``
         (``min``, ``median`` and ``max`` as [width, height] in pixels, each side by itself), ``skipped`` (a list of
-        [file, reason]), ``licence`` and ``fingerprint``.
+        [file, reason]), ``parted_by_publisher``, ``warning``, ``licence`` and ``fingerprint``.
 
     Raises:
         UserError: as `open_data`.
     """
     data, original = open_with_sizes(path, size, seed=seed, cache=cache, progress=progress)
-    split = split_by_group(data.labels, data.groups, seed)
+    split = split_of(data, seed)
     classes = []
     for label, name in enumerate(data.classes):
         mine = data.labels == label
@@ -51,6 +51,8 @@ def inspect(
         "classes": classes,
         "original_size": {name: [int(side) for side in sides] for name, sides in summaries.items()},
         "skipped": [list(row) for row in data.skipped],
+        "parted_by_publisher": data.sides is not None,
+        "warning": data.warning,
         "licence": data.licence,
         "fingerprint": data.fingerprint,
     }
@@ -62,11 +64,13 @@ def summary(report: dict[str, Any]) -> list[str]:
     bad = report["skipped"]
     lines = [
         f"{report['path']}: {report['layout']}, {plural(report['images'], 'image')} of "
-        f"{plural(report['groups'], 'group')}; split by group, seed {report['seed']}",
+        f"{plural(report['groups'], 'group')}; "
+        + ("the publisher's split" if report["parted_by_publisher"] else f"split by group, seed {report['seed']}"),
         f"original size {low} to {high} pixels, median {middle}; used at {report['size']}x{report['size']}",
         f"licence: {report['licence']}",
         f"fingerprint: {report['fingerprint'][:16]}",
     ]
+    lines += [f"warning: {report['warning']}"] if report["warning"] else []
     return lines + [f"left out: {file} ({reason})" for file, reason in bad]
 
 

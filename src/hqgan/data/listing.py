@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -22,6 +22,9 @@ class Listing:
         licence: one line.
         total: how many images the data set claims, readable or not.
         skipped: (file, reason) of those already known to be unusable.
+        sides: ``train``, ``validation`` or ``test`` of each file, where the publisher parted them; else empty.
+        archive: a file, relative to the root, that holds the images as arrays; else empty, and each file is an image.
+        warning: what whoever uses these data has to know; may be empty.
     """
 
     name: str
@@ -32,6 +35,20 @@ class Listing:
     licence: str
     total: int
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    sides: list[str] = field(default_factory=list)
+    archive: str = ""
+    warning: str = ""
+
+    def add(self, file: str | None, image: str, label: str, group: str) -> None:
+        """Take an image in, in order of their names; without a file, or a second time, it is left out."""
+        if file is None:
+            self.skipped.append((image, "missing"))
+        elif self.files and self.files[-1] == file:
+            self.skipped.append((image, "listed twice"))
+        else:
+            self.files.append(file)
+            self.labels.append(label)
+            self.groups.append(group)
 
 
 def hidden(name: str) -> bool:
@@ -61,3 +78,11 @@ def walk_images(folder: Path) -> list[str]:
                 elif os.path.splitext(entry.name)[1].lower() in IMAGE_ENDINGS and entry.is_file():  # noqa: PTH122
                     found.append(prefix + entry.name)
     return sorted(found)
+
+
+def images_by_stem(folder: Path) -> dict[str, str]:
+    """Image files below `folder` by name without ending, in small letters, since tables name no file; the first of a name."""
+    found: dict[str, str] = {}
+    for file in walk_images(folder):
+        found.setdefault(PurePosixPath(file).stem.lower(), file)
+    return found

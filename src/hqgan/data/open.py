@@ -11,15 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from hqgan.data import cache as store
-from hqgan.data import demo, folder, ham10000, isic2019
+from hqgan.data import demo, fitzpatrick17k, folder, ham10000, isic2019, medmnist, odir, pad_ufes
 from hqgan.data.decode import RULE, Decoded, decode
 from hqgan.data.listing import Listing, hidden
 from hqgan.types import ImageData, UserError, listed, plural
 
 LAYOUTS = (
-    "HAM10000 (HAM10000_metadata.csv beside its image folders), ISIC 2019 (ISIC_2019_Training_GroundTruth.csv beside its image "
-    "folder) and one folder of images per class"
+    "HAM10000 (HAM10000_metadata.csv), ISIC 2019 (ISIC_2019_Training_GroundTruth.csv), Fitzpatrick17k (fitzpatrick17k.csv), "
+    "PAD-UFES-20 (metadata.csv), ODIR-5k (full_df.csv), each beside its images, MedMNIST (one .npz) and one folder of images per "
+    "class"
 )
+_LAYOUTS = (isic2019, fitzpatrick17k, odir, pad_ufes, ham10000, medmnist, folder)
+"""In the order in which they are tried: those that a file's name tells before those that take more."""
 MAX_UNREADABLE = 0.05
 # Images handed to the pool at a time: enough to keep it busy, few enough to stop soon after Ctrl-C.
 CHUNK = 64
@@ -66,13 +69,20 @@ def open_with_sizes(
         listing = recognise(root)
         _refuse_unreadable(root, listing.skipped, listing.total)
         _classes(listing.classes, listing.labels, str(path))
-        contents = store.hash_files(root, listing.files, place)
-        key = store.key_of(RULE, size, list(zip(listing.files, contents, strict=True)))
+        if listing.archive:
+            root = root if root.is_dir() else root.parent
+            contents = [""] * len(listing.files)
+            key = store.key_of(RULE, size, listing.name, store.hash_files(root, [listing.archive], place))
+        else:
+            contents = store.hash_files(root, listing.files, place)
+            key = store.key_of(RULE, size, list(zip(listing.files, contents, strict=True)))
 
     entry = store.load(place, key, size)
     if entry is None:
         if count is not None:
             rows = demo.render(count, seed, size)
+        elif listing.archive:
+            rows = medmnist.images(root / listing.archive, size)
         else:
             rows = _decode_all(root, listing, size)
         counted = _counted(rows, len(listing.files), progress)
@@ -90,11 +100,13 @@ def recognise(root: Path) -> Listing:
         if not root.exists():
             raise UserError(f"There is no folder {root}: give a data set's folder, or demo for procedural images.")
         if not root.is_dir():
+            if (archive := medmnist.recognise(root)) is not None:
+                return archive
             raise UserError(f"{root} is a file, not a folder: give the folder that holds the data set.")
         found = sorted(p.name + "/" * p.is_dir() for p in root.iterdir() if not hidden(p.name))
         if not found:
             raise UserError(f"The folder {root} is empty: give the folder that holds the data set.")
-        listing = isic2019.recognise(root) or ham10000.recognise(root) or folder.recognise(root)
+        listing = next((one for layout in _LAYOUTS if (one := layout.recognise(root)) is not None), None)
     except OSError as error:
         raise UserError(f"{root} cannot be read ({error.strerror or error}): check its permissions.") from error
     if listing is None:
@@ -164,6 +176,8 @@ def _assemble(listing: Listing, contents: Sequence[str], entry: store.Entry, siz
         fingerprint=digest.hexdigest(),
         licence=listing.licence,
         skipped=tuple(listing.skipped + entry.skipped),
+        sides=np.array([listing.sides[i] for i in kept], np.str_) if listing.sides else None,
+        warning=listing.warning,
     )
 
 

@@ -15,6 +15,21 @@ from hqgan.types import ImageData, Split, UserError
 SIDES = ("train", "validation", "test")
 
 
+def split_of(data: ImageData, seed: int, fraction: float = 1.0) -> Split:
+    """The split that a run with this `data.seed` and `data.fraction` is trained on: the publisher's where there is one.
+
+    Args:
+        data: the data set.
+        seed: of the split by group, and of what `fraction` keeps.
+        fraction: of the training part's groups, see `thin`.
+    """
+    if data.sides is None:
+        split = split_by_group(data.labels, data.groups, seed)
+    else:
+        split = Split(*(np.flatnonzero(data.sides == side) for side in SIDES))
+    return thin(split, data.labels, data.groups, fraction, seed)
+
+
 def split_by_group(
     labels: np.ndarray, groups: np.ndarray, seed: int, fractions: Sequence[float] = (0.7, 0.1, 0.2)
 ) -> Split:

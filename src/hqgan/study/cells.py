@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from hqgan import config as configs
-from hqgan.data import check_leaks, open_data
-from hqgan.evaluate import is_run, split_of
+from hqgan.data import check_leaks, open_data, split_of
+from hqgan.evaluate import is_run
 from hqgan.generate import load
 from hqgan.study import arms as plans
 from hqgan.study import leaks, sources

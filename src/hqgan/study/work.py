@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hqgan.data import open_data
-from hqgan.evaluate import split_of
+from hqgan.data import open_data, split_of
 from hqgan.study import arms as plans
 from hqgan.study import classifiers
 from hqgan.study.arms import Arm

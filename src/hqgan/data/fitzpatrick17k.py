@@ -1,0 +1,42 @@
+"""Fitzpatrick17k: a table with labels at three levels, and as many of its images as could still be fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hqgan.data import tables
+from hqgan.data.listing import Listing, images_by_stem
+
+TABLE = "fitzpatrick17k.csv"
+LABEL = "nine_partition_label"
+"""Which of ``label`` (114), ``nine_partition_label`` and ``three_partition_label`` are the classes."""
+WRONG = "3 Wrongly labelled"
+"""What the column qc says of an image that a dermatologist found to be something else."""
+LICENCE = "CC BY-NC-SA 3.0 (Groh et al. 2021)"
+
+
+def recognise(root: Path) -> Listing | None:
+    """List Fitzpatrick17k under `root`, or None where its table is not directly there.
+
+    Images of the table that are not there are counted, not held against the data: many of their addresses are dead.
+
+    Raises:
+        UserError: the table lacks its columns, or cannot be read.
+    """
+    if not (root / TABLE).is_file():
+        return None
+    found = sorted(tables.rows(root / TABLE, {"md5hash", "qc", LABEL}), key=lambda row: row["md5hash"])
+    files = images_by_stem(root)
+    known = [row for row in found if row["qc"] != WRONG]
+    there = [row for row in known if row["md5hash"].lower() in files]
+    classes = tuple(sorted({row[LABEL] for row in there}))
+    listing = Listing("fitzpatrick17k", classes, [], [], [], LICENCE, total=len(there))
+    for row in there:
+        listing.add(files[row["md5hash"].lower()], row["md5hash"], row[LABEL], "")
+    if missing := len(known) - len(there):
+        listing.skipped.append((f"{TABLE}/", f"{missing:,} of its {len(found):,} images are not there"))
+    if wrong := len(found) - len(known):
+        listing.skipped.append(
+            (f"{TABLE}/", f"{wrong:,} of its {len(found):,} images are wrongly labelled, as its qc says")
+        )
+    return listing

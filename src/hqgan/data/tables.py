@@ -1,0 +1,38 @@
+"""The tables that data sets come with."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection
+from pathlib import Path
+
+from hqgan.types import UserError, listed
+
+
+def columns(path: Path) -> set[str]:
+    """Names of a CSV file's columns; empty where it is none."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return {name.strip() for name in next(csv.reader(file), [])}
+    except (UnicodeDecodeError, csv.Error):
+        return set()
+
+
+def rows(path: Path, wanted: Collection[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file, spaces around names and values taken off.
+
+    Args:
+        path: the file, with a line of names.
+        wanted: columns that it has to have.
+
+    Raises:
+        UserError: it cannot be read, or lacks a column.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if lacking := sorted(set(wanted) - {name.strip() for name in reader.fieldnames or ()}):
+                raise UserError(f"{path} lacks the columns {listed(lacking)}; download it again.")
+            return [{(k or "").strip(): v.strip() for k, v in row.items() if isinstance(v, str)} for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is not a readable table ({error}); download it again.") from error

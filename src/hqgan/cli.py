@@ -12,6 +12,15 @@ import typer
 from hqgan.cli_circuits import app as circuits_app
 from hqgan.cli_compare import app as compare_app
 from hqgan.cli_evidence import app as evidence_app
+from hqgan.cli_options import (
+    ClassesOption,
+    JsonOption,
+    LabelOption,
+    MergeOption,
+    ProtocolOption,
+    choice_changes,
+    choice_of,
+)
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.types import UserError, plural
 
@@ -31,7 +40,6 @@ app.add_typer(evidence_app)
 app.add_typer(compare_app)
 
 DataOption = Annotated[str, typer.Option("--data", help="A data set's folder, or demo for procedural lesions.")]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]
 
 
@@ -50,6 +58,10 @@ def train(
     kimg: Annotated[float | None, typer.Option("--kimg", help="Thousands of real images to show the critic.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of weights, noise and data order.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ... (default: auto)")] = None,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    protocol: ProtocolOption = None,
+    label: LabelOption = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Any field: --set training.lr_critic=1e-4")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in --out.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved config and stop.")] = False,
@@ -58,7 +70,8 @@ def train(
     from hqgan import config as configs
 
     given = {"data.path": data, "training.kimg": kimg, "training.seed": seed, "training.device": device}
-    changes = {k: v for k, v in given.items() if v is not None} | configs.parse_assignments(set_ or [])
+    changes = {k: v for k, v in given.items() if v is not None} | choice_changes(classes, merge, protocol, label)
+    changes |= configs.parse_assignments(set_ or [])
     config = _resolve(out, preset, changes, resume)
     if dry_run:
         print(config.model_dump_json(indent=2))
@@ -198,13 +211,17 @@ def inspect_data(
     path: Annotated[str, typer.Argument(help="A data set's folder, or demo.")],
     size: Annotated[int, typer.Option("--size", help="Side of the images in pixels.")] = 64,
     seed: SeedOption = 0,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    protocol: ProtocolOption = None,
+    label: LabelOption = None,
     json_file: JsonOption = None,
 ) -> None:
     """Classes, counts, sizes, groups, broken files, and what the split will be."""
     from hqgan.data import inspect as inspection
 
     with bar("images") as update:
-        found = inspection.inspect(path, size, seed, progress=update)
+        found = inspection.inspect(path, size, seed, choice=choice_of(classes, merge, protocol, label), progress=update)
     write_json(json_file, found)
     show(*inspection.summary(found), inspection.table(found))
 

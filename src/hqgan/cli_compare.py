@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hqgan.cli_evidence import JsonOption, Lists
+from hqgan.cli_options import ClassesOption, JsonOption, LabelOption, Lists, MergeOption, ProtocolOption, choice_changes
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.types import UserError
 
@@ -55,6 +55,10 @@ def compare(
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch such weights where no file is given.")] = False,
     device: Annotated[str | None, typer.Option("--device", help="On which they train. (default: auto)")] = None,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    protocol: ProtocolOption = None,
+    label: LabelOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate the hours and stop.")] = False,
     json_file: JsonOption = None,
 ) -> None:
@@ -74,9 +78,11 @@ def compare(
     settings = comparisons.suite(suite, small) if suite else comparisons.Settings()
     given: dict[str, Any] = {
         "data": tuple(dict.fromkeys(data or [])), "contestants": tuple(dict.fromkeys(presets or [])), "seeds": seeds,
-        "kimg": kimg, "size": size, "images": images, "device": device, "changes": configs.parse_assignments(set_ or []),
+        "kimg": kimg, "size": size, "images": images, "device": device,
     }  # fmt: skip
     settings = replace(settings, **{k: v for k, v in given.items() if v})
+    changes = choice_changes(classes, merge, protocol, label) | configs.parse_assignments(set_ or [])
+    settings = replace(settings, changes=settings.changes | changes)
     if seconds is not None:
         settings = replace(settings, seconds=seconds, kimg=None)
     if study and settings.study is None:
@@ -102,7 +108,7 @@ def compare(
             raise typer.Exit(130) from None
     write_comparison(out / "compare.json", out / "compare.html")
     for one in result["data"] if settings.study is not None else []:
-        folder = out / "study" / one["name"]
+        folder = out / "study" / one["folder"]
         write_study(folder / "study.json", folder / "study.html")
         print(f"The study's page is {folder / 'study.html'}.")
     write_json(json_file, result)

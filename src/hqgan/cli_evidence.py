@@ -7,33 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from hqgan.cli_options import ClassesOption, JsonOption, LabelOption, Lists, MergeOption, ProtocolOption, choice_of
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.types import UserError
 
 app = typer.Typer()
-
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
-
-
-class Lists(TyperCommand):
-    """A command whose repeatable options take several values at once: ``--seeds 0 1 2``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Repeat an option's name before each of its values."""
-        many = {name for p in self.params if getattr(p, "multiple", False) for name in (*p.opts, *p.secondary_opts)}
-        spread: list[str] = []
-        name = ""
-        for arg in args:
-            if arg.startswith("--"):
-                name = arg if arg in many else ""
-                spread.append(arg)
-            elif name and spread[-1] != name:
-                spread += [name, arg]
-            else:
-                spread.append(arg)
-        return super().parse_args(ctx, spread)
 
 
 @app.command(cls=Lists)
@@ -55,8 +34,9 @@ def study(
     kimg: Annotated[
         float | None, typer.Option("--kimg", min=0.001, help="Training length. (default: the preset's)")
     ] = None,
-    classes: Annotated[
-        list[str] | None, typer.Option("--classes", help="To fill up. (default: below a quarter of the mean class)")
+    fill: Annotated[
+        list[str] | None,
+        typer.Option("--fill", help="Classes to fill up. (default: below a quarter of the mean class)"),
     ] = None,
     uses: Annotated[
         list[str] | None, typer.Option("--uses", help="mixed, capped, agreed, dense, pretrain, only. (default: all)")
@@ -78,6 +58,10 @@ def study(
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Classifiers side by side.")] = 1,
     device: Annotated[str, typer.Option("--device", help="On which generators train.")] = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="Two seeds, a small generator, few arms: minutes.")] = False,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    protocol: ProtocolOption = None,
+    label: LabelOption = None,
     json_file: JsonOption = None,
 ) -> None:
     """Do generated images help a classifier on real ones never seen? Every arm with the same steps; goes on where it stopped."""
@@ -87,10 +71,11 @@ def study(
     from hqgan.training.loop import Interrupted
 
     given_options: dict[str, Any] = {
-        "seeds": seeds, "generators": generators, "given": given, "classes": classes, "uses": uses, "ratios": ratios,
+        "seeds": seeds, "generators": generators, "given": given, "fill": fill, "uses": uses, "ratios": ratios,
         "classifiers": classifiers, "fractions": real_fraction,
     }  # fmt: skip
-    settings = studies.Settings(data, size=size, kimg=kimg, steps=steps, jobs=jobs, device=device)
+    choice = choice_of(classes, merge, protocol, label)
+    settings = studies.Settings(data, size=size, kimg=kimg, steps=steps, jobs=jobs, device=device, choice=choice)
     if quick:
         settings = studies.quick(settings)
     lists = {name: tuple(dict.fromkeys(values)) for name, values in given_options.items() if values}

@@ -10,7 +10,7 @@ import numpy as np
 
 from hqgan import config as configs
 from hqgan import geometry
-from hqgan.data import load_split, open_data, split_of
+from hqgan.data import load_split, open_configured, open_data, split_of
 from hqgan.data.cache import cache_folder
 from hqgan.data.decode import decode
 from hqgan.data.folder import recognise
@@ -76,7 +76,7 @@ def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> 
     """
     config = loaded.config.data
     path = data_path or config.path
-    data = open_data(path, config.size, seed=config.seed, progress=on_data)
+    data = open_configured(config.model_copy(update={"path": path}), on_data)
     if loaded.values["data"]["fingerprint"] != data.fingerprint:
         raise UserError(
             f"{loaded.path.parent.parent} was not trained on {path}, or that has changed since; give the run's own --data."

@@ -17,7 +17,7 @@ from hqgan.data import (
     augment_dihedral,
     check_leaks,
     load_split,
-    open_data,
+    open_configured,
     save_split,
     split_of,
 )
@@ -93,7 +93,7 @@ def train(
     """
     _check_folder(config, out, resume)
     device = resolve_device(config.training.device)
-    data = open_data(config.data.path, config.data.size, seed=config.data.seed, progress=on_data)
+    data = open_configured(config.data, on_data)
     for file, reason in data.skipped[:5]:
         say(f"left out {file}: {reason}")
     if len(data.skipped) > 5:
@@ -209,36 +209,21 @@ def images_of(config: Config) -> int:
 def is_finished(config: Config, out: Path) -> bool:
     """Whether `out` holds a run of `config`, wherever its data lay and whatever device it used, with all images shown.
 
+    That its data are the same is not looked at.
+
     Raises:
         UserError: it holds a run of another config.
     """
     stored = stored_config(out)
     if stored is None:
         return False
-    own = _where_it_ran(config, stored)
-    if changed := configs.differences(stored, own):
+    if changed := configs.differences(stored, configs.replace(config, {"data.path": stored.data.path})):
         theirs = "; ".join(changed[:2])
         raise UserError(
             f"{out} was trained with other settings (theirs / yours: {theirs}); choose another --out, or the same settings."
         )
     newest = checkpoint.latest(out / "checkpoints")
     return newest is not None and checkpoint.read_values(newest)["images"] >= images_of(config)
-
-
-def go_on(
-    config: Config,
-    out: Path,
-    *,
-    say: Callable[[str], None] = silent,
-    on_step: Callable[[State, int], None] = lambda state, total: None,
-) -> None:
-    """Train, or go on with, the run in `out`, on the data and the device that it was started on."""
-    stored = stored_config(out)
-    train(config if stored is None else _where_it_ran(config, stored), out, resume=True, say=say, on_step=on_step)
-
-
-def _where_it_ran(config: Config, stored: Config) -> Config:
-    return configs.replace(config, {"data.path": stored.data.path, "training.device": stored.training.device})
 
 
 def stored_config(out: Path) -> Config | None:
@@ -249,7 +234,7 @@ def stored_config(out: Path) -> Config | None:
 def draw_beside_real(run: Path, path: Path, columns: int = 5) -> None:
     """Write a picture of real training images of each class, left, and generated ones, right, of a finished run."""
     loaded = load(run)
-    data = open_data(loaded.config.data.path, loaded.config.data.size, seed=loaded.config.data.seed)
+    data = open_configured(loaded.config.data)
     split = load_split(run / "split.json", data)
     rows = []
     for label, name in enumerate(data.classes):
@@ -278,7 +263,9 @@ def _check_folder(config: Config, out: Path, resume: bool) -> None:
         return
     if not resume:
         raise UserError(f"{out} holds a run already; go on with it by --resume, or choose another --out.")
-    longer = configs.replace(before, {"training.kimg": max(before.training.kimg, config.training.kimg)})
+    # Data may have been moved; that they are the same is seen by their fingerprint.
+    same = {"training.kimg": max(before.training.kimg, config.training.kimg), "data.path": config.data.path}
+    longer = configs.replace(before, same)
     if changed := configs.differences(longer, config):
         more = f" and {len(changed) - 2} more" if len(changed) > 2 else ""
         raise UserError(

@@ -21,7 +21,7 @@ from hqgan.types import UserError
 class RunLog:
     """Writes metrics.jsonl (reproducible), timing.jsonl (rates and clock times), run.json (starts) and TensorBoard.
 
-    A resumed run first cuts metrics.jsonl back to its checkpoint, so that it ends as if never stopped.
+    A resumed run first cuts both back to its checkpoint, so that it ends as if never stopped.
     """
 
     def __init__(self, out: Path, state: State) -> None:
@@ -32,6 +32,7 @@ class RunLog:
         kept = [line for line in read_lines(self.metrics) if line["step"] <= state.step]
         checkpoint.write_atomically(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
         timing = [line for line in read_lines(out / "timing.jsonl") if line["images"] <= state.images]
+        checkpoint.write_atomically(out / "timing.jsonl", "".join(json.dumps(line) + "\n" for line in timing).encode())
         self.seconds = timing[-1]["seconds"] if timing else 0.0
         self.board = SummaryWriter(str(out / "tensorboard"), purge_step=state.images)
         self.mark, self.mark_images = time.perf_counter(), state.images
@@ -39,7 +40,7 @@ class RunLog:
 
     def start(self, describe: dict[str, Any], device: torch.device) -> None:
         """Note this start in run.json."""
-        known = _run_json(self.out)
+        known = read_run(self.out)
         images = self.mark_images
         starts = [*known.get("starts", []), {"resumed_at_images": images, "time": _now(), "device": str(device)}]
         machine: dict[str, Any] = {
@@ -91,7 +92,7 @@ class RunLog:
         """Mark the run as complete."""
         last = checkpoint.latest(self.out / "checkpoints")
         ema = checkpoint.read_values(last)["ema_sha256"] if last else None
-        known = _run_json(self.out)
+        known = read_run(self.out)
         self._write({**known, "finished": True, "images": state.images, "steps": state.step, "ema_sha256": ema})
 
     def _write(self, values: dict[str, Any]) -> None:
@@ -109,7 +110,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _run_json(out: Path) -> dict[str, Any]:
+def read_run(out: Path) -> dict[str, Any]:
+    """A run's run.json; empty where there is none."""
     path = out / "run.json"
     try:
         return json.loads(path.read_text()) if path.exists() else {}

@@ -3,7 +3,7 @@
 import pytest
 
 from hqgan.compare import SUITES, Settings, suite
-from hqgan.compare.contestants import config_of, contestants_of, parse
+from hqgan.compare.contestants import check, config_of, contestants_of, parse
 from hqgan.config import preset
 from hqgan.types import UserError
 
@@ -27,11 +27,37 @@ def test_a_preset_with_changes_and_a_backend():
         ("hqgan@aer,many", "--presets takes"),
         ("hqgan:layers", "takes field=value"),
         ("hqgan@ibm:least-busy", "paid for"),
+        ("hqgan@aer,0", "--presets takes"),
+        ("hqgan:data.seed=0", "the same for all contestants"),
+        ("hqgan:training.kimg=3", "give --kimg"),
     ],
 )
 def test_bad_contestants_are_one_sentence(text, sentence):
     with pytest.raises(UserError, match=sentence):
         parse(text)
+
+
+def test_values_may_hold_commas_and_fields_digits():
+    assert parse("hqgan:training.batch=32,training.r1_weight=5").changes == {
+        "training.batch": 32,
+        "training.r1_weight": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (Settings(changes={"data.seed": 0}), "--set data.seed has no place"),
+        (Settings(seconds=float("inf")), "finite"),
+        (Settings(contestants=("hqgan@aerr",)), "aerr"),
+        (Settings(contestants=("dcgan@aer",)), "dcgan has no circuits"),
+        (Settings(contestants=("hqgan@statevector,100",)), "takes no --shots"),
+        (Settings(contestants=("hqgan", "hqgan:training.batch=x")), "hqgan:training.batch=x"),
+    ],
+)
+def test_what_would_fail_late_fails_at_once(settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        check(settings)
 
 
 def test_a_field_that_a_preset_lacks_names_the_contestant():
@@ -62,8 +88,7 @@ def test_a_study_takes_presets_as_they_are():
 @pytest.mark.parametrize("small", [True, False])
 def test_every_suite_names_contestants_that_there_are(name, small):
     settings = suite(name, small)
-    for one in contestants_of(settings):
-        config_of(one, "demo", 0, settings, settings.kimg)
+    assert check(settings)
 
 
 def test_an_unknown_suite_is_one_sentence():

@@ -11,7 +11,7 @@ from hqgan import run as runs
 from hqgan.compare import Settings, compare, estimate, grid, hours, summary
 from hqgan.compare.contestants import parse, result_path, run_path
 from hqgan.compare.estimate import table
-from hqgan.compare.measure import cell_of, curve, distance
+from hqgan.compare.measure import cell_of, curve, distances_of
 from hqgan.evaluate import evaluate
 from hqgan.report.page import write_comparison, write_report
 from hqgan.types import UserError
@@ -21,6 +21,10 @@ MLP = "demo:generator.branch=mlp"
 
 def silent(text):
     pass
+
+
+def folder_of(result):
+    return result["data"][0]["folder"]
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +59,17 @@ def test_what_a_comparison_says(finished):
     assert (pair["name"], pair["against"], pair["seeds"]) == ("demo", MLP, 2)
     assert pair["mean"] == pytest.approx(board["demo"]["distance"]["mean"] - board[MLP]["distance"]["mean"])
     assert "No verdict" in one["sentences"][0]
-    assert (out / "pictures" / "demo.png").exists()
+    assert (out / "pictures" / f"{one['folder']}.png").exists()
 
 
 def test_a_distance_is_what_evaluate_measures(finished):
     out, result = finished
-    run = run_path(out, "demo", parse("demo"), 1)
+    run = run_path(out, folder_of(result), parse("demo"), 1)
     rows = evaluate(run, "demo:700", 1, say=silent)["metrics"]
+    views = result["data"][0]["views"]
+    assert views
     board = {row["name"]: row for row in result["data"][0]["leaderboard"]}
-    assert board["demo"]["by_seed"]["1"] == pytest.approx(distance(rows))
+    assert board["demo"]["by_seed"]["1"] == pytest.approx(np.mean([distances_of(rows)[v] for v in views]))
 
 
 def test_halves_are_the_same_for_all_contestants_and_keep_lesions_whole(finished, settings):
@@ -87,7 +93,7 @@ def test_what_is_finished_is_not_done_again_and_seeds_and_contestants_are_added(
     monkeypatch.setattr(grid, "measure", lambda one, run, cell: measured.append(run.name) or measure(one, run, cell))
     assert compare(settings, out, say=silent) == finished[1]
     assert (trained, measured) == ([], [])
-    result_path(out, "demo", parse("demo"), 1).unlink()
+    result_path(out, folder_of(finished[1]), parse("demo"), 1).unlink()
     other = dataclasses.replace(settings, changes={**settings.changes, "training.lr_critic": 1e-3})
     with pytest.raises(UserError, match="trained with other settings"):
         compare(other, out, say=silent)
@@ -104,7 +110,8 @@ def test_a_backend_shares_the_run_and_differs_by_its_shots(finished, tmp_path, s
     board = {row["name"]: row for row in result["data"][0]["leaderboard"]}
     assert board["demo"]["checkpoints"] == board["demo@aer,4"]["checkpoints"]
     assert board["demo"]["distance"]["mean"] != board["demo@aer,4"]["distance"]["mean"]
-    assert not (out / "runs" / "demo" / "demo-aer-4-seed0").exists()
+    assert board["demo@aer,4"]["seconds_to"][0]["seconds"] is None
+    assert not list(out.glob("runs/*/demo-aer-4-seed0"))
 
 
 def test_seconds_become_images_once(tmp_path, monkeypatch, settings):
@@ -114,6 +121,8 @@ def test_seconds_become_images_once(tmp_path, monkeypatch, settings):
     assert first["settings"]["lengths"] == {"demo": 0.08}
     assert first["data"][0]["leaderboard"][0]["images"] == 80
     monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 0.2)
+    # Another budget in between does not lose what the seconds came to.
+    compare(dataclasses.replace(asked, seconds=None, kimg=0.08), tmp_path / "c", say=silent)
     assert compare(asked, tmp_path / "c", say=silent) == first
 
 
@@ -129,7 +138,7 @@ def test_hours_count_what_is_left(finished, monkeypatch, settings):
 
 
 def test_a_curve_has_images_and_seconds(finished):
-    points = curve(run_path(finished[0], "demo", parse("demo"), 0))
+    points = curve(run_path(finished[0], folder_of(finished[1]), parse("demo"), 0))
     assert [p["images"] for p in points] == [16, 32, 48, 64, 80, 96]
     seconds = [p["seconds"] for p in points]
     assert seconds == sorted(seconds)
@@ -145,11 +154,53 @@ def test_pages(finished, tmp_path):
     assert "Comparison: c" in (tmp_path / "report.html").read_text()
 
 
-@pytest.mark.parametrize("text", ["{", '{"of": "study"}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"of": "study"}'])
 def test_a_folder_of_something_else_is_refused(tmp_path, text, settings):
     (tmp_path / "settings.json").write_text(text)
     with pytest.raises(UserError, match="choose another --out"):
         compare(settings, tmp_path, say=silent)
+
+
+def test_data_of_one_name_do_not_take_each_others_runs(finished, tmp_path, settings):
+    out = tmp_path / "c"
+    shutil.copytree(finished[0], out)
+    other = dataclasses.replace(settings, data=("demo:720",), contestants=("demo",), seeds=1)
+    result = compare(other, out, say=silent)
+    assert folder_of(result) != folder_of(finished[1])
+    assert compare(settings, out, say=silent) == finished[1]
+    with pytest.raises(UserError, match="hold the same images"):
+        compare(dataclasses.replace(settings, data=("demo:700", "demo:0700")), out, say=silent)
+
+
+def test_a_run_on_another_split_is_refused(finished, tmp_path, settings):
+    out = tmp_path / "c"
+    shutil.copytree(finished[0], out)
+    runs_ = out / "runs" / folder_of(finished[1])
+    shutil.copy(runs_ / "demo-seed1" / "split.json", runs_ / "demo-seed0" / "split.json")
+    with pytest.raises(UserError, match="was made for other data"):
+        compare(settings, out, say=silent)
+
+
+def test_the_study_follows_with_the_runs(finished, tmp_path, settings, monkeypatch):
+    out = tmp_path / "c"
+    shutil.copytree(finished[0], out)
+    asked = []
+    monkeypatch.setattr(grid.studies, "study", lambda settings, path, **k: asked.append((settings, path)))
+    study = {"uses": ("mixed",), "ratios": (1.0,)}
+    with pytest.raises(UserError, match="presets as they are"):
+        compare(dataclasses.replace(settings, study=study), out, say=silent)
+    result = compare(dataclasses.replace(settings, contestants=("demo",), study=study), out, say=silent)
+    ((given, path),) = asked
+    assert path == out / "study" / folder_of(result)
+    assert (given.data, given.size, given.seeds, given.uses) == ("demo:700", 32, (0, 1), ("mixed",))
+    assert [studies_name(p) for p in given.given] == ["demo-seed0", "demo-seed1"]
+    from hqgan.study.cells import cell_of as study_cell
+
+    assert study_cell(dataclasses.replace(given, fill=("fibroma",)), 0, 1.0, None).runs.keys() == {"demo"}
+
+
+def studies_name(path):
+    return path.rsplit("/", 1)[1]
 
 
 def test_files_of_others_are_left_alone(tmp_path, settings):
@@ -161,18 +212,20 @@ def test_files_of_others_are_left_alone(tmp_path, settings):
 def test_a_damaged_result_is_one_sentence(finished, tmp_path, settings):
     out = tmp_path / "c"
     shutil.copytree(finished[0], out)
-    result_path(out, "demo", parse("demo"), 0).write_text("{")
+    result_path(out, folder_of(finished[1]), parse("demo"), 0).write_text("{")
     with pytest.raises(UserError, match="is damaged"):
         compare(settings, out, say=silent)
 
 
 def test_seconds_to_a_distance_are_known_if_most_runs_came_there():
     def one(*points):
-        return {"curve": [{"images": 10 * i, "seconds": float(i), "distance": d} for i, d in enumerate(points)]}
+        return {
+            "curve": [{"images": 10 * i, "seconds": float(i), "distances": {"derm": d}} for i, d in enumerate(points)]
+        }
 
-    runs_ = [one(2.0, 1.2, 0.9), one(1.5, 0.8, 1.1), one(3.0, None, 2.0)]
-    assert summary._seconds_to(runs_, 1.0) == {"seconds": 2.0, "images": 20.0, "reached": 2, "runs": 3}
-    assert summary._seconds_to(runs_, 0.85) == {"seconds": None, "images": None, "reached": 1, "runs": 3}
+    runs_ = [one(2.0, 1.2, 0.9), one(1.5, 0.8, 1.1), one(3.0, 2.5, 2.0)]
+    assert summary._seconds_to(runs_, 1.0, ["derm"]) == {"seconds": 2.0, "images": 20.0, "reached": 2, "runs": 3}
+    assert summary._seconds_to(runs_, 0.85, ["derm"]) == {"seconds": None, "images": None, "reached": 1, "runs": 3}
 
 
 def test_the_command(tmp_path, hqgan, settings):

@@ -29,19 +29,19 @@ def isic(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_classes_lesions_and_no_downsampled_images(isic: Path) -> None:
+def test_classes_and_lesions(isic: Path) -> None:
     data = open_data(isic, 16)
     assert data.name == "isic2019"
-    assert [Path(f).stem for f in data.files] == [i for i, _, _ in IMAGES if "downsampled" not in i]
-    assert [data.classes[label] for label in data.labels] == ["NV", "MEL", "NV", "SCC", "MEL"]
-    assert data.groups[0] == data.groups[2]
+    assert [Path(f).stem for f in data.files] == [image for image, _, _ in IMAGES]
+    assert [data.classes[label] for label in data.labels] == ["NV", "NV", "MEL", "NV", "SCC", "MEL"]
+    assert data.groups[0] == data.groups[1] == data.groups[3]
     assert len(np.unique(data.groups)) == 4
     assert data.skipped == ()
 
 
 def test_without_metadata_each_image_is_a_lesion_of_its_own(isic: Path) -> None:
     (isic / METADATA).unlink()
-    assert len(np.unique(open_data(isic, 16).groups)) == 5
+    assert len(np.unique(open_data(isic, 16).groups)) == 6
 
 
 def test_an_image_of_two_classes_is_left_out(isic: Path) -> None:

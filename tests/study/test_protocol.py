@@ -22,7 +22,7 @@ TINY = Settings(
     generators=("pca-gaussian",),
     uses=("mixed", "capped"),
     ratios=(1.0,),
-    classes=("fibroma", "vascular"),
+    fill=("fibroma", "vascular"),
     steps=10,
 )
 
@@ -140,7 +140,7 @@ def test_generated_copies_of_test_images_stop_the_study(tmp_path):
         generators=(),
         given=(str(folder),),
         uses=("mixed",),
-        classes=(data.classes[0], data.classes[4]),
+        fill=(data.classes[0], data.classes[4]),
     )
     with pytest.raises(UserError, match=f"The study leaks: the image by made, {data.classes[4]} number"):
         study(settings, tmp_path / "s", say=silent)
@@ -163,7 +163,7 @@ def test_the_same_picture_under_two_names_stops_the_study(tmp_path):
         (tmp_path / "photos" / data.classes[c]).mkdir(parents=True)
         for i in np.flatnonzero(data.labels == c)[:12]:
             Image.fromarray(data.images[i]).save(tmp_path / "photos" / data.classes[c] / f"{i}.png")
-    settings = dataclasses.replace(TINY, data=str(tmp_path / "photos"), classes=(data.classes[1],), generators=())
+    settings = dataclasses.replace(TINY, data=str(tmp_path / "photos"), fill=(data.classes[1],), generators=())
     photos = open_data(str(tmp_path / "photos"), 32)
     split = split_of(photos, 0)
     again = photos.images[split.test[0]]

@@ -10,7 +10,7 @@ import pytest
 
 COMMAND = [
     *("study", "--data", "demo:160", "--size", "32", "--seeds", "0", "--generators", "pca-gaussian", "--uses", "mixed"),
-    *("--ratios", "1", "--classes", "fibroma", "vascular", "--steps", "150", "--jobs", "2", "--out"),
+    *("--ratios", "1", "--fill", "fibroma", "vascular", "--steps", "150", "--jobs", "2", "--out"),
 ]
 
 

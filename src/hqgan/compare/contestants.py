@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hqgan import config as configs
+from hqgan.circuits.backends import backend_of
 from hqgan.config import Config
-from hqgan.types import UserError
+from hqgan.models.build import circuit_of
+from hqgan.types import ImageData, UserError
 
 EVALUATIONS = 6
 """Of each run while it trains, evenly: the points of its curves."""
+
+FIXED = {
+    "data.path": "; give --data",
+    "data.size": "; give --size",
+    "data.seed": "; give --seeds",
+    "training.seed": "; give --seeds",
+    "training.kimg": "; give --kimg",
+    "training.evaluate_kimg": "",
+    "training.device": "; give --device",
+}
+"""Fields that a comparison sets itself, and how."""
 
 SETTINGS = "settings.json"
 """In a comparison's folder: what was asked for last."""
@@ -88,15 +102,41 @@ def parse(text: str) -> Contestant:
     """
     trained, at, running = text.partition("@")
     name, colon, assignments = trained.partition(":")
-    changes = configs.parse_assignments(re.split(r",(?=[a-z_]+\.[a-z_.]+=)", assignments)) if colon else {}
+    changes = configs.parse_assignments(re.split(r",(?=[a-z0-9_]+\.[a-z0-9_.]+=)", assignments)) if colon else {}
     if name not in configs.PRESETS:
         configs.preset(name)  # says which there are
     backend, comma, shots = running.partition(",")
-    if (at and not backend) or (comma and not shots.isdecimal()):
+    if (at and not backend) or (comma and not (shots.isdecimal() and int(shots))):
         raise UserError(f"--presets takes {SYNTAX}, not {text!r}.")
     if backend.startswith("ibm"):
         raise UserError(f"{text}: jobs on {backend} are paid for; send them by `hqgan generate --backend {backend}`.")
+    if own := [name for name in changes if name.startswith("data.") or name in FIXED]:
+        raise UserError(f"{text}: {own[0]} is the same for all contestants; leave it out{FIXED.get(own[0], '')}.")
     return Contestant(text, name, changes, backend or "statevector", int(shots) if comma else None)
+
+
+def check(settings: Settings) -> list[Contestant]:
+    """All contestants, each once, and nothing among the settings that would fail after hours.
+
+    Raises:
+        UserError: a text that `parse` refuses; names that come to one file; fields that are not free; a backend that is not
+            there, or a generator without circuits on one; a study of what it cannot take.
+    """
+    if fixed := [name for name in settings.changes if name in FIXED]:
+        raise UserError(f"--set {fixed[0]} has no place in a comparison; leave it out{FIXED[fixed[0]]}.")
+    if settings.seconds is not None and not math.isfinite(settings.seconds):
+        raise UserError("--seconds takes a finite number.")
+    found = contestants_of(settings)
+    for one in found:
+        config = config_of(one, settings.data[0], 0, settings, settings.kimg)
+        if one.backend != "statevector" or one.shots is not None:
+            try:
+                backend_of(one.backend, shots=one.shots)
+            except UserError as error:
+                raise UserError(f"{one.name}: {error}") from error
+            if circuit_of(config) is None:
+                raise UserError(f"{one.name}: preset {one.preset} has no circuits; leave @{one.backend} away.")
+    return found
 
 
 def contestants_of(settings: Settings) -> list[Contestant]:
@@ -143,8 +183,13 @@ def config_of(contestant: Contestant, data: str, seed: int, settings: Settings, 
     return configs.replace(config, {"training.evaluate_kimg": config.training.kimg / EVALUATIONS})
 
 
+def data_folder(data: ImageData) -> str:
+    """What a data set's folder is called, by its images of seed 0: two sets may have one name."""
+    return f"{data.name}-{data.fingerprint[:8]}"
+
+
 def run_path(out: Path, data: str, contestant: Contestant, seed: int) -> Path:
-    """Where a run of a comparison lies; `data` is the data set's name."""
+    """Where a run of a comparison lies; `data` is its `data_folder`."""
     return out / "runs" / data / f"{contestant.run}-seed{seed}"
 
 

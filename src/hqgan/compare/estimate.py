@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from hqgan import run as runs
-from hqgan.compare.contestants import SETTINGS, Result, Settings, config_of, contestants_of, run_path
+from hqgan.compare.contestants import (
+    SETTINGS,
+    Result,
+    Settings,
+    check,
+    config_of,
+    contestants_of,
+    data_folder,
+    run_path,
+)
 from hqgan.config import Config
-from hqgan.data import open_data
+from hqgan.data import open_configured
 from hqgan.presets import seconds_per_step
 from hqgan.training.loop import images_per_step, steps_of
 from hqgan.types import UserError
@@ -33,26 +42,21 @@ def _a_step(config: Config) -> float:
 
 
 def lengths(settings: Settings, before: Mapping[str, float]) -> dict[str, float | None]:
-    """Thousands of images that each contestant is shown, by name; None for its preset's own.
+    """Thousands of images that each run shows, by its name; None for its preset's own.
 
     Args:
-        settings: with seconds, they become as many images as a contestant's rate here and now allows, to two digits.
-        before: what seconds came to when this comparison was started, so that it goes on with the same.
+        settings: with seconds, they become as many images as a run's rate here and now allows, to two digits.
+        before: what these seconds came to already in this comparison, so that it goes on with the same.
     """
     if settings.seconds is None:
-        return {one.name: settings.kimg for one in contestants_of(settings)}
-    found: dict[str, float | None] = {}
-    rates: dict[str, float] = {}
+        return {one.run: settings.kimg for one in contestants_of(settings)}
+    found: dict[str, float | None] = dict(before)
     for one in contestants_of(settings):
-        if one.name in before:
-            found[one.name] = before[one.name]
-            continue
-        config = config_of(one, "demo", 0, settings, None)
-        shown = images_per_step(config.training)
-        if one.run not in rates:
-            rates[one.run] = shown / _a_step(config)
-        kimg = rates[one.run] * settings.seconds / 1000
-        found[one.name] = max(round(kimg, 1 - math.floor(math.log10(kimg))), shown / 1000)
+        if one.run not in found:
+            config = config_of(one, "demo", 0, settings, None)
+            shown = images_per_step(config.training)
+            kimg = shown / _a_step(config) * settings.seconds / 1000
+            found[one.run] = max(round(kimg, 1 - math.floor(math.log10(kimg))), shown / 1000)
     return found
 
 
@@ -62,46 +66,53 @@ def hours(settings: Settings, out: Path) -> list[Result]:
     A few steps of each contestant are timed on random images. Decoding, judges, and what a generator does before
     its steps (the autoencoder of latentqgan) come on top.
     """
-    kimg = lengths(settings, read_lengths(out, settings))
+    contestants = {one.run: one for one in check(settings)}
+    kimg = lengths(settings, stored_lengths(read_settings(out), settings))
     rows = []
-    trained: set[str] = set()
-    for one in contestants_of(settings):
-        if one.run in trained:
-            continue
-        trained.add(one.run)
-        config = config_of(one, settings.data[0], 0, settings, kimg[one.name])
+    for one in contestants.values():
+        config = config_of(one, settings.data[0], 0, settings, kimg[one.run])
         seconds = seconds_of(config)
-        cells = [(data, seed) for data in settings.data for seed in range(settings.seeds)]
         done = 0
-        for data, seed in cells:
-            if not out.exists():
-                continue
-            own = config_of(one, data, seed, settings, kimg[one.name])
-            name = open_data(data, settings.size, seed=seed).name
-            done += runs.is_finished(own, run_path(out, name, one, seed))
+        for data in settings.data if out.exists() else ():
+            folder = data_folder(open_configured(config_of(one, data, 0, settings, None).data))
+            for seed in range(settings.seeds):
+                own = config_of(one, data, seed, settings, kimg[one.run])
+                done += runs.is_finished(own, run_path(out, folder, one, seed))
+        total = len(settings.data) * settings.seeds
         rows.append(
             {
                 "name": one.run,
                 "seconds_per_kimg": seconds / config.training.kimg,
                 "kimg": config.training.kimg,
-                "runs": len(cells),
+                "runs": total,
                 "done": done,
-                "hours": (len(cells) - done) * seconds / 3600,
+                "hours": (total - done) * seconds / 3600,
             }
         )
     return rows
 
 
-def read_lengths(out: Path, settings: Settings) -> dict[str, float]:
-    """What a budget in seconds came to in the comparison that `out` holds; empty where it holds none of the same seconds."""
+def read_settings(out: Path) -> Result:
+    """What was asked of the comparison in `out`; empty where there is none.
+
+    Raises:
+        UserError: the file is damaged, or another command's.
+    """
     path = out / SETTINGS
-    if not path.exists() or settings.seconds is None:
+    if not path.exists():
         return {}
     try:
         before = json.loads(path.read_text())
-        return before["lengths"] if before["seconds"] == settings.seconds else {}
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); choose another --out.") from error
+    if not isinstance(before, dict) or before.get("of") != "compare":
+        raise UserError(f"{out} holds something else than a comparison; choose another --out.")
+    return before
+
+
+def stored_lengths(before: Result, settings: Settings) -> dict[str, float]:
+    """What a budget in these seconds came to before, by run."""
+    return dict(before.get("lengths", {}).get(f"{settings.seconds:g}", {})) if settings.seconds is not None else {}
 
 
 def table(rows: list[Result]) -> list[Any]:

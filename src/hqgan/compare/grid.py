@@ -1,7 +1,8 @@
 """The grid of contestants, seeds and data: each cell trained, measured on its test part, and kept.
 
-Its folder holds ``runs/DATA/NAME-seedS/`` (runs), ``results/DATA/NAME-seedS.json`` (what was measured), ``pictures/``, ``study/``
-where one was asked for, ``settings.json``, and at the end ``compare.json``. What is there is not made again.
+Its folder holds ``runs/DATA/NAME-seedS/`` (runs; DATA is `data_folder`), ``results/DATA/NAME-seedS.json`` (what was measured),
+``pictures/``, ``study/`` where one was asked for, ``settings.json``, and at the end ``compare.json``. What is there is not made
+again.
 """
 
 from __future__ import annotations
@@ -21,18 +22,20 @@ from hqgan.compare.contestants import (
     Contestant,
     Result,
     Settings,
+    check,
     config_of,
-    contestants_of,
+    data_folder,
     result_path,
     run_path,
 )
-from hqgan.compare.estimate import lengths, read_lengths
+from hqgan.compare.estimate import lengths, read_settings, stored_lengths
 from hqgan.compare.measure import Cell, cell_of, measure, picture
+from hqgan.config import DataConfig
 from hqgan.metrics.pretrained import Borrowed
-from hqgan.study.sources import GAUSSIAN
+from hqgan.study.sources import GAUSSIAN, check_run
 from hqgan.training import checkpoint
 from hqgan.training.state import State
-from hqgan.types import UserError
+from hqgan.types import UserError, listed
 
 Say = Callable[[str], None]
 
@@ -64,53 +67,58 @@ def compare(
     Raises:
         UserError: bad input, or results made with other settings.
     """
-    contestants = contestants_of(settings)
-    for one in contestants:  # refused now, not after an hour
-        config_of(one, settings.data[0], 0, settings, settings.kimg)
-    _claim(out, settings)
-    kimg = lengths(settings, read_lengths(out, settings))
-    _write_settings(out, settings, kimg)
+    contestants = check(settings)
+    before = read_settings(out)
+    _check_folder(out, before, settings)
+    cells = {path: cell_of(path, 0, settings, borrowed, say, on_data) for path in settings.data}
+    folders = {path: data_folder(cell.data) for path, cell in cells.items()}
+    if len(set(folders.values())) < len(folders):
+        raise UserError(f"--data {listed(list(folders))} hold the same images; give each once.")
+    kimg = lengths(settings, stored_lengths(before, settings))
+    _write_settings(out, before, settings, kimg)
     found: list[Result] = []
-    for path in settings.data:
+    for path, folder in folders.items():
         results: list[Result] = []
-        about: Result = {}
         for seed in range(settings.seeds):
-            cell = cell_of(path, seed, settings, borrowed, say, on_data)
-            name = cell.data.name
+            cell = cells[path] if seed == 0 else cell_of(path, seed, settings, borrowed, say, on_data)
             for one in contestants:
-                config = config_of(one, path, seed, settings, kimg[one.name])
-                if not runs.is_finished(config, run_path(out, name, one, seed)):
-                    say(f"{one.run} on {name}, seed {seed}")
-                    runs.go_on(config, run_path(out, name, one, seed), say=say, on_step=on_step)
-                results.append(_measured(out, one, cell))
-            if seed == 0:
-                about = _about(cell, path, settings)
-                drawn = [run_path(out, name, one, 0) for one in contestants]
-                picture(contestants, drawn, cell, out / "pictures" / f"{name}.png")
-        if any(before["name"] == about["name"] for before in found):
-            raise UserError(f"Two data sets are called {about['name']}; compare on them one by one.")
+                config = config_of(one, path, seed, settings, kimg[one.run])
+                where = run_path(out, folder, one, seed)
+                if not runs.is_finished(config, where):
+                    say(f"{one.run} on {cell.data.name}, seed {seed}")
+                    runs.train(config, where, resume=True, say=say, on_step=on_step)
+                check_run(where, cell.data, cell.split)
+                results.append(_measured(where, result_path(out, folder, one, seed), one, cell))
+        drawn = [run_path(out, folder, one, 0) for one in contestants]
+        picture(contestants, drawn, cells[path], out / "pictures" / f"{folder}.png")
+        about = {"folder": folder, **_about(cells[path], path, settings)}
         found.append(summary.of_data(results, contestants, about))
         if settings.study is not None:
-            _study(settings, path, about["name"], contestants, out, say, on_data, on_arm)
+            config = config_of(contestants[0], path, 0, settings, None)
+            given = [str(run_path(out, folder, one, s)) for one in contestants for s in range(settings.seeds)]
+            _study(settings, config.data, tuple(given), out / "study" / folder, say, on_data, on_arm)
     values = {"settings": {**asdict(settings), "lengths": kimg}, "data": found}
     checkpoint.write_atomically(out / "compare.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
     return values
 
 
-def _measured(out: Path, contestant: Contestant, cell: Cell) -> Result:
+def _measured(run: Path, path: Path, contestant: Contestant, cell: Cell) -> Result:
     """What was measured of a run, now or before."""
-    run = run_path(out, cell.data.name, contestant, cell.seed)
-    path = result_path(out, cell.data.name, contestant, cell.seed)
     newest = checkpoint.latest(run / "checkpoints")
     assert newest is not None
-    wanted = {"checkpoint_sha256": checkpoint.read_values(newest)["sha256"], **cell.key}
+    wanted = {
+        "checkpoint_sha256": checkpoint.read_values(newest)["sha256"],
+        "backend": contestant.backend,
+        "shots": contestant.shots,
+        **cell.key,
+    }
     if path.exists():
         try:
             before = json.loads(path.read_text())
-        except ValueError as error:
+            if before["key"] == wanted:
+                return {**before["result"], "name": contestant.name}
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged ({error}); remove it and run again: its run is kept.") from error
-        if before["key"] == wanted:
-            return before["result"]
     cell.say(f"measuring {contestant.name}, seed {cell.seed}")
     result = measure(contestant, run, cell)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,25 +127,23 @@ def _measured(out: Path, contestant: Contestant, cell: Cell) -> Result:
     return result
 
 
-def _claim(out: Path, settings: Settings) -> None:
-    """Make the folder a comparison's, or see that it is one of images of this size."""
-    path = out / SETTINGS
+def _check_folder(out: Path, before: Result, settings: Settings) -> None:
+    """Refuse a folder that is not a comparison's, or one of images of another size."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; choose another --out.")
-    if path.exists():
-        try:
-            before = json.loads(path.read_text())
-        except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}); choose another --out.") from error
-        if before.get("of") != "compare" or before["size"] != settings.size:
-            raise UserError(f"{out} does not hold a comparison at {settings.size} pixels; choose another --out.")
-    elif out.exists() and any(p.name not in ("runs", "log.txt") for p in out.iterdir()):
+    if before and before.get("size") != settings.size:
+        raise UserError(f"{out} does not hold a comparison at {settings.size} pixels; choose another --out.")
+    if not before and out.exists() and any(p.name not in ("runs", "log.txt") for p in out.iterdir()):
         raise UserError(f"{out} holds files that are not a comparison's; choose another --out.")
 
 
-def _write_settings(out: Path, settings: Settings, kimg: Mapping[str, float | None]) -> None:
+def _write_settings(out: Path, before: Result, settings: Settings, kimg: Mapping[str, float | None]) -> None:
+    """Write down what is asked for now, and what any seconds ever came to."""
     out.mkdir(parents=True, exist_ok=True)
-    values = {"of": "compare", **asdict(settings), "lengths": kimg}
+    known = dict(before.get("lengths", {}))
+    if settings.seconds is not None:
+        known[f"{settings.seconds:g}"] = kimg
+    values = {"of": "compare", **asdict(settings), "lengths": known}
     checkpoint.write_atomically(out / SETTINGS, (json.dumps(values, indent=1) + "\n").encode())
 
 
@@ -152,6 +158,7 @@ def _about(cell: Cell, path: str, settings: Settings) -> Result:
         "fingerprint": data.fingerprint,
         "licence": data.licence,
         "classes": list(data.classes),
+        "published_split": data.sides is not None,
         **counts,
         "size": settings.size,
         "seeds": settings.seeds,
@@ -160,17 +167,16 @@ def _about(cell: Cell, path: str, settings: Settings) -> Result:
 
 def _study(
     settings: Settings,
-    data: str,
-    name: str,
-    contestants: list[Contestant],
+    data: DataConfig,
+    given: tuple[str, ...],
     out: Path,
     say: Say,
     on_data: Callable[[int, int], None] | None,
     on_arm: Callable[[int, int], None],
 ) -> None:
     """The augmentation study with the comparison's runs, and the PCA-Gaussian, as sources of images."""
-    given = [str(run_path(out, name, one, seed)) for one in contestants for seed in range(settings.seeds)]
     asked = studies.Settings(
-        data, size=settings.size, seeds=tuple(range(settings.seeds)), generators=(GAUSSIAN,), given=tuple(given)
-    )
-    studies.study(replace(asked, **settings.study or {}), out / "study" / name, say=say, on_data=on_data, on_arm=on_arm)
+        data.path, size=data.size, seeds=tuple(range(settings.seeds)), generators=(GAUSSIAN,), given=given,
+        fractions=(data.fraction,), choice=data.choice,
+    )  # fmt: skip
+    studies.study(replace(asked, **settings.study or {}), out, say=say, on_data=on_data, on_arm=on_arm)

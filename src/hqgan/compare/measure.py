@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,17 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from hqgan.circuits.backends import backend_of
-from hqgan.compare.contestants import Contestant, Result, Settings
-from hqgan.data import check_leaks, open_data, split_of
+from hqgan.compare.contestants import Contestant, Result, Settings, config_of, contestants_of
+from hqgan.data import check_leaks, open_configured, split_of
 from hqgan.evaluate import matched_images, views_of
 from hqgan.generate import Loaded, latent_seed, load, make_images, on_backend
 from hqgan.images import labelled_rows, write_png
 from hqgan.metrics import distances, perceptual
+from hqgan.metrics.features import View
 from hqgan.metrics.pretrained import Borrowed
 from hqgan.metrics.suite import Judge
 from hqgan.metrics.threads import one_thread
 from hqgan.models.build import figures
-from hqgan.run_log import read_lines
+from hqgan.run_log import read_lines, read_run
 from hqgan.types import ImageData, Split
 
 VIEWS = ("derm", "early", "middle", "untrained")
@@ -31,6 +33,8 @@ HALVES = 100
 """Halves of the test lesions that a distance is taken again on."""
 COLUMNS = 2
 """Images of each class in the picture."""
+VERSION = 1
+"""Of what is measured; results of another are not taken again."""
 
 Say = Callable[[str], None]
 
@@ -47,29 +51,49 @@ class Cell:
     images: int | None
 
     @cached_property
+    def views(self) -> list[View]:
+        """Trained on the training part, or borrowed."""
+        return views_of(self.data, self.split, self.say) + (self.borrowed.views if self.borrowed else [])
+
+    @cached_property
     def judge(self) -> Judge:
         """On the test part."""
         data, test, train = self.data, self.split.test, self.split.train
-        views = views_of(data, self.split, self.say) + (self.borrowed.views if self.borrowed else [])
         sides = (data.images[test], data.labels[test], data.images[train], data.labels[train])
         # Of few images nothing can be said by class.
         none = None if self.images is None else np.zeros(len(data.classes), np.int64)
-        return Judge(views, *sides, data.classes, seed=self.seed, n=self.images, per_class=none)
+        return Judge(self.views, *sides, data.classes, seed=self.seed, n=self.images, per_class=none)
+
+    @cached_property
+    def test_part(self) -> str:
+        """Hex SHA-256 of the test part's files and lesions: equal for all seeds where the publisher split."""
+        return _hash_of(self.data, self.split.test)
 
     @cached_property
     def halves(self) -> list[np.ndarray]:
-        """Places among the judge's real images: all of a random half of their lesions, again and again."""
+        """Places among the judge's real images: all of a random half of their lesions, again and again.
+
+        Seeds that share a test part share its halves.
+        """
         groups = self.data.groups[self.split.test[self.judge.rows]]
         known, lesion = np.unique(groups, return_inverse=True)
-        rng = np.random.default_rng([self.seed, HALVES])
+        rng = np.random.default_rng(int(self.test_part[:12], 16))
         chosen = [rng.permutation(len(known))[: len(known) // 2] for _ in range(HALVES)]
         return [np.flatnonzero(np.isin(lesion, half)) for half in chosen]
 
-    @property
+    @cached_property
     def key(self) -> Result:
         """What a kept result has to agree with."""
-        views = [view.name for view in self.borrowed.views] if self.borrowed else []
-        return {"fingerprint": self.data.fingerprint, "seed": self.seed, "borrowed": views, "images": self.images}
+        return {
+            "version": VERSION,
+            "seed": self.seed,
+            "images": self.images,
+            "fingerprint": self.data.fingerprint,
+            "train": _hash_of(self.data, self.split.train),
+            "test": self.test_part,
+            "views": {view.name: view.hash for view in self.views},
+            "lpips": self.borrowed is not None and self.borrowed.lpips is not None,
+        }
 
 
 def cell_of(
@@ -81,9 +105,9 @@ def cell_of(
     on_data: Callable[[int, int], None] | None,
 ) -> Cell:
     """A seed's data and split, checked for leaks."""
-    fraction = settings.changes.get("data.fraction", 1.0)
-    data = open_data(path, settings.size, seed=seed, progress=on_data)
-    split = split_of(data, seed, fraction)
+    config = config_of(contestants_of(settings)[0], path, seed, settings, None).data
+    data = open_configured(config, on_data)
+    split = split_of(data, seed, config.fraction)
     check_leaks(split, data.groups)
     return Cell(data, split, seed, say, borrowed, settings.images)
 
@@ -94,13 +118,11 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> Result:
     Returns:
         ``name``, ``seed``, sizes (``parameters``, ``quantum_parameters``, ``critic_parameters``), ``images`` shown, ``epochs``,
         ``seconds`` of training and ``images_per_second`` (median over the log), ``rows`` of the judge and of
-        `hqgan.metrics.perceptual`, ``distance`` (see `VIEWS`; null where no view is normalised), ``halves`` of it, and ``curve``:
-        points ``{images, seconds, distance}`` on the validation part.
+        `hqgan.metrics.perceptual`, ``n`` images compared, ``distances`` by view (see `VIEWS`; those that can be normalised),
+        ``halves`` of them, and ``curve``: points ``{images, seconds, distances}`` on the validation part, empty for circuits on a
+        backend, since the run was trained without it.
     """
-    loaded = load(run)
-    if contestant.backend != "statevector":
-        backend = backend_of(contestant.backend, shots=contestant.shots, seed=cell.seed)
-        loaded = on_backend(loaded, backend, contestant.name.partition("@")[2])
+    loaded = _loaded(contestant, run, cell)
     judge, data, test = cell.judge, cell.data, cell.split.test
     images = matched_images(loaded.generator, data.classes, judge.labels, cell.seed)
     rows = judge(images, judge.labels)
@@ -119,10 +141,12 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> Result:
         "epochs": loaded.values["images"] / len(cell.split.train),
         "seconds": timing[-1]["seconds"],
         "images_per_second": float(np.median(rates)),
-        "threads": _threads(run),
-        "distance": distance(rows),
+        "threads": read_run(run).get("machine", {}).get("threads"),
+        "n": judge.n,
+        "test_part": cell.test_part,
+        "distances": distances_of(rows),
         "halves": _halves(images, cell, rows),
-        "curve": curve(run),
+        "curve": [] if contestant.backend != "statevector" else curve(run),
     }
     if cell.borrowed is not None:
         train = cell.split.train
@@ -131,10 +155,9 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> Result:
     return {**result, "rows": rows}
 
 
-def distance(rows: Sequence[Result]) -> float | None:
-    """The mean normalised kernel distance over `VIEWS`, all classes together; None where no view has one."""
-    known = [row["normalised"] for row in _headline(rows) if row["normalised"] is not None]
-    return float(np.mean(known)) if known else None
+def distances_of(rows: Sequence[Result]) -> dict[str, float]:
+    """Normalised kernel distance by view of `VIEWS`, all classes together; without those that cannot be normalised."""
+    return {row["view"]: row["normalised"] for row in _headline(rows) if row["normalised"] is not None}
 
 
 def curve(run: Path) -> list[Result]:
@@ -145,7 +168,7 @@ def curve(run: Path) -> list[Result]:
         {
             "images": line["images"],
             "seconds": float(np.interp(line["images"], images, seconds)),
-            "distance": distance(line["rows"]),
+            "distances": distances_of(line["rows"]),
         }
         for line in read_lines(run / "metrics.jsonl")
         if line["kind"] == "evaluate"
@@ -156,30 +179,34 @@ def _headline(rows: Sequence[Result]) -> list[Result]:
     return [r for r in rows if r["class"] is None and r["view"] in VIEWS and r["name"].startswith("kernel_")]
 
 
-def _halves(images: np.ndarray, cell: Cell, rows: Sequence[Result]) -> list[float] | None:
-    """The distance on each half of the test lesions, against equally many of the generated images.
+def _halves(images: np.ndarray, cell: Cell, rows: Sequence[Result]) -> dict[str, list[float]]:
+    """By view, the normalised distance on each half of the test lesions, against equally many of the generated images.
 
     All contestants of a seed meet the same halves, so that differences between them are paired. With half of the lesions left
     out, the deviation among halves is that of the whole about the truth (delete-d jackknife, Shao & Wu 1989).
     """
     scale = {r["view"]: (r["floor"], r["bar"]) for r in _headline(rows) if r["normalised"] is not None}
-    if not scale:
-        return None
-    by_view = []
+    found = {}
     with one_thread():
-        for view, (made, real) in cell.judge.features(images, cell.judge.labels).items():
-            if view not in scale:
-                continue
+        for view, (made, real) in cell.judge.features(images, cell.judge.labels, scale).items():
             floor, bar = scale[view]
             kernels = [distances.gram(*pair) for pair in ((made, made), (real, real), (made, real))]
             values = [distances.mmd2(*(k[np.ix_(i, i)] for k in kernels)) for i in cell.halves]
-            by_view.append((np.array(values) - floor) / (bar - floor))
-    return [float(x) for x in np.mean(by_view, axis=0)]
+            found[view] = ((np.array(values) - floor) / (bar - floor)).tolist()
+    return found
 
 
-def _threads(run: Path) -> int | None:
-    """Of the last start; None for runs that did not write it down."""
-    return json.loads((run / "run.json").read_text())["machine"].get("threads")
+def _loaded(contestant: Contestant, run: Path, cell: Cell) -> Loaded:
+    """A contestant's run, its circuits on the contestant's backend."""
+    loaded = load(run)
+    if contestant.backend == "statevector":
+        return loaded
+    backend = backend_of(contestant.backend, shots=contestant.shots, seed=cell.seed)
+    return on_backend(loaded, backend, contestant.name.partition("@")[2])
+
+
+def _hash_of(data: ImageData, rows: np.ndarray) -> str:
+    return hashlib.sha256(json.dumps([data.files[rows].tolist(), data.groups[rows].tolist()]).encode()).hexdigest()
 
 
 def picture(contestants: Sequence[Contestant], runs: Sequence[Path], cell: Cell, path: Path) -> None:
@@ -189,8 +216,8 @@ def picture(contestants: Sequence[Contestant], runs: Sequence[Path], cell: Cell,
     seeds = [latent_seed(cell.seed, classes[c], i) for c in range(len(classes)) for i in range(COLUMNS)]
     rows = []
     for one, run in zip(contestants, runs, strict=True):
-        loaded: Loaded = load(run)
-        rows.append((one.name, np.stack(list(make_images(loaded.generator, labels, seeds)))))
+        generator = _loaded(one, run, cell).generator
+        rows.append((one.name, np.stack(list(make_images(generator, labels, seeds)))))
     title = f"{cell.data.name}, seed {cell.seed}; {COLUMNS} images each of {', '.join(classes)}"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_png(path, labelled_rows(rows, scale=2 if cell.data.images.shape[1] == 32 else 1, title=title))

@@ -9,6 +9,7 @@ import numpy as np
 
 from hqgan.compare import paired
 from hqgan.compare.contestants import Contestant, Result
+from hqgan.compare.measure import VIEWS
 from hqgan.study.bootstrap import holm
 from hqgan.study.summary import LEVEL, VERDICT
 from hqgan.types import plural
@@ -29,25 +30,37 @@ def of_data(results: Sequence[Result], contestants: Sequence[Contestant], about:
         `about`, ``leaderboard`` (nearest first), ``pairs``, ``curves`` (means over seeds by contestant) and ``sentences``.
     """
     by_name = {one.name: [r for r in results if r["name"] == one.name] for one in contestants}
-    board = [_row(own) for own in by_name.values()]
+    # One and the same mean for all seeds and contestants, and another for all points of their curves.
+    views = _common([r["distances"] for r in results])
+    on_validation = _common([p["distances"] for r in results for p in r["curve"]])
+    board = [_row(own, views, on_validation) for own in by_name.values()]
     board.sort(key=lambda row: (row["distance"]["mean"] is None, row["distance"]["mean"]))
     first = contestants[0].name
     pairs = [{"name": first, "against": name, **found} for name, own in by_name.items() if name != first
-             if (found := paired.difference(by_name[first], own)) is not None]  # fmt: skip
+             if (found := paired.difference(by_name[first], own, views)) is not None]  # fmt: skip
     for pair, p in zip(pairs, holm([pair["p_value"] for pair in pairs]), strict=True):
         pair["p_corrected"] = p
     return {
         **about,
+        "n": results[0]["n"],
+        "views": views,
+        "curve_views": on_validation,
         "leaderboard": board,
         "pairs": pairs,
-        "curves": {name: _mean_curve(own) for name, own in by_name.items()},
+        "curves": {name: _mean_curve(own, on_validation) for name, own in by_name.items()},
         "sentences": _sentences(board, pairs),
     }
 
 
-def _row(own: Sequence[Result]) -> Result:
+def _common(found: Sequence[dict[str, float]]) -> list[str]:
+    """Views that all have, in order."""
+    return [view for view in VIEWS if found and all(view in one for one in found)]
+
+
+def _row(own: Sequence[Result], views: Sequence[str], on_validation: Sequence[str]) -> Result:
     """One contestant over its seeds."""
     first = own[0]
+    by_seed = paired.arrays(own, views)[0].tolist() if views else [None] * len(own)
     same = ("name", "preset", "parameters", "quantum_parameters", "critic_parameters", "images")
     return {
         **{key: first[key] for key in same},
@@ -55,17 +68,17 @@ def _row(own: Sequence[Result]) -> Result:
         "seconds": float(np.median([r["seconds"] for r in own])),
         "images_per_second": float(np.median([r["images_per_second"] for r in own])),
         "threads": sorted({r["threads"] for r in own if r["threads"]}),
-        "distance": paired.mean_of(own),
-        "by_seed": {str(r["seed"]): r["distance"] for r in own},
-        "seconds_to": [{"distance": target, **_seconds_to(own, target)} for target in TARGETS],
+        "distance": paired.mean_of(own, views),
+        "by_seed": {str(r["seed"]): d for r, d in zip(own, by_seed, strict=True)},
+        "seconds_to": [{"distance": target, **_seconds_to(own, target, on_validation)} for target in TARGETS],
         "metrics": _metrics(own),
         "checkpoints": {str(r["seed"]): r["checkpoint_sha256"] for r in own},
     }
 
 
-def _seconds_to(own: Sequence[Result], target: float) -> Result:
+def _seconds_to(own: Sequence[Result], target: float, views: Sequence[str]) -> Result:
     """Median seconds, and images, until the validation distance is first at `target` or below, and how many runs came there."""
-    points = [next((p for p in r["curve"] if p["distance"] is not None and p["distance"] <= target), None) for r in own]
+    points = [next((p for p in r["curve"] if views and _at(p, views) <= target), None) for r in own]
     there = [p for p in points if p is not None]
     reached = {"reached": len(there), "runs": len(own)}
     # The median of all runs is known only if more than half of them came there.
@@ -93,13 +106,20 @@ def _metrics(own: Sequence[Result]) -> list[Result]:
     return out
 
 
-def _mean_curve(own: Sequence[Result]) -> list[Result]:
-    """Means over seeds at each point that all of them have."""
-    out = []
-    for points in zip(*(r["curve"] for r in own), strict=False):
-        if all(p["distance"] is not None for p in points):
-            out.append({key: float(np.mean([p[key] for p in points])) for key in ("images", "seconds", "distance")})
-    return out
+def _mean_curve(own: Sequence[Result], views: Sequence[str]) -> list[Result]:
+    """Means over seeds at each point."""
+    found = zip(*(r["curve"] for r in own), strict=True) if views else []
+    return [
+        {
+            **{key: float(np.mean([p[key] for p in points])) for key in ("images", "seconds")},
+            "distance": float(np.mean([_at(p, views) for p in points])),
+        }
+        for points in found
+    ]
+
+
+def _at(point: Result, views: Sequence[str]) -> float:
+    return float(np.mean([point["distances"][view] for view in views]))
 
 
 def _sentences(board: Sequence[Result], pairs: Sequence[Result]) -> list[str]:
@@ -116,8 +136,8 @@ def _sentences(board: Sequence[Result], pairs: Sequence[Result]) -> list[str]:
         top = known[0]
         d = top["distance"]
         out.append(
-            f"{so_far}{top['name']} is the nearest to held-out real images: {d['mean']:.2f} [{d['low']:.2f}, {d['high']:.2f}], "
-            "where 0 is real against real and 1 the PCA-Gaussian."
+            f"{so_far}{top['name']} has the lowest mean distance to held-out real images of {plural(len(known), 'contestant')}: "
+            f"{d['mean']:.2f} [{d['low']:.2f}, {d['high']:.2f}], where 0 is real against real and 1 the PCA-Gaussian."
         )
     for pair in pairs:
         apart = (

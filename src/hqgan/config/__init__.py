@@ -34,12 +34,13 @@ from hqgan.config.generators import (
     StyleConfig,
 )
 from hqgan.config.presets import PRESETS
-from hqgan.config.sections import DataConfig, Section, TrainingConfig
+from hqgan.config.sections import ChoiceConfig, DataConfig, Section, TrainingConfig
 from hqgan.types import UserError, listed
 
 __all__ = [
     "PRESETS",
     "AnyCriticConfig",
+    "ChoiceConfig",
     "CircuitConfig",
     "Config",
     "CriticConfig",

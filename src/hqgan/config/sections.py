@@ -18,10 +18,29 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ChoiceConfig(Section):
+    """Which images of a data set are taken, and what their classes are."""
+
+    label: str = ""
+    """Column of the labels, where a data set has several: of Fitzpatrick17k ``label`` (114), ``nine_partition_label`` (its
+    default) or ``three_partition_label``."""
+    protocol: Literal["", "hybridq"] = ""
+    """hybridq: ISIC 2019 as in the paper (arXiv 2506.21015): no ``_downsampled`` images, and a fifth of each class, drawn by the
+    data's seed."""
+    merge: dict[str, tuple[str, ...]] = {}
+    """New class to the classes that become it."""
+    classes: tuple[str, ...] = ()
+    """To keep, in this order, after merging; none for all."""
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+
 class DataConfig(Section):
     """Where the images come from. The split is drawn from `seed`, so two runs with one seed share their test images."""
 
     path: str = "demo"
+    choice: ChoiceConfig = ChoiceConfig()
     size: Literal[32, 64] = 64
     seed: int = Field(0, ge=0)
     fraction: float = Field(1.0, gt=0, le=1)

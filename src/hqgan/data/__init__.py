@@ -1,14 +1,16 @@
 """Data sets as memory-mapped uint8 images: opening, caching, splitting, drawing batches."""
 
-from hqgan.data.open import open_data
+from hqgan.data.open import ALL, open_configured, open_data
 from hqgan.data.sampling import BatchSampler, augment_dihedral
 from hqgan.data.splits import check_leaks, load_split, save_split, split_by_group, split_of, thin
 
 __all__ = [
+    "ALL",
     "BatchSampler",
     "augment_dihedral",
     "check_leaks",
     "load_split",
+    "open_configured",
     "open_data",
     "save_split",
     "split_by_group",

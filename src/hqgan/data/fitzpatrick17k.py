@@ -6,33 +6,37 @@ from pathlib import Path
 
 from hqgan.data import tables
 from hqgan.data.listing import Listing, images_by_stem
+from hqgan.types import UserError, listed
 
 TABLE = "fitzpatrick17k.csv"
-LABEL = "nine_partition_label"
-"""Which of ``label`` (114), ``nine_partition_label`` and ``three_partition_label`` are the classes."""
+LABELS = ("nine_partition_label", "three_partition_label", "label")
+"""Columns that can be the classes: 9, 3 or 114 of them; the first is the default."""
 WRONG = "3 Wrongly labelled"
 """What the column qc says of an image that a dermatologist found to be something else."""
 LICENCE = "CC BY-NC-SA 3.0 (Groh et al. 2021)"
 
 
-def recognise(root: Path) -> Listing | None:
-    """List Fitzpatrick17k under `root`, or None where its table is not directly there.
+def recognise(root: Path, label: str = "") -> Listing | None:
+    """List Fitzpatrick17k under `root` with one of `LABELS`, or None where its table is not directly there.
 
     Images of the table that are not there are counted, not held against the data: many of their addresses are dead.
 
     Raises:
-        UserError: the table lacks its columns, or cannot be read.
+        UserError: the table lacks its columns, or cannot be read; there is no such label.
     """
     if not (root / TABLE).is_file():
         return None
-    found = sorted(tables.rows(root / TABLE, {"md5hash", "qc", LABEL}), key=lambda row: row["md5hash"])
+    label = label or LABELS[0]
+    if label not in LABELS:
+        raise UserError(f"Fitzpatrick17k has no labels {label!r}; it has {listed(LABELS)}.")
+    found = sorted(tables.rows(root / TABLE, {"md5hash", "qc", label}), key=lambda row: row["md5hash"])
     files = images_by_stem(root)
     known = [row for row in found if row["qc"] != WRONG]
     there = [row for row in known if row["md5hash"].lower() in files]
-    classes = tuple(sorted({row[LABEL] for row in there}))
+    classes = tuple(sorted({row[label] for row in there}))
     listing = Listing("fitzpatrick17k", classes, [], [], [], LICENCE, total=len(there))
     for row in there:
-        listing.add(files[row["md5hash"].lower()], row["md5hash"], row[LABEL], "")
+        listing.add(files[row["md5hash"].lower()], row["md5hash"], row[label], "")
     if missing := len(known) - len(there):
         listing.skipped.append((f"{TABLE}/", f"{missing:,} of its {len(found):,} images are not there"))
     if wrong := len(found) - len(known):

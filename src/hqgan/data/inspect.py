@@ -7,13 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from hqgan.data.open import Progress, open_with_sizes
+from hqgan.config import ChoiceConfig
+from hqgan.data.open import ALL, Progress, open_with_sizes
 from hqgan.data.splits import SIDES, split_of
 from hqgan.types import plural
 
 
 def inspect(
-    path: str | Path, size: int = 64, seed: int = 0, *, cache: Path | None = None, progress: Progress | None = None
+    path: str | Path,
+    size: int = 64,
+    seed: int = 0,
+    *,
+    choice: ChoiceConfig = ALL,
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Open a data set, split it as a run with this seed would, and describe both.
 
@@ -21,6 +28,7 @@ def inspect(
         path: as for `open_data`.
         size: side of the cached images in pixels.
         seed: of the split, and of procedural images.
+        choice: as for `open_data`.
         cache: as for `open_data`.
         progress: as for `open_data`.
 
@@ -33,7 +41,7 @@ def inspect(
     Raises:
         UserError: as `open_data`.
     """
-    data, original = open_with_sizes(path, size, seed=seed, cache=cache, progress=progress)
+    data, original = open_with_sizes(path, size, seed=seed, choice=choice, cache=cache, progress=progress)
     split = split_of(data, seed)
     classes = []
     for label, name in enumerate(data.classes):

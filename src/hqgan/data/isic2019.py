@@ -11,7 +11,7 @@ TRUTH, METADATA = "ISIC_2019_Training_GroundTruth.csv", "ISIC_2019_Training_Meta
 CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
 LICENCE = "CC BY-NC 4.0 (Tschandl et al. 2018, Codella et al. 2018, Combalia et al. 2019)"
 DOWNSAMPLED = "_downsampled"
-"""Images that the publisher had made smaller; left out, as in the paper (arXiv 2506.21015)."""
+"""At the end of the names of images that the publisher had made smaller; the paper leaves them out (arXiv 2506.21015)."""
 
 
 def recognise(root: Path) -> Listing | None:
@@ -28,9 +28,8 @@ def recognise(root: Path) -> Listing | None:
     if (root / METADATA).is_file():
         lesions = {row["image"]: row["lesion_id"] for row in tables.rows(root / METADATA, {"image", "lesion_id"})}
     files = images_by_stem(root)
-    wanted = sorted((row for row in truth if not row["image"].endswith(DOWNSAMPLED)), key=lambda row: row["image"])
-    listing = Listing("isic2019", CLASSES, [], [], [], LICENCE, total=len(wanted))
-    for row in wanted:
+    listing = Listing("isic2019", CLASSES, [], [], [], LICENCE, total=len(truth))
+    for row in sorted(truth, key=lambda row: row["image"]):
         image = row["image"]
         named = [c for c in CLASSES if row[c] in {"1", "1.0"}]
         if len(named) != 1:

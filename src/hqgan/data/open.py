@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hqgan.config import ChoiceConfig, DataConfig
 from hqgan.data import cache as store
 from hqgan.data import demo, fitzpatrick17k, folder, ham10000, isic2019, medmnist, odir, pad_ufes
+from hqgan.data.choice import choose
 from hqgan.data.decode import RULE, Decoded, decode
 from hqgan.data.listing import Listing, hidden
 from hqgan.types import ImageData, UserError, listed, plural
@@ -21,17 +23,26 @@ LAYOUTS = (
     "PAD-UFES-20 (metadata.csv), ODIR-5k (full_df.csv), each beside its images, MedMNIST (one .npz) and one folder of images per "
     "class"
 )
-_LAYOUTS = (isic2019, fitzpatrick17k, odir, pad_ufes, ham10000, medmnist, folder)
+_LAYOUTS = (isic2019, odir, pad_ufes, ham10000, medmnist, folder)
 """In the order in which they are tried: those that a file's name tells before those that take more."""
 MAX_UNREADABLE = 0.05
 # Images handed to the pool at a time: enough to keep it busy, few enough to stop soon after Ctrl-C.
 CHUNK = 64
 
+ALL = ChoiceConfig()
+"""Every image, in the publisher's classes."""
+
 Progress = Callable[[int, int], None]
 
 
 def open_data(
-    path: str | Path, size: int = 64, *, seed: int = 0, cache: Path | None = None, progress: Progress | None = None
+    path: str | Path,
+    size: int = 64,
+    *,
+    seed: int = 0,
+    choice: ChoiceConfig = ALL,
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> ImageData:
     """Open a data set as square uint8 images in a read-only memory map.
 
@@ -42,18 +53,30 @@ def open_data(
         path: ``demo`` or ``demo:2000`` for so many procedural images (1,400 by default); otherwise the folder of
             HAM10000, of ISIC 2019 or of a class-per-folder tree. ``./demo`` is a folder of that name.
         size: side of the images in pixels, 8 to 1024.
-        seed: of the procedural images; other data do not depend on it.
+        seed: of the procedural images, and of what a protocol draws; other data do not depend on it.
+        choice: which images and classes of them.
         cache: folder for decoded images; None takes ``$HQGAN_CACHE``, else the user's cache folder.
         progress: called with (images done, images in all) while decoding.
 
     Raises:
         UserError: nothing usable there, more than 5 % of the images unreadable, or the cache cannot be written.
     """
-    return open_with_sizes(path, size, seed=seed, cache=cache, progress=progress)[0]
+    return open_with_sizes(path, size, seed=seed, choice=choice, cache=cache, progress=progress)[0]
+
+
+def open_configured(config: DataConfig, progress: Progress | None = None) -> ImageData:
+    """`open_data` as a run's config says."""
+    return open_data(config.path, config.size, seed=config.seed, choice=config.choice, progress=progress)
 
 
 def open_with_sizes(
-    path: str | Path, size: int = 64, *, seed: int = 0, cache: Path | None = None, progress: Progress | None = None
+    path: str | Path,
+    size: int = 64,
+    *,
+    seed: int = 0,
+    choice: ChoiceConfig = ALL,
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> tuple[ImageData, np.ndarray]:
     """`open_data`, and the (N, 2) widths and heights in pixels that the images had before cropping."""
     if not 8 <= size <= 1024:
@@ -61,18 +84,21 @@ def open_with_sizes(
     place = store.cache_folder(cache)
     count = demo.count_of(str(path))
     if count is not None:
-        listing = demo.listing(count, seed)
+        listing = choose(demo.listing(count, seed), choice, seed)
         contents = [""] * len(listing.files)
-        key = store.key_of("demo", demo.VERSION, count, seed, size)
+        key = store.key_of("demo", demo.VERSION, count, seed, size, *([listing.files] if choice.classes else []))
     else:
         root = Path(path)
-        listing = recognise(root)
+        listing = recognise(root, choice.label)
         _refuse_unreadable(root, listing.skipped, listing.total)
+        listing = choose(listing, choice, seed)
         _classes(listing.classes, listing.labels, str(path))
         if listing.archive:
             root = root if root.is_dir() else root.parent
             contents = [""] * len(listing.files)
-            key = store.key_of(RULE, size, listing.name, store.hash_files(root, [listing.archive], place))
+            key = store.key_of(
+                RULE, size, listing.name, store.hash_files(root, [listing.archive], place), listing.files
+            )
         else:
             contents = store.hash_files(root, listing.files, place)
             key = store.key_of(RULE, size, list(zip(listing.files, contents, strict=True)))
@@ -80,9 +106,9 @@ def open_with_sizes(
     entry = store.load(place, key, size)
     if entry is None:
         if count is not None:
-            rows = demo.render(count, seed, size)
+            rows = _only(demo.render(count, seed, size), listing.files)
         elif listing.archive:
-            rows = medmnist.images(root / listing.archive, size)
+            rows = _only(medmnist.images(root / listing.archive, size), listing.files)
         else:
             rows = _decode_all(root, listing, size)
         counted = _counted(rows, len(listing.files), progress)
@@ -90,8 +116,8 @@ def open_with_sizes(
     return _assemble(listing, contents, entry, size, str(path)), entry.original
 
 
-def recognise(root: Path) -> Listing:
-    """Which layout the folder `root` has, and what it lists.
+def recognise(root: Path, label: str = "") -> Listing:
+    """Which layout the folder `root` has, and what it lists, by the column `label` where it has several.
 
     Raises:
         UserError: it is no folder, is empty, or has no known layout.
@@ -106,13 +132,23 @@ def recognise(root: Path) -> Listing:
         found = sorted(p.name + "/" * p.is_dir() for p in root.iterdir() if not hidden(p.name))
         if not found:
             raise UserError(f"The folder {root} is empty: give the folder that holds the data set.")
-        listing = next((one for layout in _LAYOUTS if (one := layout.recognise(root)) is not None), None)
+        listing = fitzpatrick17k.recognise(root, label)
+        if label and listing is None:
+            raise UserError(f"{root} is not Fitzpatrick17k, the one data set with several labels; leave the label out.")
+        if listing is None:
+            listing = next((one for layout in _LAYOUTS if (one := layout.recognise(root)) is not None), None)
     except OSError as error:
         raise UserError(f"{root} cannot be read ({error.strerror or error}): check its permissions.") from error
     if listing is None:
         shown = listed(found[:4]) if len(found) <= 4 else f"{', '.join(found[:3])} and {len(found) - 3:,} more"
         raise UserError(f"The layout of {root} is not known: it holds {shown}; hqgan reads {LAYOUTS}.")
     return listing
+
+
+def _only(rows: Iterator[tuple[str, Decoded]], files: Sequence[str]) -> Iterator[tuple[str, Decoded]]:
+    """Of images made one after the other, those that were chosen."""
+    wanted = set(files)
+    return (row for row in rows if row[0] in wanted)
 
 
 def _decode_all(root: Path, listing: Listing, size: int) -> Iterator[tuple[str, Decoded]]:

@@ -33,6 +33,12 @@ def rows(path: Path, wanted: Collection[str]) -> list[dict[str, str]]:
             reader = csv.DictReader(file)
             if lacking := sorted(set(wanted) - {name.strip() for name in reader.fieldnames or ()}):
                 raise UserError(f"{path} lacks the columns {listed(lacking)}; download it again.")
-            return [{(k or "").strip(): v.strip() for k, v in row.items() if isinstance(v, str)} for row in reader]
+            found = []
+            for row in reader:
+                clean = {(k or "").strip(): v.strip() for k, v in row.items() if isinstance(v, str)}
+                if not clean.keys() >= set(wanted):
+                    raise UserError(f"{path} is cut short in line {reader.line_num}; download it again.")
+                found.append(clean)
+            return found
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} is not a readable table ({error}); download it again.") from error

@@ -11,7 +11,7 @@ under one name, one seed and one hash. Each stands beside
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -147,12 +147,15 @@ class Judge:
                 )
         return rows
 
-    def features(self, images: np.ndarray, labels: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """By view, features (n, D) of generated images and of the real ones `rows`, for measures of the caller's own."""
+    def features(
+        self, images: np.ndarray, labels: np.ndarray, names: Collection[str]
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """By the views named, features (n, D) of generated images and of the real ones `rows`, for measures of one's own."""
         order = [np.flatnonzero(np.asarray(labels) == c)[:k] for c, k in enumerate(self._mix)]
+        rows = np.concatenate(order).astype(np.int64)
         real = _heads(self._real[1], self._mix)
-        made = self._look(images, order)[0]
-        return {view.name: (made[view.name], self._real[0][view.name][real]) for view in self.views}
+        made = extract([view for view in self.views if view.name in names], np.asarray(images[rows]))
+        return {name: (own, self._real[0][name][real]) for name, own in made.items()}
 
     def _look(self, images: np.ndarray, order: Sequence[np.ndarray]) -> tuple[Features, list[int]]:
         """Features of images taken class by class, and how many there are of each class."""

@@ -31,7 +31,7 @@ def compare_sections(result: Result, folder: Path) -> list[Section]:
         if one["pairs"]:
             sections.append(Section(f"Paired tests{of}", [_pairs(one)]))
         sections.append(Section(f"All metrics{of}", [_metrics(one)]))
-        picture = folder / "pictures" / f"{one['name']}.png"
+        picture = folder / "pictures" / f"{one['folder']}.png"
         if picture.exists():
             text = f"Generated images of seed 0, each row a generator; from left to right {', '.join(one['classes'])}."
             sections.append(Section(f"Images{of}", [png(picture, text)]))
@@ -103,6 +103,8 @@ def _curves(one: Result) -> list[Block]:
         if lines := [line for line in lines if line[1]]:
             picture = figures.lines(lines, label, y, log=True)
             blocks.append(Picture(picture, f"Distance against {label}, means over seeds; {SCALE}."))
+    if hidden := [name for name, points in series.items() if any(p["distance"] <= 0 for p in points)]:
+        blocks.append(Text(f"Points at or below 0 have no place on a logarithmic axis: {', '.join(hidden)}.", "note"))
     rows = [r for r in one["leaderboard"] if r["distance"]["mean"] is not None and r["distance"]["mean"] > 0]
     if len(rows) > 1:
         dots = [(r["name"], r["parameters"], r["distance"]["mean"], bool(r["quantum_parameters"])) for r in rows]
@@ -149,26 +151,28 @@ def _metrics(one: Result) -> Table:
 
 def _protocol(settings: Result, one: Result) -> list[Block]:
     counts = zip(one["classes"], one["training_images"], one["test_images"], strict=True)
-    budget = (
-        f"{settings['seconds']:g} seconds of training" if settings["seconds"] else "the images shown that stand below"
-    )
+    budget = "the images shown that stand below"
+    if settings["seconds"]:
+        budget += f", as many as {settings['seconds']:g} seconds allow by the rate of a few steps on this machine"
     shown = [
         [row["name"], row["preset"], f"{row['images']:,}", ", ".join(map(str, row["threads"])) or "-"]
         for row in one["leaderboard"]
     ]
-    compared = "the whole test part" if settings["images"] is None else f"{settings['images']} images of the test part"
     changes = ", ".join(f"{key}={value}" for key, value in settings["changes"].items())
+    split = "parts the lesions anew (70 % train, 10 % validate, 20 % test, stratified) and "
+    if one["published_split"]:
+        split = "keeps the publisher's split and "
     return [
         Text(
-            f"{plural(one['seeds'], 'seed')}, {one['size']} pixels. A seed parts the lesions anew (70 % train, 10 % validate, "
-            f"20 % test, stratified) and decides first weights, order and noise; all generators share it. Budget: "
-            f"{budget}. The last averaged weights are measured on {compared}: nothing is chosen."
-            + (f" Changed for all: {changes}." if changes else "")
+            f"{plural(one['seeds'], 'seed')}, {one['size']} pixels. A seed {split}decides first weights, order and noise; all "
+            f"generators share it. Budget: {budget}. The last averaged weights are measured on {one['n']:,} images of the test "
+            f"part: nothing is chosen." + (f" Changed for all: {changes}." if changes else "")
         ),
         Text(
-            "The distance is the mean of the normalised kernel distances in four views that rank planted degradations rightly "
-            f"(derm, early, middle, untrained); {SCALE}. Intervals and p-values: a hierarchical bootstrap over seeds and halves "
-            "of the test lesions, paired. Circuits ran on a simulator unless a backend is named: quantum-inspired."
+            "The distance is the mean of the normalised kernel distances in views that rank planted degradations rightly "
+            f"({', '.join(one['views']) or 'none could be normalised here'}; on the validation part "
+            f"{', '.join(one['curve_views']) or 'none'}); {SCALE}. Intervals and p-values: a hierarchical bootstrap, seeds by "
+            "Student's t, lesions by halves of the test part, paired. All circuits were simulated: quantum-inspired."
         ),
         Text("Images by class, training/test part of seed 0: " + ", ".join(f"{n} {a}/{b}" for n, a, b in counts) + "."),
         Table(["generator", "preset", "images shown", "threads"], shown, prose=True),

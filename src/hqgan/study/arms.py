@@ -120,13 +120,13 @@ def rare_classes(counts: np.ndarray, classes: Sequence[str], wanted: Sequence[st
         if large := [c for c in found if counts[c] >= balance(counts)]:
             raise UserError(
                 f"The class {classes[large[0]]!r} has {counts[large[0]]} images, no fewer than the mean class "
-                f"({balance(counts)}): there is nothing to fill; leave it out of --classes."
+                f"({balance(counts)}): there is nothing to fill; leave it out of --fill."
             )
         return found
     found = np.flatnonzero(counts < RARE * np.mean(counts)).tolist()
     if not found:
         raise UserError(
-            f"No class has fewer than {RARE:.0%} of the mean number of images: name the rare ones with --classes."
+            f"No class has fewer than {RARE:.0%} of the mean number of images: name the rare ones with --fill."
         )
     return found
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hqgan import config as configs
-from hqgan.data import check_leaks, open_data, split_of
+from hqgan.config import ChoiceConfig
+from hqgan.data import ALL, check_leaks, open_data, split_of
 from hqgan.evaluate import is_run
 from hqgan.generate import load
 from hqgan.study import arms as plans
@@ -29,7 +31,7 @@ class Settings:
         generators: presets to train, or ``pca-gaussian``.
         given: runs and folders of images beside them; a run is used for the seed whose split it was trained on.
         kimg: training length of the presets; None for the preset's own.
-        classes: to fill up; None for the rare ones.
+        fill: classes to fill up; None for the rare ones.
         uses: of generated images, keys of `arms.USES`.
         ratios: of the use ``mixed``.
         classifiers: names, each with its own results.
@@ -38,6 +40,7 @@ class Settings:
         fractions: of the training part, each a study of its own.
         jobs: classifiers side by side.
         device: on which generators train.
+        choice: which images and classes of the data.
     """
 
     data: str
@@ -46,7 +49,7 @@ class Settings:
     generators: tuple[str, ...] = ("hqgan", "dcgan", GAUSSIAN)
     given: tuple[str, ...] = ()
     kimg: float | None = None
-    classes: tuple[str, ...] | None = None
+    fill: tuple[str, ...] | None = None
     uses: tuple[str, ...] = tuple(plans.USES)
     ratios: tuple[float, ...] = plans.RATIOS
     classifiers: tuple[str, ...] = ("small",)
@@ -55,6 +58,12 @@ class Settings:
     fractions: tuple[float, ...] = (1.0,)
     jobs: int = 1
     device: str = "auto"
+    choice: ChoiceConfig = ALL
+
+
+def as_json(settings: Settings) -> dict[str, Any]:
+    """What JSON can hold of settings."""
+    return {**asdict(settings), "choice": settings.choice.model_dump(mode="json")}
 
 
 def quick(settings: Settings) -> Settings:
@@ -119,7 +128,7 @@ def cell_of(settings: Settings, seed: int, fraction: float, on_data: Callable[[i
     Raises:
         UserError: a lesion or a picture on both sides, no rare class, a given run of another split or seed.
     """
-    data = open_data(settings.data, settings.size, seed=seed, progress=on_data)
+    data = open_data(settings.data, settings.size, seed=seed, choice=settings.choice, progress=on_data)
     split = split_of(data, seed, fraction)
     check_leaks(split, data.groups)
     train, test = split.train, split.test
@@ -130,7 +139,7 @@ def cell_of(settings: Settings, seed: int, fraction: float, on_data: Callable[[i
         data.files[test].tolist(),
         "the training image",
     )
-    rare = plans.rare_classes(np.bincount(data.labels, minlength=len(data.classes)), data.classes, settings.classes)
+    rare = plans.rare_classes(np.bincount(data.labels, minlength=len(data.classes)), data.classes, settings.fill)
     given_runs: dict[str, Path] = {}
     folders: dict[str, Path] = {}
     for text in settings.given:

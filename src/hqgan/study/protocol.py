@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -28,7 +28,7 @@ from hqgan.data.cache import cores
 from hqgan.study import arms as plans
 from hqgan.study import classifiers, sources, summary, work
 from hqgan.study.arms import Arm
-from hqgan.study.cells import Cell, Settings, cell_name, cell_of, check, names_of, run_path
+from hqgan.study.cells import Cell, Settings, as_json, cell_name, cell_of, check, names_of, run_path
 from hqgan.study.pools import pools_of, sources_about, with_sources
 from hqgan.study.sources import GAUSSIAN
 from hqgan.study.work import Task
@@ -99,7 +99,7 @@ def study(
     about = sources_about(cells, names, out)
     parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
     values = summary.summarise(results, parts, arms, recipes, about)
-    values = {"settings": asdict(settings), **values}
+    values = {"settings": as_json(settings), **values}
     checkpoint.write_atomically(out / "study.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
     return values
 
@@ -122,7 +122,7 @@ def _recipes(settings: Settings) -> dict[str, classifiers.Recipe]:
 def _claim(out: Path, settings: Settings) -> None:
     """Make the folder a study's, or see that it is the same data's study."""
     path = out / "settings.json"
-    data = open_data(settings.data, settings.size)
+    data = open_data(settings.data, settings.size, choice=settings.choice)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; choose another --out.")
     if path.exists():
@@ -135,7 +135,7 @@ def _claim(out: Path, settings: Settings) -> None:
     elif out.exists() and any(p.name not in ("generators", "log.txt") for p in out.iterdir()):
         raise UserError(f"{out} holds files that are not a study's; choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
-    values = {"fingerprint": data.fingerprint, **asdict(settings)}
+    values = {"fingerprint": data.fingerprint, **as_json(settings)}
     checkpoint.write_atomically(path, (json.dumps(values, indent=1) + "\n").encode())
 
 
@@ -150,6 +150,7 @@ def _train_generators(
         changes: dict[str, Any] = {
             "data.path": settings.data,
             "data.size": settings.size,
+            "data.choice": settings.choice.model_dump(mode="json"),
             "data.seed": cell.seed,
             "data.fraction": cell.fraction,
             "training.seed": cell.seed,
@@ -162,14 +163,14 @@ def _train_generators(
             sources.check_run(path, cell.data, cell.split)
             continue
         say(f"training {name}, {cell_name(cell)}")
-        runs.go_on(config, path, say=say, on_step=on_step)
+        runs.train(config, path, resume=True, say=say, on_step=on_step)
 
 
 def _task(settings: Settings, out: Path, cell: Cell, arm: Arm, recipe: classifiers.Recipe) -> Task:
     name = recipe.network + ("-tuned" if recipe.weights else "")
     return Task(
         result=out / "arms" / cell_name(cell) / name / f"{arm.name}.json",
-        data=(settings.data, settings.size, cell.seed),
+        data=(settings.data, settings.size, cell.seed, settings.choice),
         seed=cell.seed,
         fraction=cell.fraction,
         rare=tuple(cell.rare),

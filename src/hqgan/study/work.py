@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hqgan.config import ChoiceConfig
 from hqgan.data import open_data, split_of
 from hqgan.study import arms as plans
 from hqgan.study import classifiers
@@ -25,6 +26,10 @@ from hqgan.types import ImageData, Split, UserError
 
 VERSION = 1
 """Part of every result's key; raise it with anything that changes results."""
+
+
+Place = tuple[str, int, int, ChoiceConfig]
+"""Arguments of `open_data`: path, size, seed, choice."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Task:
     """
 
     result: Path
-    data: tuple[str, int, int]
+    data: Place
     seed: int
     fraction: float
     rare: tuple[int, ...]
@@ -134,9 +139,9 @@ def filter_classifier(data: ImageData, split: Split, seed: int, steps: int) -> t
 
 
 @lru_cache(maxsize=2)
-def _opened(place: tuple[str, int, int], seed: int, fraction: float) -> tuple[ImageData, Split]:
-    path, size, data_seed = place
-    data = open_data(path, size, seed=data_seed)
+def _opened(place: Place, seed: int, fraction: float) -> tuple[ImageData, Split]:
+    path, size, data_seed, choice = place
+    data = open_data(path, size, seed=data_seed, choice=choice)
     return data, split_of(data, seed, fraction)
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from hqgan import run as runs
 from hqgan.compare import Settings, compare, estimate, grid, hours, summary
-from hqgan.compare.contestants import parse, result_path, run_path
+from hqgan.compare.contestants import data_folder, parse, result_path, run_path
 from hqgan.compare.estimate import table
 from hqgan.compare.measure import cell_of, curve, distances_of
+from hqgan.data import open_data
 from hqgan.evaluate import evaluate
 from hqgan.report.page import write_comparison, write_report
 from hqgan.types import UserError
@@ -82,9 +83,7 @@ def test_halves_are_the_same_for_all_contestants_and_keep_lesions_whole(finished
     assert all((a == b).all() for a, b in zip(cell.halves, again.halves, strict=True))
 
 
-def test_what_is_finished_is_not_done_again_and_seeds_and_contestants_are_added(
-    finished, tmp_path, monkeypatch, settings
-):
+def test_what_is_finished_is_not_done_again_and_seeds_are_added(finished, tmp_path, monkeypatch, settings):
     out = tmp_path / "c"
     shutil.copytree(finished[0], out)
     trained, measured = [], []
@@ -93,13 +92,16 @@ def test_what_is_finished_is_not_done_again_and_seeds_and_contestants_are_added(
     monkeypatch.setattr(grid, "measure", lambda one, run, cell: measured.append(run.name) or measure(one, run, cell))
     assert compare(settings, out, say=silent) == finished[1]
     assert (trained, measured) == ([], [])
-    result_path(out, folder_of(finished[1]), parse("demo"), 1).unlink()
     other = dataclasses.replace(settings, changes={**settings.changes, "training.lr_critic": 1e-3})
     with pytest.raises(UserError, match="trained with other settings"):
         compare(other, out, say=silent)
-    compare(dataclasses.replace(settings, seeds=3), out, say=silent)
-    assert trained == ["demo-seed2", "demo-generator.branch-mlp-seed2"]
-    assert measured == ["demo-seed1", "demo-seed2", "demo-generator.branch-mlp-seed2"]
+    folder = folder_of(finished[1])
+    shutil.rmtree(run_path(out, folder, parse(MLP), 1))
+    result_path(out, folder, parse("demo"), 1).unlink()
+    again = compare(settings, out, say=silent)
+    assert trained == ["demo-generator.branch-mlp-seed1"]
+    assert measured == ["demo-seed1"]  # the other's weights are the same as before
+    assert again["data"][0]["pairs"] == finished[1]["data"][0]["pairs"]
 
 
 def test_a_backend_shares_the_run_and_differs_by_its_shots(finished, tmp_path, settings):
@@ -161,15 +163,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path, text, settings):
         compare(settings, tmp_path, say=silent)
 
 
-def test_data_of_one_name_do_not_take_each_others_runs(finished, tmp_path, settings):
-    out = tmp_path / "c"
-    shutil.copytree(finished[0], out)
-    other = dataclasses.replace(settings, data=("demo:720",), contestants=("demo",), seeds=1)
-    result = compare(other, out, say=silent)
-    assert folder_of(result) != folder_of(finished[1])
-    assert compare(settings, out, say=silent) == finished[1]
+def test_data_of_one_name_have_folders_of_their_own(finished, settings):
+    folders = [data_folder(open_data(f"demo:{n}", 32)) for n in (160, 161)]
+    assert folders[0] != folders[1]
     with pytest.raises(UserError, match="hold the same images"):
-        compare(dataclasses.replace(settings, data=("demo:700", "demo:0700")), out, say=silent)
+        compare(dataclasses.replace(settings, data=("demo:700", "demo:0700")), finished[0], say=silent)
 
 
 def test_a_run_on_another_split_is_refused(finished, tmp_path, settings):

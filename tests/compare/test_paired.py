@@ -70,9 +70,9 @@ def test_the_bootstrap_holds_its_level(seeds, level):
     nothing = results([0.0] * seeds)
     p = [
         paired.difference(results(rng.normal(0, 0.1, seeds).tolist(), 0.02), nothing, VIEWS)["p_value"]
-        for _ in range(400)
+        for _ in range(200)
     ]
-    assert np.mean(np.array(p) < level) <= stats.binom.ppf(0.999, 400, level) / 400
+    assert np.mean(np.array(p) < level) <= stats.binom.ppf(0.999, 200, level) / 200
 
 
 def test_without_a_view_there_is_no_difference():

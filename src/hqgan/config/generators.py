@@ -146,7 +146,7 @@ class DdpmConfig(Section):
     embedding: Count = 128
     """Of time and class."""
     timesteps: int = Field(1000, ge=10, le=10000)
-    sampling_steps: int = Field(50, ge=1, le=1000)
+    sampling_steps: int = Field(20, ge=1, le=1000)
     """Of DDIM, evenly among the timesteps."""
 
 

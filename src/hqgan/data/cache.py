@@ -24,9 +24,11 @@ from typing import Any
 import numpy as np
 
 from hqgan.data.decode import Decoded
+from hqgan.data.near import first_alike, perceptual_hash
 from hqgan.types import UserError
 
-VERSION = 1
+VERSION = 2
+"""Part of every key: raise it when an entry holds something else."""
 STALE_SECONDS = 24 * 3600
 
 
@@ -40,6 +42,7 @@ class Entry:
         original: (N, 2) int64, their width and height in pixels before cropping.
         skipped: (file, reason) of the others.
         digest: hex SHA-256 of the images' bytes.
+        alike: (N,) int64, of each image the first one that it is a near-duplicate of, or itself.
     """
 
     images: np.ndarray
@@ -47,6 +50,7 @@ class Entry:
     original: np.ndarray
     skipped: list[tuple[str, str]]
     digest: str
+    alike: np.ndarray
 
 
 def cache_folder(given: Path | None) -> Path:
@@ -59,8 +63,8 @@ def cache_folder(given: Path | None) -> Path:
 
 
 def key_of(*parts: object) -> str:
-    """Hex SHA-256 of a list of plain values."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    """Hex SHA-256 of a list of plain values, and of the cache's version."""
+    return hashlib.sha256(json.dumps([VERSION, *parts]).encode()).hexdigest()
 
 
 def load(folder: Path, key: str, size: int) -> Entry | None:
@@ -72,8 +76,10 @@ def load(folder: Path, key: str, size: int) -> Entry | None:
         files = [str(file) for file in meta["files"]]
         original = np.array(meta["original"], np.int64).reshape(len(files), 2)
         skipped = [(str(file), str(reason)) for file, reason in meta["skipped"]]
+        alike = np.array(meta["alike"], np.int64)
         whole = meta["version"] == VERSION and images.shape == (len(files), size, size, 3) and images.dtype == np.uint8
-        return Entry(images, files, original, skipped, str(meta["images_sha256"])) if whole else None
+        whole = whole and alike.shape == (len(files),) and bool(((alike >= 0) & (alike <= np.arange(len(files)))).all())
+        return Entry(images, files, original, skipped, str(meta["images_sha256"]), alike) if whole else None
     except Exception:
         # Whatever is wrong with it, it can be made again.
         return None
@@ -189,7 +195,7 @@ def cores() -> int:
 
 def _write(place: Path, size: int, rows: Iterable[tuple[str, Decoded]]) -> None:
     """Plain writes, not a writable memory map: there a full disk would kill the process instead of raising."""
-    files, original, skipped, digest = [], [], [], hashlib.sha256()
+    files, original, skipped, digest, hashes = [], [], [], hashlib.sha256(), []
     with (place / "images.npy").open("wb") as stream:
         stream.write(_header(0, size))
         for file, image in rows:
@@ -200,6 +206,7 @@ def _write(place: Path, size: int, rows: Iterable[tuple[str, Decoded]]) -> None:
             assert pixels.shape == (size, size, 3)
             stream.write(pixels.data)
             digest.update(pixels.data)
+            hashes.append(perceptual_hash(pixels))
             files.append(file)
             original.append([int(side) for side in image.original])
         stream.seek(0)
@@ -211,6 +218,7 @@ def _write(place: Path, size: int, rows: Iterable[tuple[str, Decoded]]) -> None:
         "original": original,
         "skipped": skipped,
         "images_sha256": digest.hexdigest(),
+        "alike": first_alike(hashes).tolist(),
     }
     with (place / "meta.json").open("w", encoding="utf-8") as stream:
         json.dump(meta, stream)

@@ -197,7 +197,7 @@ def _assemble(listing: Listing, contents: Sequence[str], entry: store.Entry, siz
     named = [listing.labels[i] for i in kept]
     classes = _classes(listing.classes, named, path)
     labels = np.array([classes.index(name) for name in named], np.int64)
-    groups = np.array(_groups(listing, contents, kept), np.str_)
+    groups = np.array(_groups(listing, contents, kept, entry.alike), np.str_)
     digest = hashlib.sha256(f"{entry.digest} {size} {classes!r}".encode("utf-8", "surrogateescape"))
     digest.update(labels.astype("<i8").tobytes())
     for array in (labels, groups):
@@ -227,7 +227,13 @@ def _classes(known: Sequence[str], labels: Sequence[str], path: str) -> tuple[st
     return classes
 
 
-def _groups(listing: Listing, contents: Sequence[str], kept: Sequence[int]) -> list[str]:
-    """The lesion where it is known, else the image itself; copies of one file count as one image."""
+def _groups(listing: Listing, contents: Sequence[str], kept: Sequence[int], alike: np.ndarray) -> list[str]:
+    """The lesion where it is known, else the first image that this one is a copy or a near-duplicate of."""
     first: dict[str, str] = {}
-    return [listing.groups[i] or first.setdefault(contents[i] or listing.files[i], listing.files[i]) for i in kept]
+    found: list[str] = []
+    for i, other in zip(kept, alike, strict=True):
+        own = listing.groups[i] or first.setdefault(contents[i] or listing.files[i], listing.files[i])
+        # Published sides are kept as they are, duplicates and all.
+        near = not listing.groups[i] and not listing.sides and other < len(found)
+        found.append(found[other] if near else own)
+    return found

@@ -96,6 +96,8 @@ def train(
     data = open_configured(config.data, on_data)
     for file, reason in data.skipped[:5]:
         say(f"left out {file}: {reason}")
+    if data.warning:
+        say(data.warning)
     if len(data.skipped) > 5:
         say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
     out.mkdir(parents=True, exist_ok=True)

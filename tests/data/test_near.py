@@ -54,6 +54,14 @@ def test_pictures_alike_through_others_are_one() -> None:
     assert first_alike([perceptual_hash(x) for x in (other, *chain)]).tolist() == [0, 1, 1, 1]
 
 
+def test_copies_by_the_thousand_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = []
+    monkeypatch.setattr("hqgan.data.near._apart", lambda a, b: pairs.append(a) or 100.0)
+    one, other = (perceptual_hash(np.asarray(lesion(i))) for i in (3, 4))
+    assert first_alike([one, other] * 1000).tolist() == [0, 1] * 1000
+    assert len(pairs) <= 1
+
+
 def test_one_picture_in_two_sizes_stays_on_one_side(tmp_path: Path) -> None:
     for i in range(20):
         folder = tmp_path / ("mole" if i % 2 else "scar")

@@ -11,7 +11,7 @@ BITS = 10
 """Of 63, in which the hashes of one picture may differ."""
 LEVELS = 5.0
 """Grey levels, root mean square over `SIDE` x `SIDE` cells and colours, within which two pictures of near hashes are one; the
-mean difference is taken off before, so that light may differ. Of 5,984 lesions of HAM10000 no two are nearer."""
+mean difference is taken off before, so that light may differ."""
 SIDE = 16
 _ROWS = 1024
 
@@ -48,8 +48,12 @@ def first_alike(pictures: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
     Returns:
         (N,) int64.
     """
-    hashes = np.array([number for number, _ in pictures], np.uint64)
-    cells = [small for _, small in pictures]
+    # Equal ones first: a thousand copies of one picture would else be half a million pairs.
+    equal: dict[tuple[int, bytes], int] = {}
+    same = [equal.setdefault((number, small.tobytes()), i) for i, (number, small) in enumerate(pictures)]
+    different = list(equal.values())
+    hashes = np.array([pictures[i][0] for i in different], np.uint64)
+    cells = [pictures[i][1] for i in different]
     root = np.arange(len(hashes))
 
     def top(i: int) -> int:
@@ -61,11 +65,12 @@ def first_alike(pictures: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
     for start in range(0, len(hashes), _ROWS):
         rows = hashes[start : start + _ROWS]
         near = np.bitwise_count(rows[:, None] ^ hashes[None, start:]) <= BITS
-        for i, j in np.argwhere(np.triu(near, 1)):
-            if _apart(cells[start + i], cells[start + j]) < LEVELS:
-                a, b = sorted((top(int(start + i)), top(int(start + j))))
+        for i, j in np.argwhere(np.triu(near, 1)) + start:
+            a, b = sorted((top(int(i)), top(int(j))))
+            if a != b and _apart(cells[i], cells[j]) < LEVELS:
                 root[b] = a
-    return np.array([top(i) for i in range(len(hashes))], np.int64)
+    first = {i: different[top(place)] for place, i in enumerate(different)}
+    return np.array([first[i] for i in same], np.int64)
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:

@@ -50,8 +50,8 @@ def open_data(
     content, and opening again takes a fraction of a second. The source is never written to.
 
     Args:
-        path: ``demo`` or ``demo:2000`` for so many procedural images (1,400 by default); otherwise the folder of
-            HAM10000, of ISIC 2019 or of a class-per-folder tree. ``./demo`` is a folder of that name.
+        path: ``demo`` or ``demo:2000`` for so many procedural images (1,400 by default); otherwise a folder or archive in
+            one of `LAYOUTS`. ``./demo`` is a folder of that name.
         size: side of the images in pixels, 8 to 1024.
         seed: of the procedural images, and of what a protocol draws; other data do not depend on it.
         choice: which images and classes of them.
@@ -86,7 +86,7 @@ def open_with_sizes(
     if count is not None:
         listing = choose(demo.listing(count, seed), choice, seed)
         contents = [""] * len(listing.files)
-        key = store.key_of("demo", demo.VERSION, count, seed, size, *([listing.files] if choice.classes else []))
+        key = store.key_of("demo", demo.VERSION, count, seed, size, listing.files)
     else:
         root = Path(path)
         listing = recognise(root, choice.label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 from hqgan.circuits.layer import QuantumLayer
 
 
-class Generator(nn.Module):
+class Generator(nn.Module, ABC):
     """Class-conditional images from noise; a `hqgan.types.Trainable`.
 
     What most generators have no use for does nothing here.
@@ -22,9 +23,9 @@ class Generator(nn.Module):
 
     noise_size: int
 
+    @abstractmethod
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter; the one named ``circuit`` has a rate of its own."""
-        raise NotImplementedError
 
     @property
     def circuits(self) -> list[QuantumLayer]:

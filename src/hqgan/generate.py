@@ -25,7 +25,7 @@ from hqgan.model_card import model_card
 from hqgan.models.base import Generator
 from hqgan.models.build import build_generator
 from hqgan.training import checkpoint
-from hqgan.types import Backend, UserError, listed
+from hqgan.types import Backend, UserError, listed, unfit_class
 
 BATCH = 64
 """Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""
@@ -72,16 +72,39 @@ def load(run: str | Path, device: str = "cpu") -> Loaded:
         path = newest
     elif path.suffix != ".json":
         raise UserError(f"{path} is not a checkpoint: name the run's folder, or a checkpoint's .json.")
-    tensors, values = checkpoint.read(path, "ema/")
+    values = checkpoint.read_values(path)
     try:
         config = configs.from_dict(values["config"], str(path))
         classes = tuple(str(c) for c in values["classes"])
+        if (unfit := unfit_class(classes)) is not None:
+            raise UserError(
+                f"The checkpoint {path} has a class {unfit[:80]!r}, which no folder can be called: it is not used."
+            )
+        _check_fits(config, classes, values["tensors"], path)
+        tensors, _ = checkpoint.read(path, "ema/")
         generator = build_generator(config, len(classes))
         generator.load_state_dict(tensors)
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"The checkpoint {path} does not fit its own config ({error}).") from error
     generator.eval().requires_grad_(False).to(device)
     return Loaded(generator, config, classes, path, values["sha256"], values)
+
+
+def _check_fits(config: Config, classes: Sequence[str], tensors: Mapping[str, Any], path: Path) -> None:
+    """Refuse tensors that are not those of the config's generator, before there is memory for either.
+
+    Raises:
+        UserError: a tensor is missing, is of another shape or type, or is none of the generator's.
+    """
+    with torch.device("meta"):
+        generator = build_generator(config, len(classes))
+    own = {name: [str(x.dtype).removeprefix("torch."), list(x.shape)] for name, x in generator.state_dict().items()}
+    theirs = {name.removeprefix("ema/"): spec for name, spec in tensors.items() if name.startswith("ema/")}
+    if wrong := [name for name in sorted(own.keys() | theirs.keys()) if own.get(name) != theirs.get(name)]:
+        has, wants = theirs.get(wrong[0], "not there"), own.get(wrong[0], "not there")
+        raise UserError(
+            f"The checkpoint {path} does not fit its own config (tensor {wrong[0]} is {has}, should be {wants})."
+        )
 
 
 def on_backend(loaded: Loaded, backend: Backend, name: str) -> Loaded:

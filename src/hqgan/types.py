@@ -114,3 +114,12 @@ def listed(names: Sequence[str]) -> str:
     """``a, b and c``; for sentences."""
     names = list(names)
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def unfit_class(names: Sequence[str]) -> str | None:
+    """The first class name that cannot be a folder's, for images are written into folders by class; None where all can."""
+    for name in names:
+        parts = name.replace("\\", "/").split("/")
+        if len(parts) > 1 or name in ("", ".", "..") or not name.isprintable() or len(name.encode()) > 200:
+            return name
+    return None

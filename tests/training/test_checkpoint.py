@@ -1,10 +1,14 @@
 import errno
+import hashlib
 import json
+import tracemalloc
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from hqgan.training import checkpoint
+from hqgan.training.tensor_file import read_table
 from hqgan.types import UserError
 
 TENSORS = {"ema/w": torch.arange(6.0).reshape(2, 3), "ema/n": torch.tensor(3), "critic/b": torch.zeros(0)}
@@ -78,6 +82,67 @@ def test_full_disk_leaves_the_last_one_and_no_scraps(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["images-1.json", "images-1.safetensors"]
     assert checkpoint.read(checkpoint.latest(tmp_path))[1]["step"] == 1
+
+
+def crafted(path, table, body=b""):
+    """A checkpoint whose tensors file has this table, and whose JSON agrees with its size and hash."""
+    head = table if isinstance(table, bytes) else json.dumps(table).encode()
+    file = path.with_suffix(".safetensors")
+    file.write_bytes(len(head).to_bytes(8, "little") + head + body)
+    values = json.loads(path.read_text())
+    del values["json_sha256"]
+    values |= {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    path.write_text(json.dumps({**values, "json_sha256": checkpoint._digest(values)}))
+
+
+HUNDRED_TIB = 100 * 2**40
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"w": {"dtype": "F32", "shape": [HUNDRED_TIB // 4], "data_offsets": [0, HUNDRED_TIB]}}, "claim 109,951,162"),
+        ({"w": {"dtype": "F32", "shape": [HUNDRED_TIB], "data_offsets": [0, 4]}}, "entry of tensor 'w'"),
+        ({"w": {"dtype": "F32", "shape": [-1, -1], "data_offsets": [0, 4]}}, "entry of tensor 'w'"),
+        ({"w": {"dtype": "F32", "shape": [True], "data_offsets": [0, 4]}}, "entry of tensor 'w'"),
+        ({"w": {"dtype": "PICKLE", "shape": [1], "data_offsets": [0, 4]}}, "entry of tensor 'w'"),
+        ({"w": 1}, "entry of tensor 'w'"),
+        (
+            {k: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for k in "vw"},
+            "overlap or leave gaps",
+        ),
+        ([], "no JSON object"),
+        (b"[" * 100_000, "no JSON"),
+        (b"\xff", "no JSON"),
+    ],
+)  # fmt: skip
+def test_a_crafted_table_is_refused_before_there_is_memory_for_it(tmp_path, table, words):
+    path = checkpoint.write(tmp_path, "images-1", TENSORS, {})
+    crafted(path, table, b"1234")
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match=words):
+            checkpoint.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("head", [b"", b"1234567", HUNDRED_TIB.to_bytes(8, "little"), b"\xff" * 8])
+def test_a_table_longer_than_its_file_is_refused(tmp_path, head):
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(head)
+    with pytest.raises(ValueError, match="its table claims"):
+        read_table(file)
+
+
+def test_the_table_is_what_the_library_reads(tmp_path):
+    kinds = [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.float16, torch.bfloat16]
+    tensors = {str(k): torch.zeros(3, i, dtype=k) for i, k in enumerate([*kinds, torch.float32, torch.float64])}
+    save_file(tensors, tmp_path / "x.safetensors", {"note": "metadata"})
+    assert read_table(tmp_path / "x.safetensors") == {
+        k: [k.removeprefix("torch."), list(v.shape)] for k, v in tensors.items()
+    }
 
 
 def test_hash_depends_on_names_and_bytes_not_on_order():

@@ -16,7 +16,7 @@ from hqgan.data import demo, fitzpatrick17k, folder, ham10000, isic2019, medmnis
 from hqgan.data.choice import choose
 from hqgan.data.decode import RULE, Decoded, decode
 from hqgan.data.listing import Listing, hidden
-from hqgan.types import ImageData, UserError, listed, plural
+from hqgan.types import ImageData, UserError, listed, plural, unfit_class
 
 LAYOUTS = (
     "HAM10000 (HAM10000_metadata.csv), ISIC 2019 (ISIC_2019_Training_GroundTruth.csv), Fitzpatrick17k (fitzpatrick17k.csv), "
@@ -224,6 +224,10 @@ def _classes(known: Sequence[str], labels: Sequence[str], path: str) -> tuple[st
     if len(classes) < 2:
         what = f"one class only ({classes[0]!r})" if classes else "no image"
         raise UserError(f"{path} has {what}: a class-conditional model needs images of two classes or more.")
+    if (unfit := unfit_class(classes)) is not None:
+        raise UserError(
+            f"{path} has a class {unfit!r}, which no folder can be called: give it another name by --merge."
+        )
     return classes
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hqgan.training.tensor_file import read_table
 from hqgan.types import UserError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def read_values(path: Path) -> dict[str, Any]:
 
 
 def read(path: Path, prefix: str = "") -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read a checkpoint written by `write`; sizes and hash are checked before a tensor is made.
+    """Read a checkpoint written by `write`; sizes, the file's table and its hash are checked before a tensor is made.
 
     Args:
         path: the JSON.
@@ -119,13 +120,16 @@ def read(path: Path, prefix: str = "") -> tuple[dict[str, torch.Tensor], dict[st
     size = file.stat().st_size
     if size != values["bytes"]:
         raise UserError(f"The checkpoint {file} is damaged ({size} of {values['bytes']} bytes); {_instead(path)}")
+    try:
+        spec = read_table(file)
+    except ValueError as error:
+        raise UserError(f"The checkpoint {file} is damaged ({error}); {_instead(path)}") from error
+    if spec != values["tensors"]:
+        raise UserError(f"The checkpoint {file} holds other tensors than its JSON lists; {_instead(path)}")
     data = file.read_bytes()
     if hashlib.sha256(data).hexdigest() != values["sha256"]:
         raise UserError(f"The checkpoint {file} is damaged (its SHA-256 is not the one in its JSON); {_instead(path)}")
     tensors = load(data)
-    spec = {k: [str(v.dtype).removeprefix("torch."), list(v.shape)] for k, v in tensors.items()}
-    if spec != values["tensors"]:
-        raise UserError(f"The checkpoint {file} holds other tensors than its JSON lists; {_instead(path)}")
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}, values
 
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError, model_validator
 
 from hqgan import config as configs
 from hqgan.circuits.backends import Watched
@@ -54,6 +55,47 @@ class Loaded:
     backend: str = "statevector"
 
 
+class DataFacts(BaseModel):
+    """Of the data that a generator was trained on."""
+
+    name: str
+    licence: str
+    fingerprint: str
+    training_images: list[NonNegativeInt]
+
+
+class Facts(BaseModel):
+    """What has to stand in a checkpoint's JSON for its generator to be used."""
+
+    config: dict[str, Any]
+    classes: tuple[str, ...] = Field(min_length=2, max_length=10_000)
+    images: NonNegativeInt
+    step: NonNegativeInt
+    data: DataFacts
+
+    @model_validator(mode="after")
+    def _one_count_a_class(self) -> Self:
+        if len(self.data.training_images) != len(self.classes) or len(set(self.classes)) != len(self.classes):
+            raise ValueError("the classes do not fit the counts of their images, or one is named twice")
+        return self
+
+
+def facts_of(values: Mapping[str, Any], path: Path) -> Facts:
+    """The facts in a checkpoint's JSON.
+
+    Raises:
+        UserError: one is missing or of another kind.
+    """
+    try:
+        return Facts.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"The checkpoint {path} is no trained generator's (field {field!r}: {first['msg']})."
+        ) from error
+
+
 def load(run: str | Path, device: str = "cpu") -> Loaded:
     """Load the newest checkpoint of a run folder, or the checkpoint whose JSON is named.
 
@@ -74,17 +116,24 @@ def load(run: str | Path, device: str = "cpu") -> Loaded:
         raise UserError(f"{path} is not a checkpoint: name the run's folder, or a checkpoint's .json.")
     values = checkpoint.read_values(path)
     try:
-        config = configs.from_dict(values["config"], str(path))
-        classes = tuple(str(c) for c in values["classes"])
-        if (unfit := unfit_class(classes)) is not None:
-            raise UserError(
-                f"The checkpoint {path} has a class {unfit[:80]!r}, which no folder can be called: it is not used."
-            )
+        facts = _Facts.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"The checkpoint {path} is no trained generator's (field {field!r}: {first['msg']})."
+        ) from error
+    if (unfit := unfit_class(facts.classes)) is not None:
+        raise UserError(
+            f"The checkpoint {path} has a class {unfit[:80]!r}, which no folder can be called: it is not used."
+        )
+    config, classes = configs.from_dict(facts.config, str(path)), facts.classes
+    try:
         _check_fits(config, classes, values["tensors"], path)
         tensors, _ = checkpoint.read(path, "ema/")
         generator = build_generator(config, len(classes))
         generator.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (TypeError, RuntimeError) as error:
         raise UserError(f"The checkpoint {path} does not fit its own config ({error}).") from error
     generator.eval().requires_grad_(False).to(device)
     return Loaded(generator, config, classes, path, values["sha256"], values)

@@ -23,7 +23,7 @@ from hqgan.data import (
 )
 from hqgan.data.cache import cache_folder
 from hqgan.evaluate import judge_of, matched_images
-from hqgan.generate import latent_seed, load, make_images
+from hqgan.generate import facts_of, latent_seed, load, make_images
 from hqgan.images import labelled_rows, to_float, write_png
 from hqgan.metrics.features import train_proto
 from hqgan.metrics.suite import Judge
@@ -128,11 +128,16 @@ def train(
     state = new_state(generator, critic, config.training, device)
     if start is not None:
         tensors, values = checkpoint.read(start)
-        if values["data"]["fingerprint"] != data.fingerprint:
+        if facts_of(values, start).data.fingerprint != data.fingerprint:
             raise UserError(
                 f"{config.data.path} is not the data that {out} was trained on; give that, or another --out."
             )
-        state.restore(tensors, values)
+        try:
+            state.restore(tensors, values)
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"{start} does not hold what training goes on from ({error}); start in another --out."
+            ) from error
         say(f"resuming at {state.images:,} images from {start.name}")
     say("preparing the judges on the validation part")
     judge = judge_of(data, split, split.validation, config.data.seed, say)

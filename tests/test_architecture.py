@@ -7,29 +7,33 @@ import hqgan
 
 ROOT = Path(hqgan.__file__).parent
 # Each layer sees itself where it is a package, and the layers that its row names.
-FLOOR = {"types", "config", "images", "vision"}
+FLOOR = {"types", "config", "images", "vision", "lock"}
 SIBLINGS = {"circuits", "data", "metrics", "training"}
 RUN_AND_BELOW = (
-    FLOOR | SIBLINGS | {"models", "model_card", "generate", "geometry", "evaluate", "run_log", "run", "presets"}
+    FLOOR
+    | SIBLINGS
+    | {"models", "trained", "model_card", "generate", "geometry", "evaluate", "run_log", "run", "presets"}
 )
 MAY_SEE = {
     "types": set(),
     "images": {"types"},
     "config": {"types"},
     "vision": {"types"},
+    "lock": {"types"},
     **dict.fromkeys(SIBLINGS, FLOOR),
     "models": FLOOR | {"circuits"},
     "model_card": FLOOR,
-    "generate": FLOOR | {"circuits", "models", "model_card", "training"},
+    "trained": FLOOR | {"circuits", "models", "training"},
+    "generate": FLOOR | {"circuits", "models", "trained", "model_card", "training"},
     "presets": FLOOR | {"models", "training"},
-    "geometry": FLOOR | {"metrics", "models", "generate"},
-    "evaluate": FLOOR | {"data", "metrics", "models", "training", "generate", "geometry"},
+    "geometry": FLOOR | {"metrics", "models", "trained", "generate"},
+    "evaluate": FLOOR | {"data", "metrics", "models", "training", "trained", "generate", "geometry"},
     "run_log": FLOOR | {"training"},
     "run": RUN_AND_BELOW - {"run", "presets"},
     "noise": RUN_AND_BELOW,
     "study": RUN_AND_BELOW,
     "compare": RUN_AND_BELOW | {"study"},
-    "evidence": FLOOR | SIBLINGS | {"models", "generate"},
+    "evidence": FLOOR | SIBLINGS | {"models", "trained", "generate"},
     "audit": RUN_AND_BELOW | {"evidence"},
     "report": {"types", "config", "images"},
     "console": FLOOR | {"training"},

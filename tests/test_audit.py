@@ -85,7 +85,7 @@ def flag(path, rows, columns="file,class,latent_seed,checkpoint_sha256"):
 
 
 def test_flagged_images_are_left_out_and_others_take_their_places(hqgan, tiny_run, tmp_path):
-    from hqgan.generate import load
+    from hqgan.trained import load
 
     hqgan("generate", tiny_run, "--class", "nevus=6", "--out", tmp_path / "all")
     manifest = list(csv.DictReader((tmp_path / "all" / "manifest.csv").read_text().splitlines()))

@@ -9,8 +9,9 @@ from PIL import Image
 
 from hqgan.circuits.backends import backend_of
 from hqgan.config import preset
-from hqgan.generate import BACKEND, counts_by_class, generate, latent_seed, load, make_images, on_backend
+from hqgan.generate import BACKEND, counts_by_class, generate, latent_seed, make_images
 from hqgan.models.build import build_generator
+from hqgan.trained import load, on_backend
 from hqgan.training import checkpoint
 from hqgan.types import UserError
 

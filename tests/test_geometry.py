@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from hqgan import geometry
-from hqgan.generate import load
 from hqgan.metrics import latent
 from hqgan.models.build import build_generator
+from hqgan.trained import load
 
 
 @pytest.fixture(scope="module")

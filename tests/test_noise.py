@@ -5,8 +5,8 @@ import json
 import pytest
 
 from hqgan import noise
-from hqgan.generate import load
 from hqgan.noise import CIRCUITS, circuits_of
+from hqgan.trained import load
 from test_cli import sentence_of
 
 pytest.importorskip("qiskit_aer")

@@ -10,7 +10,8 @@ import pytest
 
 import hqgan
 from hqgan.data import open_data
-from hqgan.generate import generate, load
+from hqgan.generate import generate
+from hqgan.trained import load
 from hqgan.training import checkpoint
 from hqgan.types import UserError, unfit_class
 

@@ -24,10 +24,11 @@ import numpy as np
 from hqgan.data import open_data, split_of
 from hqgan.evaluate import data_of, folder_size, is_run, read_folder
 from hqgan.evidence import Evidence, attacks, memory, nearest, single, spaces_of
-from hqgan.generate import MANIFEST, Loaded, latent_seed, load, make_images
+from hqgan.generate import MANIFEST, latent_seed, make_images
 from hqgan.images import labelled_rows, write_png
 from hqgan.metrics import privacy
 from hqgan.metrics.threads import one_thread
+from hqgan.trained import Loaded, load
 from hqgan.training import checkpoint
 from hqgan.types import ImageData, Split, UserError, plural
 

@@ -22,7 +22,7 @@ from hqgan.cli_options import (
     choice_of,
 )
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
-from hqgan.types import UserError, plural
+from hqgan.types import UserError, out_of_memory, plural
 
 if TYPE_CHECKING:
     from hqgan.config import Config
@@ -83,9 +83,10 @@ def train(
 def demo(out: Annotated[Path, typer.Option("--out", help="The run's folder.")] = Path("runs/demo")) -> None:
     """Train the preset `demo` on procedural lesions and generate a contact sheet; goes on where it was stopped."""
     from hqgan import config as configs
-    from hqgan.generate import counts_by_class, load
+    from hqgan.generate import counts_by_class
     from hqgan.generate import generate as write_images
     from hqgan.run import draw_beside_real, last_evaluation, stored_config
+    from hqgan.trained import load
 
     config = stored_config(out) or configs.preset("demo")
     _train(config, out, resume=True)
@@ -123,9 +124,10 @@ def generate(
 ) -> None:
     """Make images by class, with a manifest, a contact sheet and a model card."""
     from hqgan.circuits.backends import backend_of
-    from hqgan.generate import BACKEND, counts_by_class, load, on_backend, read_dropped
+    from hqgan.generate import BACKEND, counts_by_class, read_dropped
     from hqgan.generate import generate as write_images
     from hqgan.run import last_evaluation, resolve_device
+    from hqgan.trained import load, on_backend
 
     loaded = load(run, str(resolve_device(device)))
     options: dict[str, Any] = {"shots": shots, "noise": noise, "mitigation": mitigation, "seed": seed}
@@ -245,6 +247,11 @@ def main() -> None:
         place = error.filename2 or error.filename
         where = f"{place} cannot be read or written" if place else "a file cannot be read or written"
         print(f"hqgan: {where} ({error.strerror}); make room, or check the rights.", file=sys.stderr)
+        sys.exit(2)
+    except (MemoryError, RuntimeError) as error:
+        if debug or not out_of_memory(error):
+            raise
+        print("hqgan: there is not enough memory; take a smaller size, fewer images or fewer jobs.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         if debug:

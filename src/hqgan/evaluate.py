@@ -14,7 +14,7 @@ from hqgan.data import load_split, open_configured, open_data, split_of
 from hqgan.data.cache import cache_folder
 from hqgan.data.decode import decode
 from hqgan.data.folder import recognise
-from hqgan.generate import Loaded, latent_seed, load, make_images
+from hqgan.generate import latent_seed, make_images
 from hqgan.metrics import perceptual, pretrained, skin, suite
 from hqgan.metrics.check import check_extractors
 from hqgan.metrics.features import View, load_views
@@ -22,6 +22,7 @@ from hqgan.metrics.modes import mode_rows
 from hqgan.metrics.suite import Judge
 from hqgan.metrics.threads import one_thread
 from hqgan.models.build import Generator
+from hqgan.trained import Loaded, load
 from hqgan.types import ImageData, Split, UserError, listed, plural
 
 Say = Callable[[str], None]

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from hqgan.data import demo
-from hqgan.generate import Loaded
 from hqgan.images import to_float
 from hqgan.metrics import networks, privacy
 from hqgan.metrics.copies import nearest_copies
 from hqgan.metrics.distances import frechet_reason
 from hqgan.metrics.features import fit_directions
 from hqgan.models.build import build_critic
+from hqgan.trained import Loaded
 from hqgan.training import checkpoint
 from hqgan.types import ImageData, Split
 

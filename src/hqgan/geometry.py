@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from hqgan.generate import Loaded, latent_seed, noise_of
+from hqgan.generate import latent_seed, noise_of
 from hqgan.metrics import latent
 from hqgan.models.generator import HybridGenerator
+from hqgan.trained import Loaded
 
 MOST_DIMENSIONS = 1024
 """Of a latent whose Jacobian is taken: it costs an image for each."""

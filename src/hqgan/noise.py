@@ -22,8 +22,9 @@ from hqgan.circuits.drawing import check_ending, save
 from hqgan.circuits.layer import shot_variance
 from hqgan.circuits.statevector import simulate
 from hqgan.evaluate import data_of, judge_of, matched_images
-from hqgan.generate import Loaded, latent_seed, load, make_images, on_backend
+from hqgan.generate import latent_seed, make_images
 from hqgan.metrics.suite import Judge
+from hqgan.trained import Loaded, load, on_backend
 from hqgan.types import Backend, UserError, plural
 
 CIRCUITS = 64

@@ -23,20 +23,22 @@ from hqgan.data import (
 )
 from hqgan.data.cache import cache_folder
 from hqgan.evaluate import judge_of, matched_images
-from hqgan.generate import facts_of, latent_seed, load, make_images
+from hqgan.generate import latent_seed, make_images
 from hqgan.images import labelled_rows, to_float, write_png
+from hqgan.lock import LOCK, only_one
 from hqgan.metrics.features import train_proto
 from hqgan.metrics.suite import Judge
 from hqgan.models.build import build_critic, build_generator
 from hqgan.models.generator import HybridGenerator
 from hqgan.models.prototypes import PrototypeLatent
 from hqgan.run_log import RunLog, read_lines
+from hqgan.trained import facts_of, load
 from hqgan.training import checkpoint, ema
 from hqgan.training.loop import Diverged, Hook, Interrupted, images_per_step, steps_of
 from hqgan.training.loop import train as train_loop
 from hqgan.training.randomness import stream
 from hqgan.training.state import State, layout, new_state
-from hqgan.types import Batch, ImageData, Split, UserError
+from hqgan.types import Batch, ImageData, Split, UserError, out_of_memory
 
 GRID_COLUMNS = 8
 SETTLING_IMAGES = 512
@@ -100,7 +102,20 @@ def train(
         say(data.warning)
     if len(data.skipped) > 5:
         say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
-    out.mkdir(parents=True, exist_ok=True)
+    with only_one(out):
+        _check_folder(config, out, resume)  # another may have been here while the data were opened
+        _train(config, out, data, device, say, on_step)
+    return out
+
+
+def _train(
+    config: Config,
+    out: Path,
+    data: ImageData,
+    device: torch.device,
+    say: Callable[[str], None],
+    on_step: Callable[[State, int], None],
+) -> None:
     split = _split(config, data, out)
     configs.write(config, out / "config.json")
 
@@ -202,10 +217,16 @@ def train(
         raise UserError(
             f"{error}; {kept}. Lower the learning rates (--set training.lr_generator=...) and try again."
         ) from error
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise UserError(
+            f"There is not enough memory to train with batches of {config.training.batch} at {config.data.size} pixels: free "
+            "some and run again with --resume, or start another --out with a smaller --set training.batch=... or size."
+        ) from error
     finally:
         log.close()
     log.finish(state)
-    return out
 
 
 def images_of(config: Config) -> int:
@@ -265,7 +286,7 @@ def _check_folder(config: Config, out: Path, resume: bool) -> None:
         raise UserError(f"{out} is a file; choose another --out.")
     before = stored_config(out)
     if before is None:
-        if out.exists() and any(p.name != "log.txt" for p in out.iterdir()):
+        if out.exists() and any(p.name not in ("log.txt", LOCK) for p in out.iterdir()):
             raise UserError(f"{out} holds files that are not a run's; choose another --out.")
         return
     if not resume:

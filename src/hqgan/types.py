@@ -123,3 +123,11 @@ def unfit_class(names: Sequence[str]) -> str | None:
         if len(parts) > 1 or name in ("", ".", "..") or not name.isprintable() or len(name.encode()) > 200:
             return name
     return None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory has run out, of Python, of the processor or of an accelerator."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and (type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error))
+    )

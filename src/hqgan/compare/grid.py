@@ -31,6 +31,7 @@ from hqgan.compare.contestants import (
 from hqgan.compare.estimate import lengths, read_settings, stored_lengths
 from hqgan.compare.measure import Cell, cell_of, measure, picture
 from hqgan.config import DataConfig
+from hqgan.lock import LOCK, only_one
 from hqgan.metrics.pretrained import Borrowed
 from hqgan.study.sources import GAUSSIAN, check_run
 from hqgan.training import checkpoint
@@ -75,31 +76,34 @@ def compare(
     if len(set(folders.values())) < len(folders):
         raise UserError(f"--data {listed(list(folders))} hold the same images; give each once.")
     kimg = lengths(settings, stored_lengths(before, settings))
-    _write_settings(out, before, settings, kimg)
-    found: list[Result] = []
-    for path, folder in folders.items():
-        results: list[Result] = []
-        for seed in range(settings.seeds):
-            cell = cells[path] if seed == 0 else cell_of(path, seed, settings, borrowed, say, on_data)
-            for one in contestants:
-                config = config_of(one, path, seed, settings, kimg[one.run])
-                where = run_path(out, folder, one, seed)
-                if not runs.is_finished(config, where):
-                    say(f"{one.run} on {cell.data.name}, seed {seed}")
-                    runs.train(config, where, resume=True, say=say, on_step=on_step)
-                check_run(where, cell.data, cell.split)
-                results.append(_measured(where, result_path(out, folder, one, seed), one, cell))
-        drawn = [run_path(out, folder, one, 0) for one in contestants]
-        picture(contestants, drawn, cells[path], out / "pictures" / f"{folder}.png")
-        about = {"folder": folder, **_about(cells[path], path, settings)}
-        found.append(summary.of_data(results, contestants, about))
-        if settings.study is not None:
-            config = config_of(contestants[0], path, 0, settings, None)
-            given = [str(run_path(out, folder, one, s)) for one in contestants for s in range(settings.seeds)]
-            _study(settings, config.data, tuple(given), out / "study" / folder, say, on_data, on_arm)
-    values = {"settings": {**asdict(settings), "lengths": kimg}, "data": found}
-    checkpoint.write_atomically(out / "compare.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
-    return values
+    with only_one(out):
+        _write_settings(out, before, settings, kimg)
+        found: list[Result] = []
+        for path, folder in folders.items():
+            results: list[Result] = []
+            for seed in range(settings.seeds):
+                cell = cells[path] if seed == 0 else cell_of(path, seed, settings, borrowed, say, on_data)
+                for one in contestants:
+                    config = config_of(one, path, seed, settings, kimg[one.run])
+                    where = run_path(out, folder, one, seed)
+                    if not runs.is_finished(config, where):
+                        say(f"{one.run} on {cell.data.name}, seed {seed}")
+                        runs.train(config, where, resume=True, say=say, on_step=on_step)
+                    check_run(where, cell.data, cell.split)
+                    results.append(_measured(where, result_path(out, folder, one, seed), one, cell))
+            drawn = [run_path(out, folder, one, 0) for one in contestants]
+            picture(contestants, drawn, cells[path], out / "pictures" / f"{folder}.png")
+            about = {"folder": folder, **_about(cells[path], path, settings)}
+            found.append(summary.of_data(results, contestants, about))
+            if settings.study is not None:
+                config = config_of(contestants[0], path, 0, settings, None)
+                given = [str(run_path(out, folder, one, s)) for one in contestants for s in range(settings.seeds)]
+                _study(settings, config.data, tuple(given), out / "study" / folder, say, on_data, on_arm)
+        values = {"settings": {**asdict(settings), "lengths": kimg}, "data": found}
+        checkpoint.write_atomically(
+            out / "compare.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
+        )
+        return values
 
 
 def _measured(run: Path, path: Path, contestant: Contestant, cell: Cell) -> Result:
@@ -133,13 +137,12 @@ def _check_folder(out: Path, before: Result, settings: Settings) -> None:
         raise UserError(f"{out} is a file; choose another --out.")
     if before and before.get("size") != settings.size:
         raise UserError(f"{out} does not hold a comparison at {settings.size} pixels; choose another --out.")
-    if not before and out.exists() and any(p.name not in ("runs", "log.txt") for p in out.iterdir()):
+    if not before and out.exists() and any(p.name not in ("runs", "log.txt", LOCK) for p in out.iterdir()):
         raise UserError(f"{out} holds files that are not a comparison's; choose another --out.")
 
 
 def _write_settings(out: Path, before: Result, settings: Settings, kimg: Mapping[str, float | None]) -> None:
     """Write down what is asked for now, and what any seconds ever came to."""
-    out.mkdir(parents=True, exist_ok=True)
     known = dict(before.get("lengths", {}))
     if settings.seconds is not None:
         known[f"{settings.seconds:g}"] = kimg

@@ -15,7 +15,7 @@ from hqgan.circuits.backends import backend_of
 from hqgan.compare.contestants import Contestant, Result, Settings, config_of, contestants_of
 from hqgan.data import check_leaks, open_configured, split_of
 from hqgan.evaluate import matched_images, views_of
-from hqgan.generate import Loaded, latent_seed, load, make_images, on_backend
+from hqgan.generate import latent_seed, make_images
 from hqgan.images import labelled_rows, write_png
 from hqgan.metrics import distances, perceptual
 from hqgan.metrics.features import View
@@ -24,6 +24,7 @@ from hqgan.metrics.suite import Judge
 from hqgan.metrics.threads import one_thread
 from hqgan.models.build import figures
 from hqgan.run_log import read_lines, read_run
+from hqgan.trained import Loaded, load, on_backend
 from hqgan.types import ImageData, Split
 
 VIEWS = ("derm", "early", "middle", "untrained")

@@ -13,10 +13,10 @@ from hqgan import config as configs
 from hqgan.config import ChoiceConfig
 from hqgan.data import ALL, check_leaks, open_data, split_of
 from hqgan.evaluate import is_run
-from hqgan.generate import load
 from hqgan.study import arms as plans
 from hqgan.study import leaks, sources
 from hqgan.study.sources import GAUSSIAN
+from hqgan.trained import load
 from hqgan.types import ImageData, Split, UserError
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from hqgan.evaluate import views_of
-from hqgan.generate import load
 from hqgan.images import labelled_rows, write_png
 from hqgan.metrics import manifold
 from hqgan.metrics.features import extract
@@ -20,6 +19,7 @@ from hqgan.study import classifiers, leaks, sources, work
 from hqgan.study.cells import Cell, Settings, cell_name, run_path
 from hqgan.study.sources import GAUSSIAN, Pool
 from hqgan.study.work import Task
+from hqgan.trained import load
 from hqgan.training import checkpoint
 
 

@@ -25,6 +25,7 @@ from hqgan import config as configs
 from hqgan import run as runs
 from hqgan.data import open_data
 from hqgan.data.cache import cores
+from hqgan.lock import LOCK, only_one
 from hqgan.study import arms as plans
 from hqgan.study import classifiers, sources, summary, work
 from hqgan.study.arms import Arm
@@ -76,32 +77,34 @@ def study(
                 f"There is no run of {lacking[0]} for {cell_name(cell)}; give one, leave that seed out, or add {lacking[0]} to "
                 "--generators to have it trained."
             )
-    _claim(out, settings)
-    for cell in cells:
-        _train_generators(cell, settings, out, say, on_step)
-    total, done = len(cells) * len(arms) * len(recipes), 0
-    results = []
-    for cell in cells:
-        tasks = [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
-        tasks = list(with_sources(tasks, cell, settings, out, say))
-        for task in tasks:
-            _check_same(task)
-        open_tasks = [task for task in tasks if work.finished(task) is None]
-        done += len(tasks) - len(open_tasks)
-        on_arm(done, total)
-        for _ in _each(open_tasks, settings.jobs):
-            done += 1
+    _check_folder(out, settings)
+    with only_one(out):
+        _write_settings(out, settings)
+        for cell in cells:
+            _train_generators(cell, settings, out, say, on_step)
+        total, done = len(cells) * len(arms) * len(recipes), 0
+        results = []
+        for cell in cells:
+            tasks = [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
+            tasks = list(with_sources(tasks, cell, settings, out, say))
+            for task in tasks:
+                _check_same(task)
+            open_tasks = [task for task in tasks if work.finished(task) is None]
+            done += len(tasks) - len(open_tasks)
             on_arm(done, total)
-        results += [(task, work.finished(task) or {}) for task in tasks]
-        shutil.rmtree(pools_of(out, cell), ignore_errors=True)
-    shutil.rmtree(out / "pools", ignore_errors=True)
-    say("drawing from seeds and lesions")
-    about = sources_about(cells, names, out)
-    parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
-    values = summary.summarise(results, parts, arms, recipes, about)
-    values = {"settings": as_json(settings), **values}
-    checkpoint.write_atomically(out / "study.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
-    return values
+            for _ in _each(open_tasks, settings.jobs):
+                done += 1
+                on_arm(done, total)
+            results += [(task, work.finished(task) or {}) for task in tasks]
+            shutil.rmtree(pools_of(out, cell), ignore_errors=True)
+        shutil.rmtree(out / "pools", ignore_errors=True)
+        say("drawing from seeds and lesions")
+        about = sources_about(cells, names, out)
+        parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
+        values = summary.summarise(results, parts, arms, recipes, about)
+        values = {"settings": as_json(settings), **values}
+        checkpoint.write_atomically(out / "study.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
+        return values
 
 
 def _recipes(settings: Settings) -> dict[str, classifiers.Recipe]:
@@ -119,10 +122,9 @@ def _recipes(settings: Settings) -> dict[str, classifiers.Recipe]:
     return recipes
 
 
-def _claim(out: Path, settings: Settings) -> None:
-    """Make the folder a study's, or see that it is the same data's study."""
+def _check_folder(out: Path, settings: Settings) -> None:
+    """Refuse a folder that is not a study's, or one of other data."""
     path = out / "settings.json"
-    data = open_data(settings.data, settings.size, choice=settings.choice)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; choose another --out.")
     if path.exists():
@@ -130,13 +132,19 @@ def _claim(out: Path, settings: Settings) -> None:
             before = json.loads(path.read_text())
         except ValueError as error:
             raise UserError(f"{path} is damaged ({error}); choose another --out.") from error
-        if before.get("fingerprint") != data.fingerprint:
+        if before.get("fingerprint") != _fingerprint(settings):
             raise UserError(f"{out} holds a study of other data; choose another --out.")
-    elif out.exists() and any(p.name not in ("generators", "log.txt") for p in out.iterdir()):
+    elif out.exists() and any(p.name not in ("generators", "log.txt", LOCK) for p in out.iterdir()):
         raise UserError(f"{out} holds files that are not a study's; choose another --out.")
-    out.mkdir(parents=True, exist_ok=True)
-    values = {"fingerprint": data.fingerprint, **as_json(settings)}
-    checkpoint.write_atomically(path, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def _write_settings(out: Path, settings: Settings) -> None:
+    values = {"fingerprint": _fingerprint(settings), **as_json(settings)}
+    checkpoint.write_atomically(out / "settings.json", (json.dumps(values, indent=1) + "\n").encode())
+
+
+def _fingerprint(settings: Settings) -> str:
+    return open_data(settings.data, settings.size, choice=settings.choice).fingerprint
 
 
 def _train_generators(

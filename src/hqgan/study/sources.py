@@ -13,8 +13,9 @@ import numpy as np
 
 from hqgan.data import load_split
 from hqgan.evaluate import read_folder
-from hqgan.generate import latent_seed, load, make_images
+from hqgan.generate import latent_seed, make_images
 from hqgan.metrics.gaussian import fit_pca_gaussian
+from hqgan.trained import load
 from hqgan.types import ImageData, Split, UserError, listed
 
 GAUSSIAN = "pca-gaussian"

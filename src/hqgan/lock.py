@@ -1,0 +1,31 @@
+"""One process at a time writes to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hqgan.types import UserError
+
+LOCK = ".lock"
+"""The file that is held; it stays, empty, and the system lets go of it when its process ends in whatever way."""
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold a folder, made where missing, while this process writes to it.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise UserError(
+            f"Another hqgan is at work in {folder}: wait until it has ended, or choose another --out."
+        ) from None

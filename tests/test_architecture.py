@@ -31,6 +31,10 @@ MAY_SEE = {
     "run_log": FLOOR | {"training"},
     "run": RUN_AND_BELOW - {"run", "presets"},
     "noise": RUN_AND_BELOW,
+    "augmented": FLOOR | {"trained", "generate"},
+    "export": RUN_AND_BELOW | {"augmented"},
+    "api": RUN_AND_BELOW | {"augmented", "export"},
+    "cli_share": RUN_AND_BELOW | {"augmented", "export", "console", "cli_options"},
     "study": RUN_AND_BELOW,
     "compare": RUN_AND_BELOW | {"study"},
     "evidence": FLOOR | SIBLINGS | {"models", "trained", "generate"},
@@ -41,9 +45,9 @@ MAY_SEE = {
     "cli_evidence": RUN_AND_BELOW | {"study", "audit", "report", "console", "cli_options"},
     "cli_circuits": FLOOR | {"circuits", "models", "noise", "console"},
     "cli_compare": RUN_AND_BELOW | {"compare", "report", "console", "cli_options"},
-    "cli": RUN_AND_BELOW | {"console", "cli_circuits", "cli_compare", "cli_evidence", "cli_options"},
+    "cli": RUN_AND_BELOW | {"console", "cli_circuits", "cli_compare", "cli_evidence", "cli_options", "cli_share"},
     "__main__": {"cli"},
-    "__init__": RUN_AND_BELOW,
+    "__init__": {"api"},
 }
 
 

@@ -21,6 +21,7 @@ from hqgan.cli_options import (
     choice_changes,
     choice_of,
 )
+from hqgan.cli_share import app as share_app
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.types import UserError, out_of_memory, plural
 
@@ -38,6 +39,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(circuits_app, name="circuits")
 app.add_typer(evidence_app)
 app.add_typer(compare_app)
+app.add_typer(share_app)
 
 DataOption = Annotated[str, typer.Option("--data", help="A data set's folder, or demo for procedural lesions.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]

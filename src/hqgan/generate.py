@@ -44,6 +44,19 @@ def noise_of(latent_seeds: Sequence[int], size: int) -> torch.Tensor:
     return rows
 
 
+def numbered(
+    classes: Sequence[str], counts: Mapping[str, int], seed: int, dropped: Collection[int] = ()
+) -> list[tuple[str, str, int]]:
+    """File, class and latent seed of each image of a call, class by class; images `dropped` leave their numbers free."""
+    gone = frozenset(dropped)
+    found = []
+    for name in classes:
+        latents = ((i, latent_seed(seed, name, i)) for i in count())
+        kept = ((i, latent) for i, latent in latents if latent not in gone)
+        found += [(f"{name}/{name}-{i:05d}.png", name, latent) for i, latent in islice(kept, counts.get(name, 0))]
+    return found
+
+
 @torch.no_grad()
 def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Sequence[int]) -> Iterator[np.ndarray]:
     """uint8 images (S, S, 3), one for each label and latent seed, in order; the generator in evaluation mode."""
@@ -112,9 +125,8 @@ def generate(
     """
     order = [name for name in loaded.classes if name in counts]
     rows = [
-        (f"{name}/{name}-{i:05d}.png", name, seed, latent, loaded.checkpoint_hash, loaded.backend)
-        for name in order
-        for i, latent in islice(_numbered(seed, name, frozenset(dropped)), counts[name])
+        (file, name, seed, latent, loaded.checkpoint_hash, loaded.backend)
+        for file, name, latent in numbered(loaded.classes, counts, seed, dropped)
     ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -176,13 +188,6 @@ def read_dropped(path: Path, checkpoint_hash: str) -> frozenset[int]:
             f"{path} flags images of another checkpoint than this run's newest; audit this one, or name that checkpoint."
         )
     return seeds
-
-
-def _numbered(seed: int, name: str, dropped: frozenset[int]) -> Iterator[tuple[int, int]]:
-    """Number and latent seed of a class's images, without those dropped."""
-    for i in count():
-        if (latent := latent_seed(seed, name, i)) not in dropped:
-            yield i, latent
 
 
 def _watched(generator: Generator) -> Watched | None:

@@ -1,0 +1,163 @@
+"""What `import hqgan` offers: from data to images in a few lines. The package's face loads this when it is first asked.
+
+Example:
+    >>> import hqgan
+    >>> run = hqgan.train("demo:200", "runs/small", preset="demo", kimg=0.1, changes={"data.size": 32})
+    >>> model = hqgan.load(run)
+    >>> images, labels = model.generate({"fibroma": 4}, seed=1)
+    >>> images.shape, str(images.dtype), labels.tolist() == [model.classes.index("fibroma")] * 4
+    ((4, 32, 32, 3), 'uint8', True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from hqgan import config as configs
+from hqgan import generate as generation
+from hqgan import run as runs
+from hqgan import trained
+from hqgan.augmented import AugmentedImages
+from hqgan.data import open_data
+from hqgan.evaluate import data_of
+from hqgan.types import ImageData, Split, UserError, listed
+
+__all__ = ["Model", "UserError", "load", "open_data", "train"]
+
+
+def train(
+    data: str | Path,
+    out: str | Path,
+    *,
+    preset: str = "hqgan",
+    kimg: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    changes: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    say: Callable[[str], None] = runs.silent,
+) -> Path:
+    """Train a generator, as `hqgan train` does.
+
+    Args:
+        data: a data set's folder, or ``demo`` for procedural lesions.
+        out: the run's folder; new or empty, unless `resume`.
+        preset: see `hqgan presets`.
+        kimg: thousands of real images to show the critic; None for the preset's.
+        seed: of weights, noise and data order. The split's is ``changes={"data.seed": ...}``.
+        device: ``auto``, ``cpu``, ``cuda`` ...
+        changes: any other field of the config, dotted name to value: ``{"generator.circuit.layers": 8}``.
+        resume: go on from the newest checkpoint in `out`.
+        say: told what goes on, a line at a time; ``print`` will do.
+
+    Returns:
+        The run's folder, for `load`.
+
+    Raises:
+        UserError: bad input, in one sentence.
+    """
+    given = {"data.path": str(data), "training.seed": seed, "training.device": device}
+    if kimg is not None:
+        given["training.kimg"] = kimg
+    return runs.train(configs.preset(preset, {**given, **(changes or {})}), Path(out), resume=resume, say=say)
+
+
+def load(run: str | Path, device: str = "cpu") -> Model:
+    """A trained model from a run's folder, or from a checkpoint's ``.json``.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    return Model(trained.load(run, str(runs.resolve_device(device))))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained generator.
+
+    Attributes:
+        loaded: its network, config and checkpoint.
+    """
+
+    loaded: trained.Loaded
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names; a label is an index into them."""
+        return self.loaded.classes
+
+    def generate(self, counts: int | Mapping[str, int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Images and their labels; the same seed gives the same images.
+
+        Args:
+            counts: images of every class, or by class name.
+            seed: of the noise.
+
+        Returns:
+            (N, S, S, 3) uint8, and (N,) int64; class by class in the order of `classes`.
+
+        Raises:
+            UserError: nothing asked for, or a class that there is not.
+        """
+        made = generation.numbered(self.classes, self._counts(counts), seed)
+        labels = [self.classes.index(name) for _, name, _ in made]
+        images = generation.make_images(self.loaded.generator, labels, [latent for _, _, latent in made])
+        return np.stack(list(images)), np.array(labels, np.int64)
+
+    def save(self, counts: int | Mapping[str, int], out: str | Path, seed: int = 0) -> Path:
+        """The same images as PNG folders by class, with manifest, contact sheet and model card, as `hqgan generate` does.
+
+        Returns:
+            The manifest's path.
+
+        Raises:
+            UserError: as `generate`, or `out` holds something else.
+        """
+        return generation.generate(self.loaded, self._counts(counts), Path(out), seed)
+
+    def data(self, path: str | Path | None = None) -> tuple[ImageData, Split]:
+        """What it was trained on, and the split.
+
+        Args:
+            path: where that lies now; None for where it lay.
+
+        Raises:
+            UserError: it is not there, or no longer the same.
+        """
+        return data_of(self.loaded, None if path is None else str(path))
+
+    def augmented(
+        self,
+        data: ImageData,
+        rows: np.ndarray,
+        counts: Mapping[str, int] | None = None,
+        *,
+        seed: int = 0,
+        transform: Callable[[Image], Any] | None = None,
+    ) -> AugmentedImages:
+        """A torch data set of these real images and generated ones; see `hqgan.augmented.AugmentedImages`.
+
+        Args:
+            data: the real images.
+            rows: which of them, usually the training part of a split.
+            counts: generated images by class name; None fills every class up to the largest.
+            seed: of the generated images.
+            transform: from a PIL image to what an item holds; None for a float32 tensor (3, S, S) in [0, 1].
+        """
+        return AugmentedImages(data, rows, self.loaded, counts, seed=seed, transform=transform)
+
+    def _counts(self, counts: int | Mapping[str, int]) -> dict[str, int]:
+        if isinstance(counts, int):
+            counts = dict.fromkeys(self.classes, counts)
+        if odd := [name for name in counts if name not in self.classes]:
+            raise UserError(f"There is no class {odd[0]!r} in this model; its classes are {listed(self.classes)}.")
+        wanted = {name: int(n) for name, n in counts.items() if n > 0}
+        if not wanted:
+            raise UserError("Nothing to generate: ask for a number of images above 0.")
+        return wanted

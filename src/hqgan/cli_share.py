@@ -1,0 +1,69 @@
+"""`hqgan export`: what others take from here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from hqgan.console import bar, show
+from hqgan.types import UserError
+
+app = typer.Typer()
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint's .json.")],
+    out: Annotated[Path, typer.Argument(help="A new folder: OUT/train/CLASS/FILE, and so on.")],
+    balanced: Annotated[bool, typer.Option("--balanced", help="Fill every class up to the largest.")] = False,
+    class_: Annotated[list[str] | None, typer.Option("--class", help="NAME=COUNT, as often as needed.")] = None,
+    data: Annotated[str, typer.Option("--data", help="Where the real images lie. (default: the run's own)")] = "",
+    originals: Annotated[
+        Literal["resized", "copy", "link"],
+        typer.Option("--originals", help="Real images at the generated ones' size, or their files."),
+    ] = "resized",
+    drop_copies: Annotated[
+        Path | None, typer.Option("--drop-copies", help="Leave out what `hqgan audit` flagged: its flagged.csv.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the generated images.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda ...")] = "auto",
+) -> None:
+    """A training folder that torchvision, timm and Hugging Face datasets read: real images, generated ones added."""
+    from rich.table import Table
+
+    from hqgan import export as exporting
+    from hqgan.augmented import lacking
+    from hqgan.evaluate import data_of
+    from hqgan.generate import counts_by_class, read_dropped
+    from hqgan.run import resolve_device
+    from hqgan.trained import load
+
+    if balanced and class_:
+        raise UserError("--balanced and --class say how many images are added; give one of them.")
+    loaded = load(run, str(resolve_device(device)))
+    with bar("decoding") as update:
+        real, split = data_of(loaded, data or None, update)
+    if balanced:
+        counts = lacking(real.labels[split.train], real.classes)
+    else:
+        counts = counts_by_class(loaded.classes, None, class_) if class_ else {}
+    dropped = read_dropped(drop_copies, loaded.checkpoint_hash) if drop_copies else frozenset()
+    place = Path(data or loaded.config.data.path)
+    with bar("images") as update:
+        found = exporting.export(
+            loaded, real, split, place if place.is_dir() else None, counts, out,
+            originals=originals, seed=seed, dropped=dropped, progress=update,
+        )  # fmt: skip
+    table = Table("class", "train, real", "train, generated", "validation", "test")
+    for name in real.classes:
+        row = [found["train"][name][0], found["train"][name][1], found["validation"][name][0], found["test"][name][0]]
+        table.add_row(name, *(f"{n:,}" for n in row))
+    show(table)
+    print(f"The folder is {out}; metadata.csv in each side says which images are generated. Test on real ones alone.")
+    if originals != "resized":
+        size = loaded.config.data.size
+        print(
+            f"Generated images are {size}x{size} pixels, real ones as they were: a network can tell them by sharpness."
+        )

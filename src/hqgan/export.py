@@ -1,0 +1,146 @@
+"""A training folder for other programs: the real images by side and class, generated ones added to the training side."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+
+from hqgan.augmented import check_same_classes
+from hqgan.data import check_leaks
+from hqgan.generate import make_images, numbered
+from hqgan.images import write_png
+from hqgan.lock import LOCK, only_one
+from hqgan.model_card import model_card
+from hqgan.trained import Loaded
+from hqgan.training import checkpoint
+from hqgan.types import ImageData, Split, UserError
+
+SIDES = ("train", "validation", "test")
+TABLE = "metadata.csv"
+COLUMNS = ("file_name", "label", "source", "group", "origin")
+"""Of every side's metadata. Groups and origins are never empty or plain numbers, for readers guess a column's type by side."""
+Originals = Literal["resized", "copy", "link"]
+
+
+def export(
+    loaded: Loaded,
+    data: ImageData,
+    split: Split,
+    root: Path | None,
+    counts: Mapping[str, int],
+    out: Path,
+    *,
+    originals: Originals = "resized",
+    seed: int = 0,
+    dropped: Collection[int] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, dict[str, tuple[int, int]]]:
+    """Write ``OUT/SIDE/CLASS/FILE`` and ``OUT/SIDE/metadata.csv``, whole or not at all.
+
+    torchvision's ImageFolder reads a side, timm's train.py the whole folder, and Hugging Face datasets' imagefolder the whole
+    folder with its metadata: file_name, label, source (``real`` or ``generated``), group (lesion or patient), origin (file, or
+    latent seed and checkpoint). Generated images stand on the training side alone; validation and test are the run's own,
+    untouched.
+
+    Args:
+        loaded: the generator.
+        data: what it was trained on.
+        split: the run's.
+        root: the data's folder, for originals; None for procedural images.
+        counts: generated images by class name.
+        out: a folder that is not there yet, or is empty.
+        originals: real images as ``resized`` to the generated ones' size, so that sharpness does not tell which is which, or
+            their files as a ``copy`` or a ``link``.
+        seed: of the generated images.
+        dropped: latent seeds of generated images to leave out.
+        progress: called with images done and images in all.
+
+    Returns:
+        By side and class, how many real and how many generated images there are.
+
+    Raises:
+        UserError: `out` is not empty, a leak, originals that there are none of, or a generator of other classes.
+    """
+    check_same_classes(loaded, data)
+    check_leaks(split, data.groups)
+    if originals != "resized" and (root is None or not (root / str(data.files[0])).is_file()):
+        raise UserError(f"{data.name} has no image files to {originals}; leave --originals away.")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"{out} holds files already; choose another folder.")
+    made = numbered(data.classes, counts, seed, dropped)
+    total = sum(len(getattr(split, side)) for side in SIDES) + len(made)
+    part = out.with_name(f".{out.name}.part")  # beside it, to be renamed on one file system
+    done = 0
+    with only_one(part):
+        try:
+            for old in part.iterdir():  # of one that was killed
+                if old.name != LOCK:
+                    shutil.rmtree(old) if old.is_dir() else old.unlink()
+            for side in SIDES:
+                rows: list[tuple[str, ...]] = []
+                for row in getattr(split, side):
+                    name = data.classes[data.labels[row]]
+                    ending = ".png" if originals == "resized" else PurePosixPath(str(data.files[row])).suffix
+                    file = f"real-{row:06d}{ending}"
+                    _write_real(part / side / name / file, data, int(row), root, originals)
+                    rows.append(
+                        (f"{name}/{file}", name, "real", f"group:{data.groups[row]}", f"file:{data.files[row]}")
+                    )
+                    progress(done := done + 1, total)
+                if side == "train":
+                    labels = [data.classes.index(name) for _, name, _ in made]
+                    images = make_images(loaded.generator, labels, [latent for _, _, latent in made])
+                    for (file, name, latent), image in zip(made, images, strict=True):
+                        path = part / side / name / f"generated-{PurePosixPath(file).name}"
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        write_png(path, image)
+                        origin = f"latent seed:{latent} checkpoint:{loaded.checkpoint_hash}"
+                        rows.append((f"{name}/{path.name}", name, "generated", "generated", origin))
+                        progress(done := done + 1, total)
+                _write_table(part / side / TABLE, rows)
+            card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash)
+            checkpoint.write_atomically(part / "MODEL_CARD.md", card.encode())
+            if out.exists():
+                out.rmdir()
+            (part / LOCK).unlink(missing_ok=True)
+            part.rename(out)
+        finally:
+            if part.exists():
+                shutil.rmtree(part, ignore_errors=True)
+    return counted(data, split, made)
+
+
+def counted(data: ImageData, split: Split, made: list[tuple[str, str, int]]) -> dict[str, dict[str, tuple[int, int]]]:
+    """By side and class, real and generated images."""
+    found = {}
+    for side in SIDES:
+        real = np.bincount(data.labels[getattr(split, side)], minlength=len(data.classes))
+        extra = {name: sum(1 for _, own, _ in made if own == name) * (side == "train") for name in data.classes}
+        found[side] = {name: (int(n), extra[name]) for name, n in zip(data.classes, real, strict=True)}
+    return found
+
+
+def _write_real(path: Path, data: ImageData, row: int, root: Path | None, originals: Originals) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if originals == "resized" or root is None:
+        write_png(path, data.images[row])
+    elif originals == "copy":
+        shutil.copyfile(root / str(data.files[row]), path)
+    else:
+        os.symlink((root / str(data.files[row])).resolve(), path)  # noqa: PTH211 - the target first reads better here
+
+
+def _write_table(path: Path, rows: list[tuple[str, ...]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.write_atomically(path, text.getvalue().encode())

@@ -72,7 +72,7 @@ def write_png(path: Path, image: np.ndarray) -> None:
     """Write one uint8 image (H, W, 3) as PNG, whole or not at all; equal pixels give equal bytes."""
     from PIL import Image
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         Image.fromarray(image).save(temporary, format="PNG", optimize=False, compress_level=6)
         temporary.replace(path)

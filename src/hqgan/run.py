@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -116,9 +117,14 @@ def _train(
     say: Callable[[str], None],
     on_step: Callable[[State, int], None],
 ) -> None:
+    for scrap in (
+        p for p in out.rglob(".*.part") if p.is_file()
+    ):  # of a run that was killed; nobody else is at work here
+        scrap.unlink()
     split = _split(config, data, out)
     configs.write(config, out / "config.json")
 
+    random.seed(config.training.seed)
     torch.manual_seed(config.training.seed)
     np.random.seed(config.training.seed % 2**32)  # noqa: NPY002 - libraries that draw globally draw the same
     generator = build_generator(config, len(data.classes))

@@ -116,7 +116,7 @@ def save_split(path: Path, split: Split, data: ImageData) -> None:
     """
     content = {"version": 1, "data": data.name, "hash": _hash(data)}
     content |= {name: data.files[getattr(split, name)].tolist() for name in SIDES}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         temporary.replace(path)

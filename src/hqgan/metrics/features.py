@@ -173,7 +173,7 @@ def _cached(
             pass  # cut short or damaged: nothing in it that cannot be made again
     tensors = {k: np.ascontiguousarray(v) for k, v in fit().items()}
     cache.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file(tensors, temporary)
         temporary.replace(path)

@@ -99,7 +99,7 @@ def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, s
         )
     say(f"downloading {offer.what}, {offer.megabytes} MB, from {offer.url} into {kept.parent}")
     kept.parent.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_name(f".{kept.name}.{os.getpid()}")
+    temporary = kept.with_name(f".{kept.name}.{os.getpid()}.part")
     digest = hashlib.sha256()
     try:
         with urllib.request.urlopen(offer.url, timeout=60) as source, temporary.open("wb") as sink:

@@ -94,9 +94,12 @@ def read_values(path: Path) -> dict[str, Any]:
             raise ValueError("fields are missing")
         if values.pop("json_sha256") != _digest(values):
             raise ValueError("its own SHA-256 is another")
+        kinds = (type(values["bytes"]), type(values["sha256"]), type(values["tensors"]))
+        if kinds != (int, str, dict):
+            raise ValueError("its size, hash or tensors are of another kind")
     except FileNotFoundError:
         raise UserError(f"There is no checkpoint at {path}.") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"The checkpoint {path} is damaged ({error}); {_instead(path)}") from error
     return values
 

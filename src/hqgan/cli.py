@@ -34,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
-data_app = typer.Typer(help="Look at a data set.", no_args_is_help=True)
+data_app = typer.Typer(help="Look at a data set, or fetch one.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(circuits_app, name="circuits")
 app.add_typer(evidence_app)
@@ -228,6 +228,20 @@ def inspect_data(
         found = inspection.inspect(path, size, seed, choice=choice_of(classes, merge, protocol, label), progress=update)
     write_json(json_file, found)
     show(*inspection.summary(found), inspection.table(found))
+
+
+@data_app.command("fetch")
+def fetch_data(
+    name: Annotated[str, typer.Argument(help="dermamnist, retinamnist ...; of others it says where they are.")],
+    out: Annotated[Path, typer.Option("--out", help="The folder that it is put in.")] = Path("data"),
+    size: Annotated[int, typer.Option("--size", help="Side of its images in pixels: 28, 64, 128 or 224.")] = 64,
+) -> None:
+    """Download a data set of MedMNIST: size, licence and checksum are said first."""
+    from hqgan.data.fetch import fetch
+
+    with bar("fetching", "kB") as update:
+        path = fetch(name, size, out, say=say, progress=update)
+    print(f"The archive is {path}: hqgan data inspect {path}")
 
 
 def main() -> None:

@@ -256,3 +256,18 @@ def test_bad_options_are_one_sentence(options, sentence, tmp_path, hqgan):
     assert code == 2
     assert sentence in err
     assert not (tmp_path / "c").exists()
+
+
+def test_data_sets_that_share_images_are_said_to():
+    from types import SimpleNamespace
+
+    from hqgan.compare.grid import _warn_of_overlaps
+
+    data = open_data("demo:60", 32)
+    cells = {
+        "a": SimpleNamespace(data=data),
+        "b": SimpleNamespace(data=dataclasses.replace(data, labels=data.labels[:40], images=data.images[20:])),
+    }
+    said = []
+    _warn_of_overlaps(cells, said.append)
+    assert said == ["40 images of the 40 in b are in a too: what is found on both is not found twice"]

@@ -13,7 +13,7 @@ from tiny_pictures import write
 from hqgan.data import check_leaks, open_data, split_of
 from hqgan.data.demo import paint
 from hqgan.data.lesions import LESIONS
-from hqgan.data.near import first_alike, perceptual_hash
+from hqgan.data.near import first_alike, perceptual_hash, shared_images
 
 
 def lesion(number: int, size: int = 64) -> Image.Image:
@@ -97,3 +97,10 @@ def test_any_size(size: int, tmp_path: Path) -> None:
     number, small = perceptual_hash(image)
     assert 0 <= number < 2**63
     assert small.shape == (16, 16, 3)
+
+
+def test_images_that_two_data_sets_share() -> None:
+    ours = np.stack([np.asarray(lesion(i)) for i in range(12)])
+    theirs = np.stack([np.asarray(as_jpeg(lesion(i)).resize((48, 48))) for i in range(9, 20)])
+    assert shared_images(ours, theirs) == 3
+    assert shared_images(ours, ours[:0]) == 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,13 @@ from hqgan.compare.contestants import (
 from hqgan.compare.estimate import lengths, read_settings, stored_lengths
 from hqgan.compare.measure import Cell, cell_of, measure, picture
 from hqgan.config import DataConfig
+from hqgan.data.near import shared_images
 from hqgan.lock import LOCK, only_one
 from hqgan.metrics.pretrained import Borrowed
 from hqgan.study.sources import GAUSSIAN, check_run
 from hqgan.training import checkpoint
 from hqgan.training.state import State
-from hqgan.types import UserError, listed
+from hqgan.types import UserError, listed, plural
 
 Say = Callable[[str], None]
 
@@ -75,6 +77,7 @@ def compare(
     folders = {path: data_folder(cell.data) for path, cell in cells.items()}
     if len(set(folders.values())) < len(folders):
         raise UserError(f"--data {listed(list(folders))} hold the same images; give each once.")
+    _warn_of_overlaps(cells, say)
     kimg = lengths(settings, stored_lengths(before, settings))
     with only_one(out):
         _write_settings(out, before, settings, kimg)
@@ -104,6 +107,14 @@ def compare(
             out / "compare.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
         )
         return values
+
+
+def _warn_of_overlaps(cells: Mapping[str, Cell], say: Say) -> None:
+    """Two data sets that share images are not two pieces of evidence: ISIC 2019 holds HAM10000."""
+    for (path, cell), (other, theirs) in combinations(cells.items(), 2):
+        if shared := shared_images(cell.data.images, theirs.data.images):
+            count = f"{plural(shared, 'image')} of the {len(theirs.data):,}"
+            say(f"{count} in {other} are in {path} too: what is found on both is not found twice")
 
 
 def _measured(run: Path, path: Path, contestant: Contestant, cell: Cell) -> Result:

@@ -73,6 +73,22 @@ def first_alike(pictures: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
     return np.array([first[i] for i in same], np.int64)
 
 
+def shared_images(images: np.ndarray, others: np.ndarray) -> int:
+    """How many of `others` are near-duplicates of one of `images`.
+
+    Args:
+        images: (N, S, S, 3) uint8.
+        others: (M, T, T, 3) uint8; T need not be S.
+    """
+    known, asked = ([perceptual_hash(image) for image in stack] for stack in (images, others))
+    hashes = np.array([number for number, _ in known], np.uint64)
+    found = 0
+    for number, cells in asked:
+        near = np.flatnonzero(np.bitwise_count(hashes ^ np.uint64(number)) <= BITS)
+        found += any(_apart(known[i][1], cells) < LEVELS for i in near)
+    return found
+
+
 def _apart(a: np.ndarray, b: np.ndarray) -> float:
     difference = a.astype(np.float32) - b.astype(np.float32)
     return float(np.sqrt(np.square(difference - difference.mean()).mean()))

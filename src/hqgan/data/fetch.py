@@ -1,0 +1,116 @@
+"""Fetching a data set of MedMNIST; and for the others, where to get them."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import importlib.util
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hqgan.types import UserError, listed
+from hqgan.vision import library
+
+SIZES = (28, 64, 128, 224)
+"""Sides in pixels of MedMNIST's archives."""
+
+ELSEWHERE = {
+    "ham10000": "https://doi.org/10.7910/DVN/DBW86T (CC BY-NC 4.0): both parts of the images, and HAM10000_metadata",
+    "isic2019": "https://challenge.isic-archive.com/data/#2019 (CC BY-NC 4.0): training input, ground truth and metadata",
+    "fitzpatrick17k": "https://github.com/mattgroh/fitzpatrick17k (CC BY-NC-SA 3.0): fitzpatrick17k.csv lists the images",
+    "pad-ufes-20": "https://data.mendeley.com/datasets/zr7vgbcyr2/1 (CC BY 4.0): images.zip and metadata.csv",
+    "odir-5k": "https://odir2019.grand-challenge.org (for research, by registration): full_df.csv and preprocessed_images",
+}
+"""Data sets that no program may or can fetch: their publishers' pages."""
+
+
+def fetch(
+    name: str,
+    size: int,
+    folder: Path,
+    *,
+    say: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
+    """Download an archive of MedMNIST, saying first what it is, and check its hash; one that is there already is checked too.
+
+    Args:
+        name: ``dermamnist``, ``retinamnist`` ...
+        size: side of its images in pixels, one of `SIZES`.
+        folder: where it is put; made where missing.
+        say: told address, size, licence and checksum before a byte is fetched.
+        progress: called with kilobytes so far and in all.
+
+    Returns:
+        The archive, for ``--data``.
+
+    Raises:
+        UserError: no such data set, one to be fetched by hand, no network, another hash, or medmnist is not installed.
+    """
+    if name.lower() in ELSEWHERE:
+        raise UserError(
+            f"{name} is fetched by hand, from its publisher: {ELSEWHERE[name.lower()]}; then give its folder to --data."
+        )
+    known = _known()
+    if name not in known:
+        sets = sorted(n for n in known if known[n]["n_channels"] == 3 and "3d" not in n)
+        raise UserError(
+            f"There is no data set {name!r}; MedMNIST's in colour are {listed(sets)}; by hand: {listed(list(ELSEWHERE))}."
+        )
+    if size not in SIZES:
+        raise UserError(f"MedMNIST's images are {listed([str(s) for s in SIZES])} pixels wide, not {size}.")
+    suffix = "" if size == 28 else f"_{size}"
+    info = known[name]
+    url, md5 = info[f"url{suffix}"], info[f"MD5{suffix}"]
+    path = folder / f"{name}{suffix}.npz"
+    if path.exists():
+        if _md5(path) != md5:
+            raise UserError(
+                f"{path} is not the publisher's file (its MD5 is not {md5}): move it away to fetch it again."
+            )
+        say(f"{path} is there already, and whole")
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    digest = hashlib.md5(usedforsecurity=False)
+    try:
+        with urllib.request.urlopen(url, timeout=60) as source:
+            total = int(source.headers.get("Content-Length") or 0)
+            amount = f"{total / 1e6:,.1f} MB" if total else "of unknown size"
+            say(f"{name} at {size} pixels: {amount}, licence {info['license']}, MD5 {md5}, from {url} to {path}")
+            done = 0
+            with part.open("wb") as sink:
+                while block := source.read(1 << 18):
+                    sink.write(block)
+                    digest.update(block)
+                    done += len(block)
+                    progress(done // 1000, max(total, done) // 1000)
+        if digest.hexdigest() != md5:
+            raise UserError(f"What came from {url} has another MD5 than {md5}; it was thrown away: try again.")
+        part.replace(path)
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        reason = getattr(error, "reason", error)
+        raise UserError(
+            f"{url} could not be fetched ({reason}): fetch it elsewhere, MD5 {md5}, and give the file to --data."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _known() -> dict[str, Any]:
+    """MedMNIST's own list of archives."""
+    if importlib.util.find_spec("medmnist") is None:
+        raise UserError(
+            "MedMNIST's list of archives comes with its package: pip install 'hqgan[medmnist]', and try again."
+        )
+    return library("medmnist").INFO
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

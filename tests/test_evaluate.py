@@ -58,3 +58,18 @@ def test_a_run_s_evaluation_is_kept_and_says_what_is_missing(hqgan, tiny_run, tm
     code, _, err = hqgan("evaluate", run, "--weights", "inception")
     assert code == 2
     assert "--weights takes NAME=FILE, not 'inception'" in err
+
+
+def test_a_folder_is_held_against_the_classes_that_are_asked_for(hqgan, tiny_run, tmp_path):
+    assert hqgan("generate", tiny_run, "--class", "nevus=4", "--class", "fibroma=4", "--out", tmp_path / "made")[0] == 0
+    (tmp_path / "made" / "fibroma").rename(tmp_path / "made" / "rare")
+    shutil.rmtree(tmp_path / "made" / "basal", ignore_errors=True)
+    choice = ("--classes", "nevus,rare", "--merge", "rare=fibroma,vascular")
+    result = tmp_path / "m.json"
+    code, _, err = hqgan("evaluate", tmp_path / "made", "--data", "demo:160", *choice, "--json", result)
+    assert code == 0, err
+    assert {row["class"] for row in json.loads(result.read_text())["metrics"]} == {None, "nevus", "rare"}
+    for command in ("evaluate", "audit"):
+        code, _, err = hqgan(command, tiny_run, *choice)
+        assert code == 2
+        assert "is a run, with its own classes; leave --classes" in err

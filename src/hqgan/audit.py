@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from hqgan.data import open_data, split_of
-from hqgan.evaluate import data_of, folder_size, is_run, read_folder
+from hqgan.config import ChoiceConfig
+from hqgan.data import ALL
+from hqgan.evaluate import is_run, read_folder, real_data
 from hqgan.evidence import Evidence, attacks, memory, nearest, single, spaces_of
 from hqgan.generate import MANIFEST, latent_seed, make_images
 from hqgan.images import labelled_rows, write_png
@@ -52,6 +53,7 @@ def audit(
     out: Path | None = None,
     seed: int = 0,
     *,
+    choice: ChoiceConfig = ALL,
     say: Say,
     on_data: Callable[[int, int], None] | None = None,
     permutations: int | None = None,
@@ -64,6 +66,7 @@ def audit(
         out: folder for ``audit.json``, ``flagged.csv`` and ``closest-pairs.png`` (which shows real images); None for
             ``audit`` in a run, ``FOLDER-audit`` beside a folder.
         seed: of the images made, of the draw of lesions and of permutations; for a folder of the split, too.
+        choice: images and classes of the real data, for a folder; a run has its own.
         say: told what goes on.
         on_data: decoding progress.
         permutations: of lesions in each test; None for the default of `hqgan.metrics.privacy`.
@@ -79,14 +82,10 @@ def audit(
         raise UserError(f"There is no run or folder at {target}.")
     loaded = load(target) if is_run(target) else None
     permutations = permutations or privacy.PERMUTATIONS
+    data, split = real_data(target, loaded, data_path, seed, choice, on_data)
     if loaded:
-        data, split = data_of(loaded, data_path, on_data)
         images, labels, rows = _made(loaded, data, split, seed, say)
-    elif data_path is None:
-        raise UserError(f"{target} is a folder of images: name the real ones that it was made from with --data.")
     else:
-        data = open_data(data_path, folder_size(target), seed=seed, progress=on_data)
-        split = split_of(data, seed)
         images, labels, files = read_folder(target, data)
         rows = _from_manifest(target, files, labels, data)
     folder = out or (loaded.path.parent.parent / "audit" if loaded else target.with_name(f"{target.name}-audit"))

@@ -168,15 +168,20 @@ def evaluate(
     ] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch such weights where no file is given.")] = False,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of noise and subsamples. (default: 0)")] = None,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    protocol: ProtocolOption = None,
+    label: LabelOption = None,
 ) -> None:
     """Distances of generated images to held-out real ones, with the real floor and the PCA-Gaussian bar."""
     from hqgan import evaluate as evaluation
 
+    choice = choice_of(classes, merge, protocol, label)
     if check_extractors:
         if not data:
             raise UserError("--check-extractors needs --data: the real images to degrade.")
         with bar("images") as update:
-            checked = evaluation.check(data, seed or 0, say=say, on_data=update)
+            checked = evaluation.check(data, seed or 0, choice=choice, say=say, on_data=update)
         write_json(json_file, checked)
         show(*evaluation.check_table(checked))
         return
@@ -187,7 +192,14 @@ def evaluate(
     files = {name: Path(path) for name, path in pairs("--weights", weights or [])}
     with bar("images") as update:
         result = evaluation.evaluate(
-            run_or_folder, data or None, seed or 0, weights=files, download=download, say=say, on_data=update
+            run_or_folder,
+            data or None,
+            seed or 0,
+            choice=choice,
+            weights=files,
+            download=download,
+            say=say,
+            on_data=update,
         )
     write_json(json_file, result)
     if evaluation.is_run(run_or_folder) and run_or_folder.is_dir():

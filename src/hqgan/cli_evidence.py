@@ -103,13 +103,18 @@ def audit(
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Of images and permutations; of a folder's split too.")
     ] = 0,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    protocol: ProtocolOption = None,
+    label: LabelOption = None,
     json_file: JsonOption = None,
 ) -> None:
     """Do generated images copy training images? A verdict with its p-value, and the files to drop."""
     from hqgan import audit as auditing
 
+    choice = choice_of(classes, merge, protocol, label)
     with bar("images") as update:
-        found = auditing.audit(run_or_folder, data or None, out, seed, say=say, on_data=update)
+        found = auditing.audit(run_or_folder, data or None, out, seed, choice=choice, say=say, on_data=update)
     write_json(json_file, found)
     show(*auditing.table(found))
 

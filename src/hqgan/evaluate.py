@@ -10,7 +10,8 @@ import numpy as np
 
 from hqgan import config as configs
 from hqgan import geometry
-from hqgan.data import load_split, open_configured, open_data, split_of
+from hqgan.config import ChoiceConfig
+from hqgan.data import ALL, load_split, open_configured, open_data, split_of
 from hqgan.data.cache import cache_folder
 from hqgan.data.decode import decode
 from hqgan.data.folder import recognise
@@ -96,11 +97,32 @@ def matched_images(generator: Generator, classes: Sequence[str], labels: np.ndar
     return np.stack(list(make_images(generator, labels.tolist(), seeds)))
 
 
+def real_data(
+    target: Path, loaded: Loaded | None, data_path: str | None, seed: int, choice: ChoiceConfig, on_data: Progress
+) -> tuple[ImageData, Split]:
+    """The real images that a run, or a folder of images, is held against, and their split.
+
+    Raises:
+        UserError: a folder without data, a run with a choice of its own, or other data than the run's.
+    """
+    if loaded:
+        if choice != ALL:
+            raise UserError(
+                f"{target} is a run, with its own classes; leave --classes, --merge, --protocol and --label away."
+            )
+        return data_of(loaded, data_path, on_data)
+    if data_path is None:
+        raise UserError(f"{target} is a folder of images: name the real ones to hold it against with --data.")
+    data = open_data(data_path, folder_size(target), seed=seed, choice=choice, progress=on_data)
+    return data, split_of(data, seed)
+
+
 def evaluate(
     target: Path,
     data_path: str | None,
     seed: int = 0,
     *,
+    choice: ChoiceConfig = ALL,
     weights: Mapping[str, Path] | None = None,
     download: bool = False,
     say: Say,
@@ -113,6 +135,7 @@ def evaluate(
             ``folder/<class>/*.png``.
         data_path: the real data; None for the run's own.
         seed: of the noise and of all draws.
+        choice: images and classes of the real data, for a folder; a run has its own.
         weights: files of networks trained elsewhere (``inception``, ``dinov2``, ``alexnet``), by name.
         download: whether those that are neither given nor in the cache may be fetched.
         say: told what goes on.
@@ -128,13 +151,7 @@ def evaluate(
     if not target.exists():
         raise UserError(f"There is no run or folder at {target}.")
     loaded = load(target) if is_run(target) else None
-    if loaded:
-        data, split = data_of(loaded, data_path, on_data)
-    elif data_path is None:
-        raise UserError(f"{target} is a folder of images: name the real ones to hold it against with --data.")
-    else:
-        data = open_data(data_path, folder_size(target), seed=seed, progress=on_data)
-        split = split_of(data, seed)
+    data, split = real_data(target, loaded, data_path, seed, choice, on_data)
     about: dict[str, Any] = {
         "target": str(target),
         "data": data.name,
@@ -191,9 +208,11 @@ def _modes(
         return mode_rows(view.name, made, labels, real, held_out[1], known, view.hash, seed)
 
 
-def check(data_path: str, seed: int = 0, *, say: Say, on_data: Progress = None) -> dict[str, Any]:
+def check(
+    data_path: str, seed: int = 0, *, choice: ChoiceConfig = ALL, say: Say, on_data: Progress = None
+) -> dict[str, Any]:
     """Judge every view by planted degradations of the test part; see `hqgan.metrics.check`."""
-    data = open_data(data_path, 64, seed=seed, progress=on_data)
+    data = open_data(data_path, 64, seed=seed, choice=choice, progress=on_data)
     split = split_of(data, seed)
     rows = check_extractors(
         views_of(data, split, say),

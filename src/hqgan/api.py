@@ -69,7 +69,7 @@ def train(
 
 
 def load(run: str | Path, device: str = "cpu") -> Model:
-    """A trained model from a run's folder, or from a checkpoint's ``.json``.
+    """A trained model from a run's folder, a checkpoint's ``.json``, or ``hf:owner/name`` on the Hugging Face hub.
 
     Raises:
         UserError: there is none, or it is damaged.

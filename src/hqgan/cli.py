@@ -102,7 +102,7 @@ def demo(out: Annotated[Path, typer.Option("--out", help="The run's folder.")] =
 
 @app.command()
 def generate(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint's .json.")],
+    run: Annotated[str, typer.Argument(help="A run's folder, a checkpoint's .json, or hf:owner/name.")],
     out: Annotated[Path, typer.Option("--out", help="A new folder for the images.")],
     class_: Annotated[list[str] | None, typer.Option("--class", help="NAME=COUNT, as often as needed.")] = None,
     per_class: Annotated[int | None, typer.Option("--per-class", min=0, help="Images of every class.")] = None,
@@ -131,7 +131,7 @@ def generate(
     from hqgan.run import last_evaluation, resolve_device
     from hqgan.trained import load, on_backend
 
-    loaded = load(run, str(resolve_device(device)))
+    loaded = load(run, str(resolve_device(device)), say)
     options: dict[str, Any] = {"shots": shots, "noise": noise, "mitigation": mitigation, "seed": seed}
     runs_on = backend_of(backend, **options, folder=out, confirm=lambda plan: _confirmed(str(plan), yes))
     if backend != "statevector":

@@ -1,4 +1,4 @@
-"""`hqgan export`: what others take from here."""
+"""`hqgan export` and `hqgan push`: what others take from here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hqgan.console import bar, show
+from hqgan.console import bar, say, show
 from hqgan.types import UserError
 
 app = typer.Typer()
@@ -42,7 +42,7 @@ def export(
 
     if balanced and class_:
         raise UserError("--balanced and --class say how many images are added; give one of them.")
-    loaded = load(run, str(resolve_device(device)))
+    loaded = load(run, str(resolve_device(device)), say)
     with bar("decoding") as update:
         real, split = data_of(loaded, data or None, update)
     if balanced:
@@ -67,3 +67,21 @@ def export(
         print(
             f"Generated images are {size}x{size} pixels, real ones as they were: a network can tell them by sharpness."
         )
+
+
+@app.command()
+def push(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint's .json.")],
+    repo: Annotated[str, typer.Argument(help="OWNER/NAME on the Hugging Face hub; made where missing.")],
+    public: Annotated[bool, typer.Option("--public", help="Everybody may see it; else it is made private.")] = False,
+) -> None:
+    """Upload weights, config and model card to the Hugging Face hub; `hqgan generate hf:OWNER/NAME` uses them."""
+    from hqgan import hub
+    from hqgan.model_card import model_card
+    from hqgan.run import last_evaluation
+    from hqgan.trained import load
+
+    loaded = load(run, say=say)
+    metrics = last_evaluation(loaded.path.parent.parent)
+    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics)
+    print(f"It is at {hub.push(loaded.path, card, repo, public=public, say=say)}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError, model_validator
 
 from hqgan import config as configs
+from hqgan import hub
 from hqgan.circuits.backends import Watched
 from hqgan.config import Config
 from hqgan.models.base import Generator
@@ -81,15 +82,20 @@ def facts_of(values: Mapping[str, Any], path: Path) -> Facts:
         ) from error
 
 
-def load(run: str | Path, device: str = "cpu") -> Loaded:
-    """Load the newest checkpoint of a run folder, or the checkpoint whose JSON is named.
+def load(run: str | Path, device: str = "cpu", say: Callable[[str], None] = print) -> Loaded:
+    """Load the newest checkpoint of a run folder, or the checkpoint whose JSON is named, or ``hf:owner/name`` from the hub.
+
+    Args:
+        run: where it is.
+        device: where the generator is put.
+        say: told of a download before it begins.
 
     Raises:
         UserError: no run there, no checkpoint yet, or a damaged one.
     """
-    path = Path(run)
+    path = hub.pull(str(run)[len(hub.PREFIX) :], say=say) if str(run).startswith(hub.PREFIX) else Path(run)
     if not path.exists():
-        raise UserError(f"There is no run at {path}.")
+        raise UserError(f"There is no run at {path}; one on the Hugging Face hub is {hub.PREFIX}owner/name.")
     if path.is_dir():
         newest = checkpoint.latest(path / "checkpoints")
         if newest is None:

@@ -1,0 +1,107 @@
+"""To the Hugging Face hub and back, by its own library against a stand-in."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hqgan import hub as hubs
+from hqgan.model_card import model_card
+from hqgan.trained import load
+from hqgan.types import UserError
+from hub_stand_in import hub
+
+TOKEN = "hf_right"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Address and contents of a hub, a token for it, a cache of its own."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    with hub(TOKEN) as (address, repositories):
+        yield address, repositories
+
+
+def test_there_and_back(place, tiny_run, tmp_path):
+    address, repositories = place
+    loaded, said = load(tiny_run), []
+    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash)
+    url = hubs.push(loaded.path, card, "clinic/rare", endpoint=address, say=said.append)
+    assert url.endswith("clinic/rare")
+    assert "to private clinic/rare" in said[0]
+    assert repositories.keys() == {"clinic/rare"}
+    files = repositories["clinic/rare"]
+    assert files.keys() == {"checkpoint.json", "checkpoint.safetensors", "README.md"}
+    assert files["README.md"].decode().startswith("---\nlibrary_name: hqgan")
+    assert "not for diagnosis" in files["README.md"].decode()
+    back = load(hubs.pull("clinic/rare", endpoint=address, say=said.append))
+    assert "downloading its weights" in said[-1]
+    assert back.values["ema_sha256"] == loaded.values["ema_sha256"]
+    for name, tensor in loaded.generator.state_dict().items():
+        assert np.array_equal(tensor.numpy(), back.generator.state_dict()[name].numpy())
+
+
+def test_nothing_of_this_machine_goes_along(place, tiny_run, tiny_config, tmp_path):
+    from hqgan import config as configs
+    from hqgan.training import checkpoint
+
+    address, repositories = place
+    tensors, values = checkpoint.read(load(tiny_run).path)
+    values["config"]["data"]["path"] = "/home/dr-who/patients"
+    assert configs.from_dict(values["config"]).data.path == "/home/dr-who/patients"
+    path = checkpoint.write(tmp_path / "run" / "checkpoints", "images-1", tensors, values)
+    hubs.push(path, "card", "clinic/rare", endpoint=address, say=str)
+    files = repositories["clinic/rare"]
+    assert not [name for name, content in files.items() if b"dr-who" in content or TOKEN.encode() in content]
+    assert json.loads(files["checkpoint.json"])["tensors"].keys() == {k for k in tensors if k.startswith("ema/")}
+
+
+def test_no_rights_no_repository_no_name(place, tiny_run, monkeypatch, hqgan):
+    address, repositories = place
+    path = load(tiny_run).path
+    with pytest.raises(UserError, match="no repository of the hub"):
+        hubs.push(path, "card", "a b/c d/e", endpoint=address, say=str)
+    with pytest.raises(UserError, match=r"did not do that with clinic/none \("):
+        hubs.pull("clinic/none", endpoint=address, say=str)
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    with pytest.raises(UserError, match=r"did not do that with clinic/rare \(.*401"):
+        hubs.push(path, "card", "clinic/rare", endpoint=address, say=str)
+    assert repositories == {}
+    with pytest.raises(UserError, match=r"did not do that with clinic/rare \(.*refused"):
+        hubs.push(path, "card", "clinic/rare", endpoint="http://127.0.0.1:9", say=str)
+    code, _, err = hqgan("generate", "runs/nowhere", "--per-class", 1, "--out", "x")
+    assert (code, "one on the Hugging Face hub is hf:owner/name" in err) == (2, True)
+
+
+def test_a_damaged_upload_is_refused(place, tiny_run):
+    address, repositories = place
+    hubs.push(load(tiny_run).path, "card", "clinic/rare", endpoint=address, say=str)
+    files = repositories["clinic/rare"]
+    files["checkpoint.safetensors"] = files["checkpoint.safetensors"][:-1] + b"x"
+    with pytest.raises(UserError, match="is damaged"):
+        load(hubs.pull("clinic/rare", endpoint=address, say=str))
+
+
+def test_the_commands(place, tiny_run, tmp_path):
+    """In processes of their own, where the library reads the hub's address from the environment."""
+    import os
+
+    address, repositories = place
+    there = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN}
+    command = [sys.executable, "-m", "hqgan"]
+    pushed = subprocess.run(
+        [*command, "push", tiny_run, "me/rare", "--public"], env=there, capture_output=True, text=True
+    )
+    assert pushed.returncode == 0, pushed.stderr
+    assert repositories.keys() == {"me/rare"}
+    made = [*command, "generate", "hf:me/rare", "--per-class", "1", "--out", tmp_path / "out", "--device", "cpu"]
+    generated = subprocess.run(made, env=there, capture_output=True, text=True)
+    assert generated.returncode == 0, generated.stderr
+    assert "downloading its weights" in generated.stderr
+    assert (tmp_path / "out" / "manifest.csv").exists()
+    written = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert not [p for p in written if TOKEN.encode() in p.read_bytes()]

@@ -63,6 +63,12 @@ def forest(rows: Sequence[dict[str, Any]], marks: Sequence[tuple[str, float]], l
         panel.text(value, -0.9, name, ha="center", va="bottom", fontsize=8, color=GREY)
     panel.set_yticks(ticks, names, fontsize=9)
     panel.set_ylim(y - 0.4, -0.9)
+    lows = [row["low"] for row in rows] + [value for _, value in marks]
+    if min(lows) > 0 and max(row["high"] for row in rows) > 10 * min(
+        lows
+    ):  # one far off would squeeze the others together
+        panel.set_xscale("log")
+        _logarithmic(panel.xaxis)
     panel.set_xlabel(label, fontsize=9)
     panel.grid(axis="x", color="#e3e7ea", lw=0.7)
     panel.set_axisbelow(True)
@@ -84,7 +90,8 @@ def lines(series: Sequence[tuple[str, Sequence[float], Sequence[float]]], x: str
         style = ("-", "--", ":")[place // 7 % 3]
         panel.plot(across, up, marker=marker, ms=3.5, lw=1.4, ls=style, color=COLOURS[place % 7], label=name)
     if log:
-        _logarithmic(panel)
+        panel.set_yscale("log")
+        _logarithmic(panel.yaxis)
     panel.set_xlabel(x, fontsize=9)
     panel.set_ylabel(y, fontsize=9)
     panel.grid(color="#e3e7ea", lw=0.7)
@@ -107,8 +114,15 @@ def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> st
         panel.plot(across, up, "o", ms=6, color=COLOURS[0], mfc=COLOURS[0] if filled else "white")
         panel.annotate(name, (across, up), xytext=(6, 3), textcoords="offset points", fontsize=8)
     panel.set_xscale("log")
-    _logarithmic(panel)
-    panel.margins(x=0.18, y=0.12)
+    panel.set_yscale("log")
+    for axis, set_limits, values in (
+        (panel.xaxis, panel.set_xlim, [p[1] for p in points]),
+        (panel.yaxis, panel.set_ylim, [p[2] for p in points]),
+    ):
+        # Never less than a factor of four: points that are close should look so.
+        middle, reach = (min(values) * max(values)) ** 0.5, max(2.0, 1.4 * (max(values) / min(values)) ** 0.5)
+        _logarithmic(axis)
+        set_limits(middle / reach, middle * reach)
     panel.set_xlabel(x, fontsize=9)
     panel.set_ylabel(y, fontsize=9)
     panel.grid(color="#e3e7ea", lw=0.7)
@@ -116,12 +130,10 @@ def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> st
     return svg(figure)
 
 
-def _logarithmic(panel: Any) -> None:
-    """The y axis with plain numbers."""
+def _logarithmic(axis: Any) -> None:
+    """Plain numbers on a logarithmic axis."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    panel.set_yscale("log")
-    plain = FuncFormatter(lambda value, _: f"{value:g}")
-    panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    panel.yaxis.set_major_formatter(plain)
-    panel.yaxis.set_minor_formatter("")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axis.set_minor_formatter("")

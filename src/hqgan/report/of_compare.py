@@ -106,7 +106,8 @@ def _curves(one: Result) -> list[Block]:
     if hidden := [name for name, points in series.items() if any(p["distance"] <= 0 for p in points)]:
         blocks.append(Text(f"Points at or below 0 have no place on a logarithmic axis: {', '.join(hidden)}.", "note"))
     rows = [r for r in one["leaderboard"] if r["distance"]["mean"] is not None and r["distance"]["mean"] > 0]
-    if len(rows) > 1:
+    sizes = [r["parameters"] for r in rows]
+    if len(rows) > 1 and max(sizes) > 1.1 * min(sizes):
         dots = [(r["name"], r["parameters"], r["distance"]["mean"], bool(r["quantum_parameters"])) for r in rows]
         picture = figures.dots(dots, "parameters of the generator", "normalised kernel distance, test part")
         blocks.append(

@@ -1,0 +1,103 @@
+"""What goes wrong around a training, and what is left of it."""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hqgan import config as configs
+from hqgan import run_log
+from hqgan.data import cache
+from hqgan.run import train
+from hqgan.training import loop
+from hqgan.types import UserError
+
+
+def ema_hash(run):
+    return json.loads((run / "run.json").read_text())["ema_sha256"]
+
+
+def test_the_cache_is_removed_while_training(tiny_run, tiny_config, tmp_path, monkeypatch):
+    """What is mapped stays; the next one decodes again."""
+    shutil.copytree(os.environ["HQGAN_CACHE"], tmp_path / "cache")
+    monkeypatch.setenv("HQGAN_CACHE", str(tmp_path / "cache"))
+
+    def remove(state, total):
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+
+    train(tiny_config, tmp_path / "run", on_step=remove)
+    assert ema_hash(tmp_path / "run") == ema_hash(tiny_run)
+    train(tiny_config, tmp_path / "again")
+    assert ema_hash(tmp_path / "again") == ema_hash(tiny_run)
+
+
+def test_the_clock_is_set_back(tiny_run, tiny_config, tmp_path, monkeypatch):
+    times = iter(datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=i) for i in range(10_000))
+    monkeypatch.setattr(run_log, "_now", lambda: next(times).isoformat())
+
+    def stop(state, total):
+        if state.images == 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_config, tmp_path / "run", on_step=stop)
+    train(tiny_config, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == (tiny_run / "metrics.jsonl").read_bytes()
+    assert ema_hash(tmp_path / "run") == ema_hash(tiny_run)
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EDQUOT])
+def test_a_disk_that_refuses(tiny_config, tmp_path, monkeypatch, code):
+    """A disk that turns read-only, a right that is taken away, a quota that is used up."""
+    real = loop.train
+
+    def refuse(state, batches, config, hooks, record, on_step):
+        def denied(*arguments):
+            raise OSError(code, os.strerror(code), str(tmp_path / "run" / "metrics.jsonl"))
+
+        return real(state, batches, config, hooks, denied, on_step)
+
+    monkeypatch.setattr("hqgan.run.train_loop", refuse)
+    with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*run again with --resume"):
+        train(tiny_config, tmp_path / "run")
+    monkeypatch.undo()
+    train(tiny_config, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_cache_that_refuses(tiny_config, tmp_path, monkeypatch, code):
+    def denied(*arguments, **more):
+        raise OSError(code, os.strerror(code), str(tmp_path))
+
+    monkeypatch.setattr(cache.tempfile, "mkdtemp", denied)
+    with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*HQGAN_CACHE"):
+        train(configs.replace(tiny_config, {"data.path": "demo:90"}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_little_memory_is_a_sentence(tiny_config, tmp_path):
+    """A process that may have no more memory, and batches that need it."""
+    config = configs.replace(tiny_config, {"training.batch": 4096, "critic.channels": [256, 256, 256, 256]})
+    configs.write(configs.replace(config, {"training.kimg": 8.2}), tmp_path / "config.json")
+    code = (
+        "import resource, sys, torch; torch.set_num_threads(1)\n"
+        "from pathlib import Path; from hqgan import config, run\n"
+        "real = run.train_loop\n"
+        "def limited(*arguments):\n"
+        "    used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
+        "    resource.setrlimit(resource.RLIMIT_AS, (used + (400 << 20),) * 2)\n"
+        "    return real(*arguments)\n"
+        "run.train_loop = limited\n"
+        "try: run.train(config.read(Path(sys.argv[1])), Path(sys.argv[2]))\n"
+        "except run.UserError as error: print(error); sys.exit(2)\n"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "config.json", tmp_path / "run"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert "not enough memory to train with batches of 4096 at 32 pixels" in done.stdout
+    assert "smaller --set training.batch" in done.stdout

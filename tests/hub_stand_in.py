@@ -16,6 +16,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 def hub(token: str = "hf_right") -> Iterator[tuple[str, dict[str, dict[str, bytes]]]]:
     """Its address, and what repositories hold: name to file to bytes. Uploads need the token."""
     repositories: dict[str, dict[str, bytes]] = {}
+    public: set[str] = set()
 
     class Hub(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -42,6 +43,8 @@ def hub(token: str = "hf_right") -> Iterator[tuple[str, dict[str, dict[str, byte
             if path == "/api/repos/create":
                 asked = json.loads(body)
                 name = f"{asked.get('organization') or 'me'}/{asked['name']}"
+                if name not in repositories and not (asked.get("private") or asked.get("visibility") == "private"):
+                    public.add(name)
                 repositories.setdefault(name, {})
                 return self.reply(200, {"url": f"{address}/{name}", "name": name, "id": name})
             name = "/".join(path.split("/")[3:5])
@@ -63,6 +66,11 @@ def hub(token: str = "hf_right") -> Iterator[tuple[str, dict[str, dict[str, byte
 
         def do_GET(self):
             parts = urlparse(self.path).path.lstrip("/").split("/", 4)
+            if parts[:2] == ["api", "models"] and "/".join(parts[2:4]) in repositories:
+                name = "/".join(parts[2:4])
+                siblings = [{"rfilename": file, "size": len(held)} for file, held in repositories[name].items()]
+                about = {"id": name, "sha": COMMIT, "private": name not in public, "siblings": siblings}
+                return self.reply(200, about)
             if len(parts) < 5:
                 return self.reply(404, {"error": "not found"}, X_Error_Code="RepoNotFound")
             owner, name, _, _, file = parts

@@ -27,11 +27,14 @@ def test_images_are_those_of_the_command(model, tiny_run, hqgan, tmp_path):
     assert hqgan("generate", tiny_run, "--class", "nevus=2", "--seed", 3, "--out", tmp_path / "out")[0] == 0
     with Image.open(tmp_path / "out" / "nevus" / "nevus-00001.png") as image:
         assert np.array_equal(np.asarray(image), images[2])
-    manifest = model.save(2, tmp_path / "saved", seed=3)
+    manifest = model.save(np.int64(2), tmp_path / "saved", seed=3)
     assert len(manifest.read_text().splitlines()) == 1 + 2 * len(model.classes)
 
 
-@pytest.mark.parametrize(("counts", "words"), [({}, "Nothing to generate"), (0, "Nothing"), ({"x": 1}, "no class 'x'")])
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [({}, "Nothing to generate"), (0, "Nothing"), ({"x": 1}, "no class 'x'"), ({"nevus": 2.5}, "whole numbers")],
+)
 def test_bad_counts(model, counts, words):
     with pytest.raises(UserError, match=words):
         model.generate(counts)
@@ -70,6 +73,8 @@ def test_another_size_or_other_classes_are_a_sentence(model):
         model.augmented(data, rows)
     with pytest.raises(UserError, match="There is no class 'x'"):
         model.augmented(model.data()[0], rows, {"x": 1})
+    with pytest.raises(UserError, match="flatnonzero"):
+        model.augmented(model.data()[0], rows > 3)
 
 
 def test_the_example_in_the_docstring(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import hqgan
 
 ROOT = Path(hqgan.__file__).parent
 # Each layer sees itself where it is a package, and the layers that its row names.
-FLOOR = {"types", "config", "images", "vision", "lock"}
+FLOOR = {"types", "config", "files", "images", "vision", "lock"}
 SIBLINGS = {"circuits", "data", "metrics", "training"}
 RUN_AND_BELOW = (
     FLOOR
@@ -17,7 +17,8 @@ RUN_AND_BELOW = (
 MAY_SEE = {
     "types": set(),
     "images": {"types"},
-    "config": {"types"},
+    "config": {"types", "files"},
+    "files": set(),
     "vision": {"types"},
     "lock": {"types"},
     **dict.fromkeys(SIBLINGS, FLOOR),

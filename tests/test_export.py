@@ -1,6 +1,7 @@
 """The exported folder, as torchvision, timm and Hugging Face datasets read it."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from PIL import Image
 from hqgan import export as exporting
 from hqgan.augmented import lacking
 from hqgan.evaluate import data_of
-from hqgan.lock import only_one
 from hqgan.trained import load
 from hqgan.types import UserError
 from hqgan.vision import library
@@ -148,9 +148,27 @@ def test_bad_input_leaves_nothing(exported, tiny_run, hqgan, tmp_path):
     (tmp_path / "full" / "mine.txt").touch()
     code, _, err = hqgan("export", tiny_run, tmp_path / "full")
     assert (code, "holds files already" in err) == (2, True)
-    with only_one(tmp_path / ".out.part"), pytest.raises(UserError, match="Another hqgan"):
-        exporting.export(loaded, data, split, None, {}, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    taken = []
+
+    def take(done, total):
+        if not taken:
+            taken.append((tmp_path / "out").mkdir() or (tmp_path / "out" / "theirs.txt").write_text("theirs"))
+
+    with pytest.raises(UserError, match="holds files already"):
+        exporting.export(loaded, data, split, None, {}, tmp_path / "out", progress=take)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["theirs.txt"]
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_an_empty_folder_may_be_there_and_names_may_be_no_text(exported, tmp_path, monkeypatch):
+    import dataclasses
+
+    _, loaded, data, split, _ = exported
+    odd = dataclasses.replace(data, files=np.array([f"{i}-\udcff.png" for i in range(len(data))]))
+    monkeypatch.chdir(tmp_path)
+    Path("here").mkdir()
+    exporting.export(loaded, odd, split, None, {}, Path("here"))
+    assert rows_of(Path("here"), "test")[0]["origin"] == f"file:{split.test[0]}-\\udcff.png"
 
 
 def test_stopped_half_way_nothing_is_left(exported, tmp_path):

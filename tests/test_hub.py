@@ -14,6 +14,15 @@ from hqgan.types import UserError
 from hub_stand_in import hub
 
 TOKEN = "hf_right"
+TEMPLATE = "/{repo_id}/resolve/{revision}/{filename}"
+
+
+def card(sha256):
+    return f"card of {sha256}"
+
+
+def push(path, repo, **options):
+    return hubs.push(path, card, repo, say=options.pop("say", str), **options)
 
 
 @pytest.fixture
@@ -21,16 +30,21 @@ def place(tmp_path, monkeypatch):
     """Address and contents of a hub, a token for it, a cache of its own."""
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     with hub(TOKEN) as (address, repositories):
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address + TEMPLATE)
         yield address, repositories
 
 
 def test_there_and_back(place, tiny_run, tmp_path):
-    address, repositories = place
+    _, repositories = place
     loaded, said = load(tiny_run), []
-    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash)
-    url = hubs.push(loaded.path, card, "clinic/rare", endpoint=address, say=said.append)
+    url = hubs.push(
+        loaded.path,
+        lambda sha256: model_card(loaded.config, loaded.classes, loaded.values, sha256),
+        "clinic/rare",
+        say=said.append,
+    )
     assert url.endswith("clinic/rare")
     assert "to private clinic/rare" in said[0]
     assert repositories.keys() == {"clinic/rare"}
@@ -38,8 +52,10 @@ def test_there_and_back(place, tiny_run, tmp_path):
     assert files.keys() == {"checkpoint.json", "checkpoint.safetensors", "README.md"}
     assert files["README.md"].decode().startswith("---\nlibrary_name: hqgan")
     assert "not for diagnosis" in files["README.md"].decode()
-    back = load(hubs.pull("clinic/rare", endpoint=address, say=said.append))
-    assert "downloading its weights" in said[-1]
+    back = load(hubs.pull("clinic/rare", say=said.append))
+    size = sum(len(files[f"checkpoint.{ending}"]) for ending in ("json", "safetensors"))
+    assert said[-1] == f"downloading a generator, {size / 1e6:,.1f} MB, from clinic/rare on the Hugging Face hub"
+    assert back.checkpoint_hash in files["README.md"].decode()
     assert back.values["ema_sha256"] == loaded.values["ema_sha256"]
     for name, tensor in loaded.generator.state_dict().items():
         assert np.array_equal(tensor.numpy(), back.generator.state_dict()[name].numpy())
@@ -49,41 +65,69 @@ def test_nothing_of_this_machine_goes_along(place, tiny_run, tiny_config, tmp_pa
     from hqgan import config as configs
     from hqgan.training import checkpoint
 
-    address, repositories = place
+    _, repositories = place
     tensors, values = checkpoint.read(load(tiny_run).path)
     values["config"]["data"]["path"] = "/home/dr-who/patients"
     assert configs.from_dict(values["config"]).data.path == "/home/dr-who/patients"
     path = checkpoint.write(tmp_path / "run" / "checkpoints", "images-1", tensors, values)
-    hubs.push(path, "card", "clinic/rare", endpoint=address, say=str)
+    push(path, "clinic/rare")
     files = repositories["clinic/rare"]
     assert not [name for name, content in files.items() if b"dr-who" in content or TOKEN.encode() in content]
     assert json.loads(files["checkpoint.json"])["tensors"].keys() == {k for k in tensors if k.startswith("ema/")}
 
 
 def test_no_rights_no_repository_no_name(place, tiny_run, monkeypatch, hqgan):
-    address, repositories = place
+    _, repositories = place
     path = load(tiny_run).path
     with pytest.raises(UserError, match="no repository of the hub"):
-        hubs.push(path, "card", "a b/c d/e", endpoint=address, say=str)
+        push(path, "a b/c d/e")
     with pytest.raises(UserError, match=r"did not do that with clinic/none \("):
-        hubs.pull("clinic/none", endpoint=address, say=str)
+        hubs.pull("clinic/none", say=str)
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     with pytest.raises(UserError, match=r"did not do that with clinic/rare \(.*401"):
-        hubs.push(path, "card", "clinic/rare", endpoint=address, say=str)
+        push(path, "clinic/rare")
     assert repositories == {}
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(UserError, match=r"did not do that with clinic/rare \(.*refused"):
-        hubs.push(path, "card", "clinic/rare", endpoint="http://127.0.0.1:9", say=str)
+        push(path, "clinic/rare")
     code, _, err = hqgan("generate", "runs/nowhere", "--per-class", 1, "--out", "x")
     assert (code, "one on the Hugging Face hub is hf:owner/name" in err) == (2, True)
 
 
 def test_a_damaged_upload_is_refused(place, tiny_run):
-    address, repositories = place
-    hubs.push(load(tiny_run).path, "card", "clinic/rare", endpoint=address, say=str)
+    _, repositories = place
+    push(load(tiny_run).path, "clinic/rare")
     files = repositories["clinic/rare"]
-    files["checkpoint.safetensors"] = files["checkpoint.safetensors"][:-1] + b"x"
+    weights = files["checkpoint.safetensors"]
+    files["checkpoint.safetensors"] = weights[:-1] + b"x"
     with pytest.raises(UserError, match="is damaged"):
-        load(hubs.pull("clinic/rare", endpoint=address, say=str))
+        load(hubs.pull("clinic/rare", say=str))
+    files["checkpoint.safetensors"] = weights + b"more"
+    with pytest.raises(UserError, match="its JSON says .*: they are not fetched"):
+        hubs.pull("clinic/rare", say=str)
+    files["checkpoint.json"] = bytes(hubs.LARGEST_JSON + 1)
+    with pytest.raises(UserError, match="far more than facts take"):
+        hubs.pull("clinic/rare", say=str)
+    del files["checkpoint.json"]
+    with pytest.raises(UserError, match="is no generator of hqgan: it lacks checkpoint.json"):
+        hubs.pull("clinic/rare", say=str)
+
+
+def test_private_stays_private_and_other_things_are_left_alone(place, tiny_run):
+    _, repositories = place
+    path = load(tiny_run).path
+    push(path, "clinic/open", public=True)
+    before = dict(repositories["clinic/open"])
+    with pytest.raises(UserError, match="clinic/open is there already and public: say --public"):
+        push(path, "clinic/open")
+    push(path, "clinic/closed")
+    with pytest.raises(UserError, match="clinic/closed is there already and private: leave --public away"):
+        push(path, "clinic/closed", public=True)
+    assert repositories["clinic/open"] == before
+    repositories["clinic/closed"] = {"README.md": b"another model"}
+    with pytest.raises(UserError, match="holds something else already"):
+        push(path, "clinic/closed")
+    assert repositories["clinic/closed"] == {"README.md": b"another model"}
 
 
 def test_the_commands(place, tiny_run, tmp_path):
@@ -101,7 +145,7 @@ def test_the_commands(place, tiny_run, tmp_path):
     made = [*command, "generate", "hf:me/rare", "--per-class", "1", "--out", tmp_path / "out", "--device", "cpu"]
     generated = subprocess.run(made, env=there, capture_output=True, text=True)
     assert generated.returncode == 0, generated.stderr
-    assert "downloading its weights" in generated.stderr
+    assert "downloading a generator" in generated.stderr
     assert (tmp_path / "out" / "manifest.csv").exists()
     written = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert not [p for p in written if TOKEN.encode() in p.read_bytes()]

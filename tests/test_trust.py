@@ -1,9 +1,10 @@
 """Files from strangers: nothing in them is run, no name in them leads out of its folder."""
 
 import ast
+import hashlib
 import json
 import pickle
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
@@ -35,6 +36,10 @@ def test_no_source_loads_what_can_hold_a_program(path):
     }
     imported |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not imported & RUNS_PROGRAMS
+    names = {
+        (node.module, alias.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert not names & {("torch", "load"), ("numpy", "load"), ("torch.jit", "load"), ("torch.hub", "load")}
     for call in calls(tree):
         match ast.unparse(call.func):
             case "torch.load":
@@ -61,9 +66,11 @@ def test_a_pickle_named_as_a_checkpoint_is_refused_unread(tiny_run, tmp_path, pl
     path = checkpoint.write(tmp_path / "run" / "checkpoints", "images-1", tensors, values)
     evil = pickle.dumps(Planted(tmp_path / "touched"))
     if place.endswith(".safetensors"):
-        # As large as the true one, with a hash that fits.
+        # As large as the true one, and the JSON signed again for it.
         whole = evil + bytes(path.with_suffix(".safetensors").stat().st_size - len(evil))
         path.with_suffix(".safetensors").write_bytes(whole)
+        signed = {**checkpoint.read_values(path), "sha256": hashlib.sha256(whole).hexdigest()}
+        path.write_text(json.dumps({**signed, "json_sha256": checkpoint._digest(signed)}))
     else:
         path.write_bytes(evil)
     with pytest.raises(UserError, match="is damaged"):
@@ -80,7 +87,27 @@ def test_a_pickle_in_an_archive_of_arrays_is_refused_unread(tmp_path):
     assert not (tmp_path / "touched").exists()
 
 
-@pytest.mark.parametrize("name", ["..", ".", "", "../evil", "a/b", "a\\b", "a\0b", "a\nb", "x" * 201])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        ".",
+        "",
+        "../evil",
+        "a/b",
+        "a\\b",
+        "a\0b",
+        "a\nb",
+        "x" * 201,
+        "C:",
+        "con",
+        "Aux.x",
+        "a.",
+        " a",
+        "a?",
+        "FIBROMA",
+    ],
+)
 def test_class_names_that_lead_out_of_a_folder(name):
     assert unfit_class(["fibroma", name]) == name
 
@@ -96,7 +123,7 @@ def test_a_checkpoint_whose_classes_lead_out_of_the_folder_writes_nothing(tiny_r
 
 def test_a_checkpoint_of_a_huge_network_is_refused_before_it_is_built(tiny_run, tmp_path):
     tensors, values = checkpoint.read(checkpoint.latest(tiny_run / "checkpoints"))
-    values["config"]["generator"]["encoder_channels"] = 2**26
+    values["config"]["generator"]["encoder_channels"] = 2**16
     checkpoint.write(tmp_path / "run" / "checkpoints", "images-1", tensors, values)
     with pytest.raises(UserError, match="does not fit its own config"):
         load(tmp_path / "run")
@@ -126,3 +153,36 @@ def test_tokens_are_never_written(tiny_run, tmp_path, monkeypatch, hqgan, tiny_c
     for text in (out, err, *more[1:]):
         assert TOKEN not in text
     assert not [p for p in files if TOKEN.encode() in p.read_bytes()]
+
+
+def test_class_names_stay_in_their_folder_on_windows():
+    for name in ("nevus", "basal cell carcinoma", "Mélanome", "a-b_c.d"):
+        assert unfit_class(["fibroma", name]) is None
+        assert PureWindowsPath("D:/images") / name == PureWindowsPath(f"D:/images/{name}")
+    assert PureWindowsPath("D:/images") / "C:" != PureWindowsPath("D:/images/C:")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("images", "3", "field 'images'"),
+        ("step", True, "field 'step'"),
+        ("classes", ["a", "A"], "class 'A'"),
+        ("bytes", 10**400, "damaged"),
+        (
+            "data",
+            {"name": "x", "licence": "y", "fingerprint": "z", "training_images": [1.5, 2]},
+            "field 'data.training_images",
+        ),
+    ],
+)
+def test_facts_of_another_kind_are_a_sentence(tiny_run, tmp_path, field, value, words):
+    tensors, values = checkpoint.read(checkpoint.latest(tiny_run / "checkpoints"))
+    if field == "classes":
+        values["data"]["training_images"] = [1, 1]
+    path = checkpoint.write(tmp_path / "run" / "checkpoints", "images-1", tensors, {**values, field: value})
+    if field == "bytes":
+        signed = {**checkpoint.read_values(path), "bytes": value}
+        path.write_text(json.dumps({**signed, "json_sha256": checkpoint._digest(signed)}))
+    with pytest.raises(UserError, match=words):
+        load(tmp_path / "run")

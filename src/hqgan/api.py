@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ class Model:
         """What it was trained on, and the split.
 
         Args:
-            path: where that lies now; None for where it lay.
+            path: where that lies now; None for where it lay. A model from the hub does not know where.
 
         Raises:
             UserError: it is not there, or no longer the same.
@@ -153,11 +154,14 @@ class Model:
         return AugmentedImages(data, rows, self.loaded, counts, seed=seed, transform=transform)
 
     def _counts(self, counts: int | Mapping[str, int]) -> dict[str, int]:
-        if isinstance(counts, int):
+        if not isinstance(counts, Mapping):
             counts = dict.fromkeys(self.classes, counts)
         if odd := [name for name in counts if name not in self.classes]:
             raise UserError(f"There is no class {odd[0]!r} in this model; its classes are {listed(self.classes)}.")
-        wanted = {name: int(n) for name, n in counts.items() if n > 0}
+        try:
+            wanted = {name: index(n) for name, n in counts.items() if n > 0}
+        except TypeError as error:
+            raise UserError(f"Images are counted in whole numbers, not {counts!r}.") from error
         if not wanted:
             raise UserError("Nothing to generate: ask for a number of images above 0.")
         return wanted

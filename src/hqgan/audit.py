@@ -25,12 +25,12 @@ from hqgan.config import ChoiceConfig
 from hqgan.data import ALL
 from hqgan.evaluate import is_run, read_folder, real_data
 from hqgan.evidence import Evidence, attacks, memory, nearest, single, spaces_of
+from hqgan.files import write_atomically
 from hqgan.generate import MANIFEST, latent_seed, make_images
 from hqgan.images import labelled_rows, write_png
 from hqgan.metrics import privacy
 from hqgan.metrics.threads import one_thread
 from hqgan.trained import Loaded, load
-from hqgan.training import checkpoint
 from hqgan.types import ImageData, Split, UserError, plural
 
 IMAGES = 2000
@@ -221,8 +221,8 @@ def _write(
     folder.mkdir(parents=True, exist_ok=True)
     title = "the closest pairs, closest first; the two lower rows are real patients' images"
     write_png(folder / "closest-pairs.png", labelled_rows(rows, title=title))
-    checkpoint.write_atomically(folder / FLAGGED, text.getvalue().encode())
-    checkpoint.write_atomically(folder / "audit.json", (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
+    write_atomically(folder / FLAGGED, text.getvalue().encode())
+    write_atomically(folder / "audit.json", (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
 
 
 def table(found: dict[str, Any]) -> list[Any]:

@@ -59,7 +59,7 @@ class AugmentedImages(Dataset[Any]):
         classes: names; a label is an index into them.
 
     Raises:
-        UserError: the generator's classes or size are not the data's, or `counts` names another class.
+        UserError: the generator's classes or size are not the data's, `counts` names another class, or `rows` is a mask.
     """
 
     def __init__(
@@ -73,6 +73,8 @@ class AugmentedImages(Dataset[Any]):
         transform: Callable[[Image.Image], Any] | None = None,
     ) -> None:
         check_same_classes(loaded, data)
+        if np.asarray(rows).dtype == bool:
+            raise UserError("Rows are numbers of images, not yes and no for each: give np.flatnonzero(rows).")
         if data.images.shape[1] != loaded.config.data.size:
             raise UserError(
                 f"The generator's images are {loaded.config.data.size} pixels wide, these {data.images.shape[1]}: open the data "
@@ -83,7 +85,7 @@ class AugmentedImages(Dataset[Any]):
             raise UserError(f"There is no class {odd[0]!r}; classes are {listed(data.classes)}.")
         self.classes = data.classes
         self.transform = transform
-        self._real, self._rows = data.images, np.asarray(rows)
+        self._real, self._rows = data.images, np.asarray(rows, np.int64)
         made = numbered(data.classes, counts, seed)
         labels = [data.classes.index(name) for _, name, _ in made]
         images = list(make_images(loaded.generator, labels, [latent for _, _, latent in made]))

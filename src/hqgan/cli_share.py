@@ -83,5 +83,8 @@ def push(
 
     loaded = load(run, say=say)
     metrics = last_evaluation(loaded.path.parent.parent)
-    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics)
+
+    def card(sha256: str) -> str:
+        return model_card(loaded.config, loaded.classes, loaded.values, sha256, metrics)
+
     print(f"It is at {hub.push(loaded.path, card, repo, public=public, say=say)}.")

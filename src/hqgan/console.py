@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hqgan.files import write_atomically
 from hqgan.types import UserError
 
 if TYPE_CHECKING:
@@ -124,6 +125,6 @@ def write_json(path: Path | None, values: Any) -> None:
     if path is None:
         return
     try:
-        path.write_text(json.dumps(values, indent=1) + "\n")
+        write_atomically(path, (json.dumps(values, indent=1) + "\n").encode())
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); choose another place for --json.") from error

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -14,12 +15,11 @@ import numpy as np
 
 from hqgan.augmented import check_same_classes
 from hqgan.data import check_leaks
+from hqgan.files import write_atomically
 from hqgan.generate import make_images, numbered
 from hqgan.images import write_png
-from hqgan.lock import LOCK, only_one
 from hqgan.model_card import model_card
 from hqgan.trained import Loaded
-from hqgan.training import checkpoint
 from hqgan.types import ImageData, Split, UserError
 
 SIDES = ("train", "validation", "test")
@@ -72,49 +72,50 @@ def export(
     check_leaks(split, data.groups)
     if originals != "resized" and (root is None or not (root / str(data.files[0])).is_file()):
         raise UserError(f"{data.name} has no image files to {originals}; leave --originals away.")
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(f"{out} holds files already; choose another folder.")
+    out = out.absolute()
+    _check_free(out)
     made = numbered(data.classes, counts, seed, dropped)
     total = sum(len(getattr(split, side)) for side in SIDES) + len(made)
-    part = out.with_name(f".{out.name}.part")  # beside it, to be renamed on one file system
     done = 0
-    with only_one(part):
-        try:
-            for old in part.iterdir():  # of one that was killed
-                if old.name != LOCK:
-                    shutil.rmtree(old) if old.is_dir() else old.unlink()
-            for side in SIDES:
-                rows: list[tuple[str, ...]] = []
-                for row in getattr(split, side):
-                    name = data.classes[data.labels[row]]
-                    ending = ".png" if originals == "resized" else PurePosixPath(str(data.files[row])).suffix
-                    file = f"real-{row:06d}{ending}"
-                    _write_real(part / side / name / file, data, int(row), root, originals)
-                    rows.append(
-                        (f"{name}/{file}", name, "real", f"group:{data.groups[row]}", f"file:{data.files[row]}")
-                    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))  # to be renamed on one file system
+    try:
+        for side in SIDES:
+            rows: list[tuple[str, ...]] = []
+            for row in getattr(split, side):
+                name = data.classes[data.labels[row]]
+                ending = ".png" if originals == "resized" else PurePosixPath(str(data.files[row])).suffix
+                file = f"real-{row:06d}{ending}"
+                _write_real(part / side / name / file, data, int(row), root, originals)
+                rows.append((f"{name}/{file}", name, "real", f"group:{data.groups[row]}", f"file:{data.files[row]}"))
+                progress(done := done + 1, total)
+            if side == "train":
+                labels = [data.classes.index(name) for _, name, _ in made]
+                images = make_images(loaded.generator, labels, [latent for _, _, latent in made])
+                for (file, name, latent), image in zip(made, images, strict=True):
+                    path = part / side / name / f"generated-{PurePosixPath(file).name}"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_png(path, image)
+                    origin = f"latent seed:{latent} checkpoint:{loaded.checkpoint_hash}"
+                    rows.append((f"{name}/{path.name}", name, "generated", "generated", origin))
                     progress(done := done + 1, total)
-                if side == "train":
-                    labels = [data.classes.index(name) for _, name, _ in made]
-                    images = make_images(loaded.generator, labels, [latent for _, _, latent in made])
-                    for (file, name, latent), image in zip(made, images, strict=True):
-                        path = part / side / name / f"generated-{PurePosixPath(file).name}"
-                        path.parent.mkdir(parents=True, exist_ok=True)
-                        write_png(path, image)
-                        origin = f"latent seed:{latent} checkpoint:{loaded.checkpoint_hash}"
-                        rows.append((f"{name}/{path.name}", name, "generated", "generated", origin))
-                        progress(done := done + 1, total)
-                _write_table(part / side / TABLE, rows)
-            card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash)
-            checkpoint.write_atomically(part / "MODEL_CARD.md", card.encode())
-            if out.exists():
-                out.rmdir()
-            (part / LOCK).unlink(missing_ok=True)
-            part.rename(out)
-        finally:
-            if part.exists():
-                shutil.rmtree(part, ignore_errors=True)
+            _write_table(part / side / TABLE, rows)
+        card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash)
+        write_atomically(part / "MODEL_CARD.md", card.encode())
+        part.chmod(0o755)
+        _check_free(out)
+        if out.exists():
+            out.rmdir()
+        part.rename(out)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
     return counted(data, split, made)
+
+
+def _check_free(out: Path) -> None:
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise UserError(f"{out} holds files already; choose another folder.")
 
 
 def counted(data: ImageData, split: Split, made: list[tuple[str, str, int]]) -> dict[str, dict[str, tuple[int, int]]]:
@@ -143,4 +144,4 @@ def _write_table(path: Path, rows: list[tuple[str, ...]]) -> None:
     writer.writerow(COLUMNS)
     writer.writerows(rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.write_atomically(path, text.getvalue().encode())
+    write_atomically(path, text.getvalue().encode(errors="backslashreplace"))

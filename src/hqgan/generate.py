@@ -17,11 +17,11 @@ import torch
 
 from hqgan.circuits.backends import Watched
 from hqgan.circuits.statevector import simulate
+from hqgan.files import write_atomically
 from hqgan.images import labelled_rows, to_uint8, write_png
 from hqgan.model_card import model_card
 from hqgan.models.base import Generator
 from hqgan.trained import Loaded
-from hqgan.training import checkpoint
 from hqgan.types import UserError, listed
 
 BATCH = 64
@@ -150,13 +150,13 @@ def generate(
         progress(done + 1, len(rows))
     if watched:
         apart = _deviation(loaded, watched, labels, seeds, np.stack(kept))
-        checkpoint.write_atomically(out / BACKEND, (json.dumps(apart, indent=1) + "\n").encode())
+        write_atomically(out / BACKEND, (json.dumps(apart, indent=1) + "\n").encode())
     title = f"{loaded.config.preset} after {loaded.values['images']:,} images, seed {seed}"
     picture = labelled_rows([(name, np.stack(images)) for name, images in sheet.items()], scale=2, title=title)
     write_png(out / "contact-sheet.png", picture)
     card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics, loaded.backend)
-    checkpoint.write_atomically(out / "MODEL_CARD.md", card.encode())
-    checkpoint.write_atomically(out / MANIFEST, manifest)
+    write_atomically(out / "MODEL_CARD.md", card.encode())
+    write_atomically(out / MANIFEST, manifest)
     unfinished.unlink(missing_ok=True)
     return out / MANIFEST
 
@@ -220,4 +220,4 @@ def _claim(out: Path, manifest: bytes, unfinished: Path) -> None:
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} holds other images or files; choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint.write_atomically(unfinished, manifest)
+    write_atomically(unfinished, manifest)

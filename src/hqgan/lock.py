@@ -21,6 +21,7 @@ def only_one(folder: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK, timeout=0):
@@ -29,3 +30,7 @@ def only_one(folder: Path) -> Iterator[None]:
         raise UserError(
             f"Another hqgan is at work in {folder}: wait until it has ended, or choose another --out."
         ) from None
+    finally:
+        if made and [path.name for path in folder.iterdir()] == [LOCK]:  # nothing came of it
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()

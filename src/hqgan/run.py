@@ -41,6 +41,8 @@ from hqgan.training.randomness import stream
 from hqgan.training.state import State, layout, new_state
 from hqgan.types import Batch, ImageData, Split, UserError, out_of_memory
 
+OWN = ("config.json", "split.json", "run.json", "metrics.jsonl", "timing.jsonl")
+"""Files that training writes in a run's folder."""
 GRID_COLUMNS = 8
 SETTLING_IMAGES = 512
 """Generated images on which the averaged generator's norms are measured before it is used."""
@@ -95,16 +97,16 @@ def train(
         Interrupted: stopped by Ctrl-C, after a checkpoint was written.
     """
     _check_folder(config, out, resume)
-    device = resolve_device(config.training.device)
-    data = open_configured(config.data, on_data)
-    for file, reason in data.skipped[:5]:
-        say(f"left out {file}: {reason}")
-    if data.warning:
-        say(data.warning)
-    if len(data.skipped) > 5:
-        say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
     with only_one(out):
-        _check_folder(config, out, resume)  # another may have been here while the data were opened
+        _check_folder(config, out, resume)  # now that nobody else can change it
+        device = resolve_device(config.training.device)
+        data = open_configured(config.data, on_data)
+        for file, reason in data.skipped[:5]:
+            say(f"left out {file}: {reason}")
+        if data.warning:
+            say(data.warning)
+        if len(data.skipped) > 5:
+            say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
         _train(config, out, data, device, say, on_step)
     return out
 
@@ -283,7 +285,10 @@ def draw_beside_real(run: Path, path: Path, columns: int = 5) -> None:
 
 def last_evaluation(run: Path) -> list[dict[str, Any]]:
     """The rows of the newest evaluation in a run's metrics, for its model card; empty where there is none."""
-    found = [line["rows"] for line in read_lines(run / "metrics.jsonl") if line["kind"] == "evaluate"]
+    lines = read_lines(run / "metrics.jsonl")
+    found = [
+        line["rows"] for line in lines if isinstance(line, dict) and line.get("kind") == "evaluate" and "rows" in line
+    ]
     return found[-1] if found else []
 
 

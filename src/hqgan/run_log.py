@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 import hqgan
+from hqgan.files import write_atomically
 from hqgan.training import checkpoint
 from hqgan.training.state import State
 from hqgan.types import UserError
@@ -30,9 +31,9 @@ class RunLog:
         self.out = out
         self.metrics = out / "metrics.jsonl"
         kept = [line for line in read_lines(self.metrics) if line["step"] <= state.step]
-        checkpoint.write_atomically(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        write_atomically(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
         timing = [line for line in read_lines(out / "timing.jsonl") if line["images"] <= state.images]
-        checkpoint.write_atomically(out / "timing.jsonl", "".join(json.dumps(line) + "\n" for line in timing).encode())
+        write_atomically(out / "timing.jsonl", "".join(json.dumps(line) + "\n" for line in timing).encode())
         self.seconds = timing[-1]["seconds"] if timing else 0.0
         self.board = SummaryWriter(str(out / "tensorboard"), purge_step=state.images)
         self.mark, self.mark_images = time.perf_counter(), state.images
@@ -96,7 +97,7 @@ class RunLog:
         self._write({**known, "finished": True, "images": state.images, "steps": state.step, "ema_sha256": ema})
 
     def _write(self, values: dict[str, Any]) -> None:
-        checkpoint.write_atomically(self.out / "run.json", (json.dumps(values, indent=1) + "\n").encode())
+        write_atomically(self.out / "run.json", (json.dumps(values, indent=1) + "\n").encode())
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

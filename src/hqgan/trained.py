@@ -6,10 +6,10 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import torch
-from pydantic import BaseModel, Field, NonNegativeInt, ValidationError, model_validator
+from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError, model_validator
 
 from hqgan import config as configs
 from hqgan import hub
@@ -41,22 +41,25 @@ class Loaded:
     backend: str = "statevector"
 
 
+Number = Annotated[StrictInt, Field(ge=0)]
+
+
 class DataFacts(BaseModel):
     """Of the data that a generator was trained on."""
 
-    name: str
-    licence: str
-    fingerprint: str
-    training_images: list[NonNegativeInt]
+    name: StrictStr
+    licence: StrictStr
+    fingerprint: StrictStr
+    training_images: list[Number]
 
 
 class Facts(BaseModel):
     """What has to stand in a checkpoint's JSON for its generator to be used."""
 
     config: dict[str, Any]
-    classes: tuple[str, ...] = Field(min_length=2, max_length=10_000)
-    images: NonNegativeInt
-    step: NonNegativeInt
+    classes: tuple[StrictStr, ...] = Field(min_length=2, max_length=10_000)
+    images: Number
+    step: Number
     data: DataFacts
 
     @model_validator(mode="after")
@@ -112,13 +115,10 @@ def load(run: str | Path, device: str = "cpu", say: Callable[[str], None] = prin
             f"The checkpoint {path} has a class {unfit[:80]!r}, which no folder can be called: it is not used."
         )
     config, classes = configs.from_dict(facts.config, str(path)), facts.classes
-    try:
-        _check_fits(config, classes, values["tensors"], path)
-        tensors, _ = checkpoint.read(path, "ema/")
-        generator = build_generator(config, len(classes))
-        generator.load_state_dict(tensors)
-    except (TypeError, RuntimeError) as error:
-        raise UserError(f"The checkpoint {path} does not fit its own config ({error}).") from error
+    _check_fits(config, classes, values["tensors"], path)
+    tensors, _ = checkpoint.read(path, "ema/")
+    generator = build_generator(config, len(classes))
+    generator.load_state_dict(tensors)
     generator.eval().requires_grad_(False).to(device)
     return Loaded(generator, config, classes, path, values["sha256"], values)
 
@@ -129,14 +129,20 @@ def _check_fits(config: Config, classes: Sequence[str], tensors: Mapping[str, An
     Raises:
         UserError: a tensor is missing, is of another shape or type, or is none of the generator's.
     """
-    with torch.device("meta"):
-        generator = build_generator(config, len(classes))
+    try:
+        with torch.device("meta"):
+            generator = build_generator(config, len(classes))
+    except Exception as error:
+        # Every number in a config is in its bounds, but a stranger's may not go together.
+        raise UserError(
+            f"The config in the checkpoint {path} makes no generator ({type(error).__name__}: {error})."
+        ) from error
     own = {name: [str(x.dtype).removeprefix("torch."), list(x.shape)] for name, x in generator.state_dict().items()}
     theirs = {name.removeprefix("ema/"): spec for name, spec in tensors.items() if name.startswith("ema/")}
     if wrong := [name for name in sorted(own.keys() | theirs.keys()) if own.get(name) != theirs.get(name)]:
         has, wants = theirs.get(wrong[0], "not there"), own.get(wrong[0], "not there")
         raise UserError(
-            f"The checkpoint {path} does not fit its own config (tensor {wrong[0]} is {has}, should be {wants})."
+            f"The checkpoint {path} does not fit its own config (tensor {wrong[0][:80]!r} is {str(has)[:80]}, should be {wants})."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -116,12 +117,29 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
 
 
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
+
+
 def unfit_class(names: Sequence[str]) -> str | None:
-    """The first class name that cannot be a folder's, for images are written into folders by class; None where all can."""
+    """The first class name that cannot be a folder's on some system, or is another's in other letters; None where all can.
+
+    Images are written into folders by class.
+    """
+    seen = set()
     for name in names:
-        parts = name.replace("\\", "/").split("/")
-        if len(parts) > 1 or name in ("", ".", "..") or not name.isprintable() or len(name.encode()) > 200:
+        plain = unicodedata.normalize("NFC", name).casefold()
+        if (
+            not name.isprintable()
+            or set(name) & set('<>:"/\\|?*')
+            or name != name.strip()
+            or name.strip(".") == ""
+            or name.endswith(".")
+            or plain.split(".")[0] in _RESERVED
+            or len(name.encode(errors="surrogatepass")) > 200
+            or plain in seen
+        ):
             return name
+        seen.add(plain)
     return None
 
 
@@ -129,5 +147,7 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory has run out, of Python, of the processor or of an accelerator."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)
-        and (type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error))
+        and any(
+            words in str(error).lower() for words in ("out of memory", "not enough memory", "can't allocate memory")
+        )
     )

@@ -130,10 +130,17 @@ def attempt(
         return f"ended with {first.exitcode} before it was killed"
     if wrong := broken(home):
         return f"half a file: {wrong[0]}"
+    had = max((int(p.stem.split("-")[1]) for p in home.glob("run/checkpoints/*.json")), default=0)
     second = context.Process(target=work, args=(name, home, shared))
     second.start()
     second.join()
-    return "" if second.exitcode == 0 else f"did not go on, ended with {second.exitcode}"
+    if second.exitcode:
+        return f"did not go on, ended with {second.exitcode}"
+    if name == "training" and had:
+        went_on = json.loads((home / "run" / "run.json").read_text())["starts"][-1]["resumed_at_images"]
+        if went_on != had:
+            return f"went on from {went_on} images, and had {had}"
+    return ""
 
 
 def main() -> int:

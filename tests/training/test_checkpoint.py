@@ -76,7 +76,7 @@ def test_full_disk_leaves_the_last_one_and_no_scraps(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(UserError, match=r"disk is full.*last good checkpoint is .*images-1.json.*--resume"):
         checkpoint.write(tmp_path, "images-2", TENSORS, {"step": 2})
     monkeypatch.undo()
@@ -111,6 +111,10 @@ HUNDRED_TIB = 100 * 2**40
             {k: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for k in "vw"},
             "overlap or leave gaps",
         ),
+        ({"__metadata__": 5}, "its notes are no texts"),
+        ({"__metadata__": {"a": 1}}, "its notes are no texts"),
+        ({"w": {"dtype": "F32", "shape": [], "data_offsets": [False, 4]}}, "entry of tensor 'w'"),
+        ("{}".encode("utf-16"), "no JSON"),
         ([], "no JSON object"),
         (b"[" * 100_000, "no JSON"),
         (b"\xff", "no JSON"),

@@ -33,6 +33,7 @@ from hqgan.compare.estimate import lengths, read_settings, stored_lengths
 from hqgan.compare.measure import Cell, cell_of, measure, picture
 from hqgan.config import DataConfig
 from hqgan.data.near import shared_images
+from hqgan.files import write_atomically
 from hqgan.lock import LOCK, only_one
 from hqgan.metrics.pretrained import Borrowed
 from hqgan.study.sources import GAUSSIAN, check_run
@@ -71,15 +72,16 @@ def compare(
         UserError: bad input, or results made with other settings.
     """
     contestants = check(settings)
-    before = read_settings(out)
-    _check_folder(out, before, settings)
-    cells = {path: cell_of(path, 0, settings, borrowed, say, on_data) for path in settings.data}
-    folders = {path: data_folder(cell.data) for path, cell in cells.items()}
-    if len(set(folders.values())) < len(folders):
-        raise UserError(f"--data {listed(list(folders))} hold the same images; give each once.")
-    _warn_of_overlaps(cells, say)
-    kimg = lengths(settings, stored_lengths(before, settings))
+    _check_folder(out, read_settings(out), settings)
     with only_one(out):
+        before = read_settings(out)  # now that nobody else can change it
+        _check_folder(out, before, settings)
+        cells = {path: cell_of(path, 0, settings, borrowed, say, on_data) for path in settings.data}
+        folders = {path: data_folder(cell.data) for path, cell in cells.items()}
+        if len(set(folders.values())) < len(folders):
+            raise UserError(f"--data {listed(list(folders))} hold the same images; give each once.")
+        _warn_of_overlaps(cells, say)
+        kimg = lengths(settings, stored_lengths(before, settings))
         _write_settings(out, before, settings, kimg)
         found: list[Result] = []
         for path, folder in folders.items():
@@ -103,9 +105,7 @@ def compare(
                 given = [str(run_path(out, folder, one, s)) for one in contestants for s in range(settings.seeds)]
                 _study(settings, config.data, tuple(given), out / "study" / folder, say, on_data, on_arm)
         values = {"settings": {**asdict(settings), "lengths": kimg}, "data": found}
-        checkpoint.write_atomically(
-            out / "compare.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
-        )
+        write_atomically(out / "compare.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
         return values
 
 
@@ -138,7 +138,7 @@ def _measured(run: Path, path: Path, contestant: Contestant, cell: Cell) -> Resu
     result = measure(contestant, run, cell)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"key": wanted, "result": result}, indent=1, allow_nan=False) + "\n"
-    checkpoint.write_atomically(path, text.encode())
+    write_atomically(path, text.encode())
     return result
 
 
@@ -158,7 +158,7 @@ def _write_settings(out: Path, before: Result, settings: Settings, kimg: Mapping
     if settings.seconds is not None:
         known[f"{settings.seconds:g}"] = kimg
     values = {"of": "compare", **asdict(settings), "lengths": known}
-    checkpoint.write_atomically(out / SETTINGS, (json.dumps(values, indent=1) + "\n").encode())
+    write_atomically(out / SETTINGS, (json.dumps(values, indent=1) + "\n").encode())
 
 
 def _about(cell: Cell, path: str, settings: Settings) -> Result:

@@ -35,6 +35,7 @@ from hqgan.config.generators import (
 )
 from hqgan.config.presets import PRESETS
 from hqgan.config.sections import ChoiceConfig, DataConfig, Section, TrainingConfig
+from hqgan.files import write_atomically
 from hqgan.types import UserError, listed
 
 __all__ = [
@@ -154,8 +155,8 @@ def read(path: Path) -> Config:
 
 
 def write(config: Config, path: Path) -> None:
-    """Write the resolved config, every field, as JSON."""
-    path.write_text(config.model_dump_json(indent=2) + "\n")
+    """Write the resolved config, every field, as JSON, whole or not at all."""
+    write_atomically(path, (config.model_dump_json(indent=2) + "\n").encode())
 
 
 def digest(config: Config) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hqgan.config.sections import Count, Section
+from hqgan.config.sections import Count, Depth, Section
 
 
 class CircuitConfig(Section):
@@ -54,7 +54,7 @@ class HybridConfig(Section):
     readout: Literal["mean", "full"] = "mean"
     """mean: a sub-generator passes on the average of its readouts (paper). full: every readout is a channel of its site."""
     decoder: Literal["vanilla", "style2", "transposed"] = "vanilla"
-    decoder_channels: tuple[Count, ...] = (128, 96, 64)
+    decoder_channels: tuple[Count, ...] = Field((128, 96, 64), max_length=16)
     """style2: channels at 16, 32 and 64 pixels (three). transposed: at 16 and 32 (two). vanilla: the paper's, fixed."""
 
     @model_validator(mode="after")
@@ -83,7 +83,7 @@ class PqwganConfig(Section):
     kind: Literal["pqwgan"] = "pqwgan"
     patches: Literal[4, 8, 16, 32, 64] = 16
     """Of a channel, rows of the image one under the other; a circuit has log2(pixels of a patch) qubits and an ancilla."""
-    layers: Count = 6
+    layers: Depth = 6
 
 
 class MosaiqConfig(Section):
@@ -93,21 +93,21 @@ class MosaiqConfig(Section):
     """
 
     kind: Literal["mosaiq"] = "mosaiq"
-    sub_generators: Count = 8
+    sub_generators: Depth = 8
     """Of a channel."""
     qubits: int = Field(5, ge=2, le=16)
-    layers: Count = 6
+    layers: Depth = 6
 
 
 class LatentqganConfig(Section):
     """Probabilities in the latent of an autoencoder (LatentQGAN, arXiv 2409.14622), for each class a set of circuits."""
 
     kind: Literal["latentqgan"] = "latentqgan"
-    sub_generators: Count = 15
+    sub_generators: Depth = 15
     """Rows of the latent; five in the paper, for grey digits."""
     data_qubits: int = Field(3, ge=1, le=10)
     """Of a circuit, beside one ancilla; a row of the latent has 2^data_qubits shares that add up to 1."""
-    layers: Count = 7
+    layers: Depth = 7
     autoencoder_channels: tuple[Count, Count, Count] = (16, 32, 64)
     """At 32, 16 and 8 pixels of a 64-pixel image."""
     autoencoder_steps: Count = 500
@@ -131,7 +131,7 @@ class StyleConfig(Section):
     latent: Count = 64
     style: Count = 128
     """Length of w."""
-    mapping_layers: Count = 4
+    mapping_layers: Depth = 4
     class_embedding: Count = 64
     channels: tuple[Count, Count, Count, Count, Count] = (128, 128, 64, 32, 16)
     """At 4, 8, 16, 32 and 64 pixels."""
@@ -141,7 +141,7 @@ class DdpmConfig(Section):
     """Denoising diffusion (arXiv 2006.11239) by a class-conditional U-Net; images by DDIM (2010.02502)."""
 
     kind: Literal["ddpm"] = "ddpm"
-    channels: tuple[Count, ...] = (32, 64, 96, 128)
+    channels: tuple[Count, ...] = Field((32, 64, 96, 128), min_length=1, max_length=16)
     """Of the U-Net from full size down, each at half the size before."""
     embedding: Count = 128
     """Of time and class."""

@@ -42,7 +42,7 @@ def fetch(
         name: ``dermamnist``, ``retinamnist`` ...
         size: side of its images in pixels, one of `SIZES`.
         folder: where it is put; made where missing.
-        say: told address, size, licence and checksum before a byte is fetched.
+        say: told address, size, licence and checksum before a byte is kept.
         progress: called with kilobytes so far and in all.
 
     Returns:
@@ -61,10 +61,11 @@ def fetch(
         raise UserError(
             f"There is no data set {name!r}; MedMNIST's in colour are {listed(sets)}; by hand: {listed(list(ELSEWHERE))}."
         )
-    if size not in SIZES:
-        raise UserError(f"MedMNIST's images are {listed([str(s) for s in SIZES])} pixels wide, not {size}.")
-    suffix = "" if size == 28 else f"_{size}"
     info = known[name]
+    suffix = "" if size == 28 else f"_{size}"
+    if size not in SIZES or f"url{suffix}" not in info:
+        sizes = [str(s) for s in SIZES if ("url" if s == 28 else f"url_{s}") in info]
+        raise UserError(f"{name} has images {listed(sizes)} pixels wide, not {size}.")
     url, md5 = info[f"url{suffix}"], info[f"MD5{suffix}"]
     path = folder / f"{name}{suffix}.npz"
     if path.exists():

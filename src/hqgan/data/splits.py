@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from hqgan.files import write_atomically
 from hqgan.types import ImageData, Split, UserError
 
 SIDES = ("train", "validation", "test")
@@ -116,14 +116,10 @@ def save_split(path: Path, split: Split, data: ImageData) -> None:
     """
     content = {"version": 1, "data": data.name, "hash": _hash(data)}
     content |= {name: data.files[getattr(split, name)].tolist() for name in SIDES}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
     except OSError as error:
         raise UserError(f"The split {path} cannot be written ({error.strerror or error}).") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_split(path: Path, data: ImageData) -> Split:

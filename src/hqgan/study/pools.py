@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hqgan.evaluate import views_of
+from hqgan.files import write_atomically
 from hqgan.images import labelled_rows, write_png
 from hqgan.metrics import manifold
 from hqgan.metrics.features import extract
@@ -20,7 +21,6 @@ from hqgan.study.cells import Cell, Settings, cell_name, run_path
 from hqgan.study.sources import GAUSSIAN, Pool
 from hqgan.study.work import Task
 from hqgan.trained import load
-from hqgan.training import checkpoint
 
 
 def with_sources(
@@ -56,7 +56,7 @@ def with_sources(
                 np.save(stem.with_name(f"{name}-{what}.npy"), values)
         _picture(pool, cell, out, name)
         note.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.write_atomically(note, (json.dumps(pool.about, indent=1) + "\n").encode())
+        write_atomically(note, (json.dumps(pool.about, indent=1) + "\n").encode())
         hashes[name] = pool.about["sha256"]
     for task in tasks:
         yield task if task.arm.generator is None else replace(task, source=hashes[task.arm.generator])

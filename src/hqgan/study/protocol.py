@@ -25,6 +25,7 @@ from hqgan import config as configs
 from hqgan import run as runs
 from hqgan.data import open_data
 from hqgan.data.cache import cores
+from hqgan.files import write_atomically
 from hqgan.lock import LOCK, only_one
 from hqgan.study import arms as plans
 from hqgan.study import classifiers, sources, summary, work
@@ -33,7 +34,6 @@ from hqgan.study.cells import Cell, Settings, as_json, cell_name, cell_of, check
 from hqgan.study.pools import pools_of, sources_about, with_sources
 from hqgan.study.sources import GAUSSIAN
 from hqgan.study.work import Task
-from hqgan.training import checkpoint
 from hqgan.training.state import State
 from hqgan.types import UserError, listed
 
@@ -79,6 +79,7 @@ def study(
             )
     _check_folder(out, settings)
     with only_one(out):
+        _check_folder(out, settings)  # now that nobody else can change it
         _write_settings(out, settings)
         for cell in cells:
             _train_generators(cell, settings, out, say, on_step)
@@ -103,7 +104,7 @@ def study(
         parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
         values = summary.summarise(results, parts, arms, recipes, about)
         values = {"settings": as_json(settings), **values}
-        checkpoint.write_atomically(out / "study.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
+        write_atomically(out / "study.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
         return values
 
 
@@ -140,7 +141,7 @@ def _check_folder(out: Path, settings: Settings) -> None:
 
 def _write_settings(out: Path, settings: Settings) -> None:
     values = {"fingerprint": _fingerprint(settings), **as_json(settings)}
-    checkpoint.write_atomically(out / "settings.json", (json.dumps(values, indent=1) + "\n").encode())
+    write_atomically(out / "settings.json", (json.dumps(values, indent=1) + "\n").encode())
 
 
 def _fingerprint(settings: Settings) -> str:

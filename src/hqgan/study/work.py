@@ -15,13 +15,13 @@ import torch
 
 from hqgan.config import ChoiceConfig
 from hqgan.data import open_data, split_of
+from hqgan.files import write_atomically
 from hqgan.study import arms as plans
 from hqgan.study import classifiers
 from hqgan.study.arms import Arm
 from hqgan.study.classifiers import Recipe
 from hqgan.study.scores import scores
 from hqgan.study.sources import open_pool
-from hqgan.training import checkpoint
 from hqgan.types import ImageData, Split, UserError
 
 VERSION = 1
@@ -124,7 +124,7 @@ def run(task: Task) -> str:
     temporary = task.result.with_suffix(".part.npy")
     np.save(temporary, answers)
     temporary.replace(task.result.with_suffix(".npy"))
-    checkpoint.write_atomically(task.result, (json.dumps(values, indent=1) + "\n").encode())
+    write_atomically(task.result, (json.dumps(values, indent=1) + "\n").encode())
     return task.arm.name
 
 

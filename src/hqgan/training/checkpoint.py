@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hqgan.files import write_atomically
 from hqgan.training.tensor_file import read_table
 from hqgan.types import UserError
 
@@ -63,19 +63,6 @@ def write(folder: Path, name: str, tensors: Mapping[str, torch.Tensor], values: 
     return target
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that others see the old one or the new one, also after a crash."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def latest(folder: Path) -> Path | None:
     """The newest complete checkpoint's JSON, or None."""
     found = sorted(folder.glob("*.json"))
@@ -97,6 +84,8 @@ def read_values(path: Path) -> dict[str, Any]:
         kinds = (type(values["bytes"]), type(values["sha256"]), type(values["tensors"]))
         if kinds != (int, str, dict):
             raise ValueError("its size, hash or tensors are of another kind")
+        if not 0 <= values["bytes"] < 2**63:
+            raise ValueError("its size is none")
     except FileNotFoundError:
         raise UserError(f"There is no checkpoint at {path}.") from None
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
@@ -114,6 +103,7 @@ def read(path: Path, prefix: str = "") -> tuple[dict[str, torch.Tensor], dict[st
     Raises:
         UserError: missing, cut short or changed; the sentence names an older checkpoint where there is one.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     values = read_values(path)
@@ -132,7 +122,10 @@ def read(path: Path, prefix: str = "") -> tuple[dict[str, torch.Tensor], dict[st
     data = file.read_bytes()
     if hashlib.sha256(data).hexdigest() != values["sha256"]:
         raise UserError(f"The checkpoint {file} is damaged (its SHA-256 is not the one in its JSON); {_instead(path)}")
-    tensors = load(data)
+    try:
+        tensors = load(data)
+    except SafetensorError as error:
+        raise UserError(f"The checkpoint {file} is damaged ({error}); {_instead(path)}") from error
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}, values
 
 

@@ -37,12 +37,14 @@ def read_table(path: Path) -> Spec:
         if size < 8 or length > min(size - 8, LARGEST_TABLE):
             raise ValueError(f"its table claims {length:,} bytes")
         try:
-            table = json.loads(stream.read(length))
+            table = json.loads(stream.read(length).decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise ValueError("its table is no JSON") from error
     if not isinstance(table, dict):
         raise ValueError("its table is no JSON object")
-    table.pop("__metadata__", None)
+    notes = table.pop("__metadata__", {})
+    if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
+        raise ValueError("its notes are no texts")
     found: Spec = {}
     places: list[tuple[int, int]] = []
     for name, entry in table.items():
@@ -65,6 +67,6 @@ def _entry(name: str, entry: object) -> tuple[str, list[int], int, int]:
             dtype in _DTYPES and all(type(side) is int and side >= 0 for side in shape)
         ):
             kind, width = _DTYPES[dtype]
-            if 0 <= begin <= end and end - begin == width * math.prod(shape):
+            if type(begin) is type(end) is int and 0 <= begin <= end and end - begin == width * math.prod(shape):
                 return kind, shape, begin, end
     raise ValueError(f"the entry of tensor {name[:80]!r} is wrong")

@@ -46,7 +46,7 @@ MAY_SEE = {
     "cli_options": FLOOR,
     "cli_evidence": RUN_AND_BELOW | {"study", "audit", "report", "console", "cli_options"},
     "cli_circuits": FLOOR | {"circuits", "models", "noise", "console"},
-    "cli_compare": RUN_AND_BELOW | {"compare", "report", "console", "cli_options"},
+    "cli_compare": RUN_AND_BELOW | {"compare", "study", "report", "console", "cli_options"},
     "cli": RUN_AND_BELOW | {"console", "cli_circuits", "cli_compare", "cli_evidence", "cli_options", "cli_share"},
     "__main__": {"cli"},
     "__init__": {"api"},

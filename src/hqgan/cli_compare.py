@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,6 +70,7 @@ def compare(
     from hqgan.data.cache import cache_folder
     from hqgan.metrics.pretrained import Borrowed
     from hqgan.report.page import write_comparison, write_study
+    from hqgan.study.summary import table as study_table
     from hqgan.training.loop import Interrupted
 
     if kimg is not None and seconds is not None:
@@ -107,10 +109,11 @@ def compare(
             say(f"Stopped. Go on with the same command; what is finished is in {out}.")
             raise typer.Exit(130) from None
     write_comparison(out / "compare.json", out / "compare.html")
+    write_json(json_file, result)
+    show(*summary.table(result))
     for one in result["data"] if settings.study is not None else []:
         folder = out / "study" / one["folder"]
         write_study(folder / "study.json", folder / "study.html")
+        show(*study_table(json.loads((folder / "study.json").read_text())))
         print(f"The study's page is {folder / 'study.html'}.")
-    write_json(json_file, result)
-    show(*summary.table(result))
     print(f"The page is {out / 'compare.html'}, the numbers are in {out / 'compare.json'}.")

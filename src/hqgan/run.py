@@ -103,10 +103,10 @@ def train(
         data = open_configured(config.data, on_data)
         for file, reason in data.skipped[:5]:
             say(f"left out {file}: {reason}")
-        if data.warning:
-            say(data.warning)
         if len(data.skipped) > 5:
             say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
+        if data.warning:
+            say(data.warning)
         _train(config, out, data, device, say, on_step)
     return out
 
@@ -119,10 +119,9 @@ def _train(
     say: Callable[[str], None],
     on_step: Callable[[State, int], None],
 ) -> None:
-    for scrap in (
-        p for p in out.rglob(".*.part") if p.is_file()
-    ):  # of a run that was killed; nobody else is at work here
-        scrap.unlink()
+    for pattern in ("checkpoints/.*.part", "samples/.*.part", *(f".{name}.*.part" for name in OWN)):
+        for scrap in out.glob(pattern):  # of this run, killed before
+            scrap.unlink()
     split = _split(config, data, out)
     configs.write(config, out / "config.json")
 

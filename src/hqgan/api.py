@@ -106,10 +106,10 @@ class Model:
         Raises:
             UserError: nothing asked for, or a class that there is not.
         """
-        made = generation.numbered(self.classes, self._counts(counts), seed)
-        labels = [self.classes.index(name) for _, name, _ in made]
-        images = generation.make_images(self.loaded.generator, labels, [latent for _, _, latent in made])
-        return np.stack(list(images)), np.array(labels, np.int64)
+        labels, images = generation.images_of(
+            self.loaded, generation.numbered(self.classes, self._counts(counts), seed)
+        )
+        return np.stack(list(images)), labels
 
     def save(self, counts: int | Mapping[str, int], out: str | Path, seed: int = 0) -> Path:
         """The same images as PNG folders by class, with manifest, contact sheet and model card, as `hqgan generate` does.

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
-from hqgan.generate import make_images, numbered
+from hqgan.generate import images_of, numbered
 from hqgan.trained import Loaded
 from hqgan.types import ImageData, UserError, listed
 
@@ -86,11 +86,9 @@ class AugmentedImages(Dataset[Any]):
         self.classes = data.classes
         self.transform = transform
         self._real, self._rows = data.images, np.asarray(rows, np.int64)
-        made = numbered(data.classes, counts, seed)
-        labels = [data.classes.index(name) for _, name, _ in made]
-        images = list(make_images(loaded.generator, labels, [latent for _, _, latent in made]))
-        self._made = np.stack(images) if images else np.empty((0, *data.images.shape[1:]), np.uint8)
-        self.labels = np.concatenate([data.labels[self._rows], np.array(labels, np.int64)])
+        labels, images = images_of(loaded, numbered(data.classes, counts, seed))
+        self._made = np.array(list(images), np.uint8).reshape(-1, *data.images.shape[1:])
+        self.labels = np.concatenate([data.labels[self._rows], labels])
         self.generated = np.arange(len(self.labels)) >= len(self._rows)
 
     def __len__(self) -> int:

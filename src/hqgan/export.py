@@ -15,14 +15,14 @@ import numpy as np
 
 from hqgan.augmented import check_same_classes
 from hqgan.data import check_leaks
+from hqgan.data.splits import SIDES
 from hqgan.files import write_atomically
-from hqgan.generate import make_images, numbered
+from hqgan.generate import images_of, numbered
 from hqgan.images import write_png
 from hqgan.model_card import model_card
 from hqgan.trained import Loaded
 from hqgan.types import ImageData, Split, UserError
 
-SIDES = ("train", "validation", "test")
 TABLE = "metadata.csv"
 COLUMNS = ("file_name", "label", "source", "group", "origin")
 """Of every side's metadata. Groups and origins are never empty or plain numbers, for readers guess a column's type by side."""
@@ -90,9 +90,7 @@ def export(
                 rows.append((f"{name}/{file}", name, "real", f"group:{data.groups[row]}", f"file:{data.files[row]}"))
                 progress(done := done + 1, total)
             if side == "train":
-                labels = [data.classes.index(name) for _, name, _ in made]
-                images = make_images(loaded.generator, labels, [latent for _, _, latent in made])
-                for (file, name, latent), image in zip(made, images, strict=True):
+                for (file, name, latent), image in zip(made, images_of(loaded, made)[1], strict=True):
                     path = part / side / name / f"generated-{PurePosixPath(file).name}"
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write_png(path, image)

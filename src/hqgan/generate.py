@@ -70,6 +70,12 @@ def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Seque
         yield from to_uint8(images)[: len(here)]
 
 
+def images_of(loaded: Loaded, made: Sequence[tuple[str, str, int]]) -> tuple[np.ndarray, Iterator[np.ndarray]]:
+    """Labels (N,) int64, and uint8 images (S, S, 3) one after the other, of what `numbered` lists."""
+    labels = np.array([loaded.classes.index(name) for _, name, _ in made], np.int64)
+    return labels, make_images(loaded.generator, labels.tolist(), [latent for _, _, latent in made])
+
+
 def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Sequence[str]) -> dict[str, int]:
     """``--per-class 200`` and ``--class df=500`` as a count for each class asked for.
 

@@ -29,6 +29,7 @@ def test_any_field_can_be_set():
         ({"data.size": 32}, "vanilla decoder makes 64x64"),
         ({"training.lr_critic": float("nan")}, "training.lr_critic: must be a finite number"),
         ({"preset.x": 1}, "preset holds a value"),
+        ({"generator.kind": "\n\x1b[31m"}, r"generator: input tag '\\n\\x1b\[31m' found"),
         ({"elsewhere.x": 1}, "no field 'elsewhere'"),
     ],
 )

@@ -306,6 +306,47 @@ TABLES = {
     "ISIC_2019_Training_GroundTruth.csv": "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\na,1,0,0,0,0,0,0,0,0\nb,0,1,0,0,0,0,0,0,0\n",
     "dermamnist.npz": "PK\x03\x04",
 }
+
+
+def archive() -> bytes:
+    """MedMNIST's layout with twelve images."""
+    stream = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    sides = {f"{side}_images": pixels for side in ("train", "val", "test")}
+    np.savez_compressed(
+        stream,
+        **sides,
+        **{f"{side}_labels": np.arange(4, dtype=np.uint8)[:, None] for side in ("train", "val", "test")},
+    )
+    return stream.getvalue()
+
+
+ARCHIVE = archive()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, len(ARCHIVE) - 1), st.integers(0, 255)), min_size=1, max_size=4),
+    st.none() | st.integers(0, len(ARCHIVE)),
+)
+@tries(200, 30_000)
+def test_archives_of_arrays(changes, cut):
+    TRIED["data archives"] += 1
+    content = bytearray(ARCHIVE)
+    for at, byte in changes:
+        content[at] = byte
+    with tempfile.TemporaryDirectory() as top:
+        path = Path(top) / "dermamnist.npz"
+        path.write_bytes(content[:cut])
+        try:
+            data = open_data(path, 8, cache=Path(top) / "cache")
+        except UserError as error:
+            one_sentence(error)
+        else:
+            assert len(data) == 12
+        assert {p.name for p in Path(top).iterdir()} <= {"dermamnist.npz", "cache"}
+        assert not list(Path(top).glob("cache/images/.*"))
+
+
 files = st.dictionaries(
     st.sampled_from([f"{top}{name}" for top in ("", "x/", "y/") for name in ("a.png", "b.JPG", "c.bmp", "d.txt", ".e")]),
     st.sampled_from(PICTURES) | st.binary(max_size=30),

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 class UserError(Exception):
-    """Bad input: one sentence that says what is wrong, where, and what to do. The command line exits with 2."""
+    """Bad input: one sentence that says what is wrong, where, and what to do. The command line exits with 2.
+
+    Line breaks and control characters, which names and values from strangers can hold, are shown as escapes.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in sentence))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_pictures import write
+from tiny_pictures import ISIC, write
+
+from hqgan.data.isic2019 import CLASSES, METADATA, TRUTH
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +43,18 @@ def ham(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.fixture
+def isic(tmp_path: Path) -> Path:
+    """ISIC 2019 as its archives unpack: six images, one of no lesion, one downsampled."""
+    root = tmp_path / "isic"
+    truth = ["image," + ",".join(CLASSES) + ",UNK"]
+    metadata = ["image,age_approx,anatom_site_general,lesion_id,sex"]
+    for seed, (image, name, lesion) in enumerate(ISIC):
+        write(root / "ISIC_2019_Training_Input" / f"{image}.jpg", seed)
+        truth.append(f"{image}," + ",".join("1.0" if c == name else "0.0" for c in CLASSES) + ",0.0")
+        metadata.append(f"{image},55.0,,{lesion},female")
+    (root / TRUTH).write_text("\n".join(truth) + "\n")
+    (root / METADATA).write_text("\n".join(metadata) + "\n")
+    return root

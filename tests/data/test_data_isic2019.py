@@ -6,33 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_pictures import write
+from tiny_pictures import ISIC, write
 
 from hqgan.data import open_data
-from hqgan.data.isic2019 import CLASSES, METADATA, TRUTH
+from hqgan.data.isic2019 import METADATA, TRUTH
 from hqgan.types import UserError
-
-IMAGES = [("ISIC_0000000", "NV", "L1"), ("ISIC_0000001_downsampled", "NV", "L1"), ("ISIC_0000002", "MEL", ""),
-          ("ISIC_0000003", "NV", "L1"), ("ISIC_0000004", "SCC", "L2"), ("ISIC_0000005", "MEL", "L3")]  # fmt: skip
-
-
-@pytest.fixture
-def isic(tmp_path: Path) -> Path:
-    truth = ["image," + ",".join(CLASSES) + ",UNK"]
-    metadata = ["image,age_approx,anatom_site_general,lesion_id,sex"]
-    for seed, (image, name, lesion) in enumerate(IMAGES):
-        write(tmp_path / "ISIC_2019_Training_Input" / f"{image}.jpg", seed)
-        truth.append(f"{image}," + ",".join("1.0" if c == name else "0.0" for c in CLASSES) + ",0.0")
-        metadata.append(f"{image},55.0,,{lesion},female")
-    (tmp_path / TRUTH).write_text("\n".join(truth) + "\n")
-    (tmp_path / METADATA).write_text("\n".join(metadata) + "\n")
-    return tmp_path
 
 
 def test_classes_and_lesions(isic: Path) -> None:
     data = open_data(isic, 16)
     assert data.name == "isic2019"
-    assert [Path(f).stem for f in data.files] == [image for image, _, _ in IMAGES]
+    assert [Path(f).stem for f in data.files] == [image for image, _, _ in ISIC]
     assert [data.classes[label] for label in data.labels] == ["NV", "NV", "MEL", "NV", "SCC", "MEL"]
     assert data.groups[0] == data.groups[1] == data.groups[3]
     assert len(np.unique(data.groups)) == 4

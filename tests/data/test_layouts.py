@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -175,7 +176,7 @@ def test_an_npz_that_is_none_of_medmnist(tmp_path: Path) -> None:
 
 def test_pickled_objects_in_an_npz_are_not_unpickled(tmp_path: Path) -> None:
     path = medmnist(tmp_path / "dermamnist.npz", train_labels=np.array([{}] * 21, object))
-    with pytest.raises(UserError, match="Object arrays cannot be loaded"):
+    with pytest.raises(UserError, match="object are not one label for each of 21 images"):
         open_data(path, 16)
 
 
@@ -192,6 +193,41 @@ def test_a_header_that_claims_more_than_there_is(tmp_path: Path) -> None:
             archive.writestr(name, content)
     with pytest.raises(UserError, match="more than it holds"):
         open_data(path, 16)
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_unread(tmp_path: Path) -> None:
+    """64 KB of zeros that would be 64 MB, as images and as labels; and a header as long."""
+    zeros = np.zeros((80_000, 28, 28), np.uint8)
+    path = medmnist(tmp_path / "dermamnist.npz", train_images=zeros, train_labels=np.zeros(80_000, np.uint8))
+    assert path.stat().st_size < 100_000
+    labels = medmnist(tmp_path / "labels.npz", train_labels=np.zeros(10_000_000, np.uint8))
+    head = medmnist(tmp_path / "head.npz")
+    with zipfile.ZipFile(head) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["val_images.npy"] = b"\x93NUMPY\x02\x00" + (60_000_000).to_bytes(4, "little") + b" " * 60_000_000
+    with zipfile.ZipFile(head, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    del parts, content
+    tracemalloc.start()
+    try:
+        for bomb, words in ((path, "would unpack to"), (labels, "too many for 21 labels"), (head, "would unpack to")):
+            with pytest.raises(UserError, match=words):
+                open_data(bomb, 16)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.9])
+def test_a_damaged_archive_is_one_sentence_and_leaves_nothing(tmp_path: Path, share: float) -> None:
+    path = medmnist(tmp_path / "dermamnist.npz")
+    content = bytearray(path.read_bytes())
+    content[int(share * len(content))] ^= 16
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read.*download it again"):
+        open_data(path, 16, cache=tmp_path / "cache")
+    assert not list(tmp_path.glob("cache/images/*"))
 
 
 @pytest.mark.parametrize(
@@ -217,3 +253,46 @@ def test_flaws_of_single_images_are_named(fitzpatrick: Path) -> None:
     data = open_data(fitzpatrick, 16)
     assert len(data) == 32
     assert [file for file, reason in data.skipped if "runcated" in reason] == [f"images/{3:032x}.JPG"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "rows"),
+    [
+        ("tree", "folder", {"angioma": (10, 10), "mole": (6, 6), "scar": (4, 4)}),
+        ("ham", "ham10000", {"bkl": (10, 5), "mel": (10, 5), "nv": (10, 5), "vasc": (10, 5)}),
+        ("isic", "isic2019", {"MEL": (2, 2), "NV": (3, 1), "SCC": (1, 1)}),
+        (
+            "fitzpatrick",
+            "fitzpatrick17k",
+            {"benign dermal": (10, 10), "inflammatory": (12, 12), "malignant epidermal": (11, 11)},
+        ),
+        ("pad", "pad-ufes-20", {"BCC": (12, 3), "MEL": (12, 3), "NEV": (16, 4)}),
+        ("odir", "odir-5k", {"N": (14, 7), "D": (14, 7), "G": (12, 6)}),
+        ("medmnist", "retinamnist", {"0": (9, 9), "1": (8, 8), "2": (6, 6), "3": (6, 6), "4": (6, 6)}),
+    ],
+)
+def test_inspect_prints_what_each_layout_holds(
+    layout: str, name: str, rows: dict[str, tuple[int, int]], request: pytest.FixtureRequest, tmp_path: Path, hqgan
+) -> None:
+    """By class: images, groups, and sides that add up to the images."""
+    if layout == "pad":
+        root = pad(tmp_path, ("images/imgs_part_1", "images/imgs_part_2"))
+    elif layout == "medmnist":
+        root = medmnist(tmp_path / "retinamnist_64.npz")
+    else:
+        root = request.getfixturevalue(layout)
+        root = root() if layout == "ham" else root
+    code, out, err = hqgan("data", "inspect", root, "--size", "16")
+    assert code == 0, err
+    total = sum(images for images, _ in rows.values())
+    assert f"{name}, {total} images of" in out
+    printed = {}
+    for line in out.splitlines():
+        cells = [cell.strip() for cell in line.split("│")[1:-1]]
+        if len(cells) == 6 and cells[1].isdecimal():
+            images, groups, *sides = map(int, cells[1:])
+            assert sum(sides) == images
+            printed[cells[0]] = (images, groups)
+    assert printed.pop("all")[0] == total
+    assert list(printed) == list(rows)
+    assert printed == rows

@@ -16,3 +16,8 @@ def write(path: Path, seed: int = 0, **options: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     picture(seed).save(path, **options)
     return path
+
+
+ISIC = [("ISIC_0000000", "NV", "L1"), ("ISIC_0000001_downsampled", "NV", "L1"), ("ISIC_0000002", "MEL", ""),
+          ("ISIC_0000003", "NV", "L1"), ("ISIC_0000004", "SCC", "L2"), ("ISIC_0000005", "MEL", "L3")]  # fmt: skip
+"""Images, classes and lesions of a tiny ISIC 2019."""

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +60,25 @@ def test_what_was_finished_stays_and_the_rest_is_done(number, tmp_path):
     assert len(after) == 5
     assert {name: after[name] for name in before} == before
     assert (tmp_path / "s" / "study.html").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_a_sentence_and_its_arm_is_done_again(tmp_path):
+    """As the system does to the largest process when memory runs out."""
+    process = start(tmp_path / "s")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert workers
+    os.kill(int(workers[0]), signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "--jobs: finished arms are kept" in said
+    assert "Traceback" not in said
+    before = finished(tmp_path / "s")
+    again = subprocess.run(
+        [sys.executable, "-m", "hqgan", *COMMAND, str(tmp_path / "s")], capture_output=True, text=True, timeout=500
+    )
+    assert again.returncode == 0, again.stderr
+    after = finished(tmp_path / "s")
+    assert len(after) == 5
+    assert {name: after[name] for name in before} == before

@@ -75,6 +75,12 @@ def test_another_size_or_other_classes_are_a_sentence(model):
         model.augmented(model.data()[0], rows, {"x": 1})
     with pytest.raises(UserError, match="flatnonzero"):
         model.augmented(model.data()[0], rows > 3)
+    for odd in ([1.5], [-1], [10**6], [[0]]):
+        with pytest.raises(UserError, match="Rows are whole numbers from 0 to 159"):
+            model.augmented(model.data()[0], np.array(odd))
+    for count in (1.5, -1):
+        with pytest.raises(UserError, match="counted in whole numbers"):
+            model.augmented(model.data()[0], rows, {"nevus": count})
 
 
 def test_the_example_in_the_docstring(tmp_path, monkeypatch):

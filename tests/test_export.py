@@ -181,3 +181,32 @@ def test_stopped_half_way_nothing_is_left(exported, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         exporting.export(loaded, data, split, None, {}, tmp_path / "out", progress=stop)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_class_without_an_image_on_a_side_keeps_its_number(exported, tmp_path, hqgan, tiny_run, monkeypatch):
+    import dataclasses
+
+    ImageFolder = library("torchvision.datasets").ImageFolder
+    _, loaded, data, split, _ = exported
+    gone = data.classes.index("fibroma")
+    bare = dataclasses.replace(split, validation=split.validation[data.labels[split.validation] != gone])
+    exporting.export(loaded, data, bare, None, {}, tmp_path / "out")
+    numbers = [
+        ImageFolder(str(tmp_path / "out" / side), allow_empty=True).class_to_idx for side in ("train", "validation")
+    ]
+    assert numbers[0] == numbers[1]
+    monkeypatch.setattr("hqgan.evaluate.data_of", lambda *arguments: (data, bare))
+    code, _, err = hqgan("export", tiny_run, tmp_path / "told")
+    assert (code, "no image of fibroma (validation)" in err) == (0, True)
+
+
+def test_into_the_data_or_through_a_link(folder_run, exported, tmp_path):
+    run, source = folder_run
+    loaded = load(run)
+    data, split = data_of(loaded, None)
+    with pytest.raises(UserError, match="lies in the data's own folder"):
+        exporting.export(loaded, data, split, source, {}, source / "mix")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    exporting.export(loaded, data, split, source, {}, tmp_path / "link")
+    assert (tmp_path / "there" / "train" / "metadata.csv").exists()

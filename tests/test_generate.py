@@ -131,6 +131,7 @@ def test_counts():
     assert counts_by_class(classes, 2, []) == {"df": 2, "nv": 2, "vasc": 2}
     assert counts_by_class(classes, None, ["df=5", "vasc=1"]) == {"df": 5, "vasc": 1}
     assert counts_by_class(classes, 2, ["nv=0"]) == {"df": 2, "vasc": 2}
+    assert counts_by_class(("a=1", "b"), None, ["a=1=4"]) == {"a=1": 4}
     for wanted, sentence in (
         (["dff=3"], "no class 'dff' in this run; its classes are df, nv and vasc"),
         (["df"], "--class takes NAME=COUNT"),

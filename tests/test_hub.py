@@ -149,3 +149,31 @@ def test_the_commands(place, tiny_run, tmp_path):
     assert (tmp_path / "out" / "manifest.csv").exists()
     written = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert not [p for p in written if TOKEN.encode() in p.read_bytes()]
+
+
+def test_something_else_than_a_hub_answers(monkeypatch, tmp_path):
+    """A login page of a hotel, say."""
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    answers = [b"<html>log in</html>", b"[]", b"{}"]
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = answers[0]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        for _ in range(3):
+            with pytest.raises(UserError, match="did not do that with clinic/rare|is no generator of hqgan"):
+                hubs.pull("clinic/rare", say=str)
+            answers.pop(0)
+        server.shutdown()

@@ -208,3 +208,62 @@ def test_real_beside_generated(tiny_run, tmp_path):
     with Image.open(tmp_path / "picture.png") as image:
         assert image.width > 7 * 64
         assert image.height > 7 * 64
+
+
+def test_too_few_lesions_for_a_side_is_a_sentence(tmp_path, tiny_config, hqgan):
+    from PIL import Image
+
+    noise = np.random.default_rng(0)
+    for name in "ab":
+        (tmp_path / "data" / name).mkdir(parents=True)
+        Image.fromarray(noise.integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / "data" / name / "x.png")
+    config = configs.replace(tiny_config, {"data.path": str(tmp_path / "data")})
+    with pytest.raises(UserError, match="no image on the side validation: training needs a class of at least three"):
+        train(config, tmp_path / "run")
+    code, out, _ = hqgan("data", "inspect", tmp_path / "data", "--size", 32)
+    assert (code, "warning: there is no image on the side validation" in out) == (0, True)
+    with pytest.raises(UserError, match="lies in the data's own folder"):
+        train(config, tmp_path / "data" / "run")
+    assert not (tmp_path / "data" / "run").exists()
+
+
+def test_copies_beside_the_checkpoints_stay(tiny_run, tiny_config, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    newest = checkpoint.latest(run / "checkpoints")
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(newest.with_suffix(suffix), run / "checkpoints" / f"best{suffix}")
+        shutil.copy(newest.with_suffix(suffix), run / "checkpoints" / f"zz{suffix}")
+    assert checkpoint.latest(run / "checkpoints") == newest
+    train(configs.replace(tiny_config, {"training.kimg": 0.08}), run, resume=True)
+    assert {"best.json", "best.safetensors", "zz.json"} <= {p.name for p in (run / "checkpoints").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("metrics.jsonl", b'{"kind": "evaluate", "step": 8, "images": 64, "rows": [1]}\n'),
+        ("metrics.jsonl", b'{"kind": "evaluate", "images": 64, "rows": [{"name": "x", "n": 3, "value": "x"}]}\n'),
+        ("metrics.jsonl", b'{"kind": "evaluate"}\n'),
+        ("metrics.jsonl", b"\xff\xfe\n"),
+        ("metrics.jsonl", b"[" * 100_000 + b"\n"),
+        ("run.json", b"[1]"),
+        ("run.json", b"[" * 100_000),
+        ("config.json", b"[" * 100_000),
+    ],
+)
+def test_damaged_files_of_a_run_are_a_sentence_or_left_out(tiny_run, tmp_path, hqgan, file, content):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    (run / file).write_bytes(content)
+    code, _, err = hqgan("generate", run, "--per-class", 1, "--out", tmp_path / "images")
+    assert (code, "Traceback" in err) == (0, False), err
+    assert (tmp_path / "images" / "MODEL_CARD.md").exists()
+    code, _, err = hqgan("train", "--out", run, "--resume")
+    assert code == (0 if file == "metrics.jsonl" else 2), err
+    assert "Traceback" not in err
+
+
+def test_a_seed_beyond_64_bits_is_a_sentence(tmp_path, hqgan):
+    code, _, err = hqgan("train", "--seed", 10**20, "--out", tmp_path / "run")
+    assert (code, "training.seed: input should be less than" in err) == (2, True)

@@ -59,12 +59,12 @@ def choice_changes(
     if classes is not None:
         changes["data.choice.classes"] = _names(classes)
     if merge:
-        merged = {}
+        merged: dict[str, list[str]] = {}
         for text in merge:
             new, sign, old = text.partition("=")
             if not (sign and new.strip() and _names(old)):
                 raise UserError(f"--merge takes NEW=A,B, as in malignant=mel,bcc, not {text!r}.")
-            merged[new.strip()] = _names(old)
+            merged[new.strip()] = merged.get(new.strip(), []) + _names(old)
         changes["data.choice.merge"] = merged
     if protocol is not None:
         changes["data.choice.protocol"] = protocol

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from hqgan.console import bar, say, show
-from hqgan.types import UserError
+from hqgan.types import UserError, listed
 
 app = typer.Typer()
 
@@ -61,6 +61,9 @@ def export(
         row = [found["train"][name][0], found["train"][name][1], found["validation"][name][0], found["test"][name][0]]
         table.add_row(name, *(f"{n:,}" for n in row))
     show(table)
+    bare = [f"{name} ({side})" for side in found for name, counts_ in found[side].items() if not sum(counts_)]
+    if bare:
+        say(f"no image of {listed(bare)}: the folder is there, empty, and ImageFolder takes it with allow_empty=True")
     print(f"The folder is {out}; metadata.csv in each side says which images are generated. Test on real ones alone.")
     if originals != "resized":
         size = loaded.config.data.size

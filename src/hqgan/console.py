@@ -105,9 +105,10 @@ def show(*things: Any) -> None:
     """Print rich tables and lines on standard output; wide enough for a file when there is no terminal."""
     from rich.console import Console
 
-    console = Console()
+    # Names come from strangers' tables: what looks like markup in them is text.
+    console = Console(markup=False)
     if not console.is_terminal:
-        console = Console(width=max(console.width, 140))
+        console = Console(width=max(console.width, 140), markup=False)
     for thing in things:
         console.print(thing, highlight=False)
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from hqgan.augmented import check_same_classes
-from hqgan.data import check_leaks
+from hqgan.data import check_leaks, check_outside
 from hqgan.data.splits import SIDES
 from hqgan.files import write_atomically
 from hqgan.generate import images_of, numbered
@@ -72,7 +72,9 @@ def export(
     check_leaks(split, data.groups)
     if originals != "resized" and (root is None or not (root / str(data.files[0])).is_file()):
         raise UserError(f"{data.name} has no image files to {originals}; leave --originals away.")
-    out = out.absolute()
+    out = out.resolve()
+    if root is not None:
+        check_outside(root, out)
     _check_free(out)
     made = numbered(data.classes, counts, seed, dropped)
     total = sum(len(getattr(split, side)) for side in SIDES) + len(made)
@@ -81,6 +83,8 @@ def export(
     part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))  # to be renamed on one file system
     try:
         for side in SIDES:
+            for name in data.classes:  # also where it has none: readers number the folders that they see
+                (part / side / name).mkdir(parents=True)
             rows: list[tuple[str, ...]] = []
             for row in getattr(split, side):
                 name = data.classes[data.labels[row]]
@@ -92,7 +96,6 @@ def export(
             if side == "train":
                 for (file, name, latent), image in zip(made, images_of(loaded, made)[1], strict=True):
                     path = part / side / name / f"generated-{PurePosixPath(file).name}"
-                    path.parent.mkdir(parents=True, exist_ok=True)
                     write_png(path, image)
                     origin = f"latent seed:{latent} checkpoint:{loaded.checkpoint_hash}"
                     rows.append((f"{name}/{path.name}", name, "generated", "generated", origin))
@@ -127,7 +130,6 @@ def counted(data: ImageData, split: Split, made: list[tuple[str, str, int]]) -> 
 
 
 def _write_real(path: Path, data: ImageData, row: int, root: Path | None, originals: Originals) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     if originals == "resized" or root is None:
         write_png(path, data.images[row])
     elif originals == "copy":

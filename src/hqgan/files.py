@@ -1,9 +1,14 @@
-"""Writing a file whole or not at all. Imports nothing of the package."""
+"""Writing a file whole or not at all; reading JSON of a size that facts have. Imports nothing of the package."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
+
+LARGEST_JSON = 16 * 2**20
+"""Bytes of a file of facts; a checkpoint's takes a hundredth of it."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -17,3 +22,18 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds, if it is not larger than `LARGEST_JSON`.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is too large, no JSON, or nested too deeply.
+    """
+    if (size := path.stat().st_size) > LARGEST_JSON:
+        raise ValueError(f"it has {size / 1e6:,.0f} MB, far more than facts take")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error

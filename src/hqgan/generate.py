@@ -84,10 +84,10 @@ def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Seque
     """
     counts = dict.fromkeys(classes, per_class) if per_class is not None else {}
     for text in wanted:
-        name, _, number = text.partition("=")
-        if name not in classes:
+        name, sign, number = text.rpartition("=")  # a class may be called a=b
+        if sign and name not in classes:
             raise UserError(f"There is no class {name!r} in this run; its classes are {listed(classes)}.")
-        if not number.isdecimal():
+        if not sign or not number.isdecimal():
             raise UserError(f"--class takes NAME=COUNT, as in {name}=500, not {text!r}.")
         counts[name] = int(number)
     counts = {name: n for name, n in counts.items() if n > 0}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hqgan.files import LARGEST_JSON
 from hqgan.training import checkpoint
 from hqgan.types import UserError
 
@@ -15,7 +16,6 @@ PREFIX = "hf:"
 NAME = "checkpoint"
 KEPT = ("config", "classes", "data", "step", "images", "ema_sha256")
 """Of a checkpoint's JSON, that goes along."""
-LARGEST_JSON = 16 * 2**20
 """Bytes."""
 FRONT = """---
 library_name: hqgan
@@ -128,7 +128,9 @@ def _sentences(repo: str) -> Iterator[None]:
     except Exception as error:
         known = (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.EntryNotFoundError, ConnectionError)
         # What fails below the hub's library is of httpx, under the name of the version that it came with.
-        if not isinstance(error, known) and not type(error).__module__.startswith("httpx"):
+        # A login page, or anything else than the hub's answers, fails in its reading.
+        odd = isinstance(error, (ValueError, AttributeError, KeyError, TypeError))
+        if not (odd or isinstance(error, known) or type(error).__module__.startswith("httpx")):
             raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(

@@ -17,6 +17,7 @@ from hqgan.data import (
     BatchSampler,
     augment_dihedral,
     check_leaks,
+    check_outside,
     load_split,
     open_configured,
     save_split,
@@ -96,6 +97,7 @@ def train(
         UserError: bad input, a full disk, divergence; what was written stays.
         Interrupted: stopped by Ctrl-C, after a checkpoint was written.
     """
+    check_outside(config.data.path, out)
     _check_folder(config, out, resume)
     with only_one(out):
         _check_folder(config, out, resume)  # now that nobody else can change it
@@ -285,10 +287,20 @@ def draw_beside_real(run: Path, path: Path, columns: int = 5) -> None:
 def last_evaluation(run: Path) -> list[dict[str, Any]]:
     """The rows of the newest evaluation in a run's metrics, for its model card; empty where there is none."""
     lines = read_lines(run / "metrics.jsonl")
-    found = [
-        line["rows"] for line in lines if isinstance(line, dict) and line.get("kind") == "evaluate" and "rows" in line
-    ]
-    return found[-1] if found else []
+    rows = next((line.get("rows") for line in reversed(lines) if line.get("kind") == "evaluate"), None)
+    return rows if rows is not None and _are_measures(rows) else []
+
+
+def _are_measures(rows: Any) -> bool:
+    """Whether rows are what an evaluation writes: the run may be a stranger's."""
+    numbers = ("value", "floor", "bar")
+    return isinstance(rows, list) and all(
+        isinstance(row, dict)
+        and isinstance(row.get("name"), str)
+        and isinstance(row.get("n"), int)
+        and all(row.get(k) is None or isinstance(row[k], int | float) for k in numbers)
+        for row in rows
+    )
 
 
 def _check_folder(config: Config, out: Path, resume: bool) -> None:
@@ -318,6 +330,11 @@ def _split(config: Config, data: ImageData, out: Path) -> Split:
         return load_split(path, data)
     split = split_of(data, config.data.seed, config.data.fraction)
     check_leaks(split, data.groups)
+    if empty := [side for side in ("train", "validation") if not len(getattr(split, side))]:
+        raise UserError(
+            f"{config.data.path} has no image on the side {empty[0]}: training needs a class of at least three groups (lesions, "
+            "patients, or images that are no copies); add images, or merge classes."
+        )
     save_split(path, split, data)
     return split
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import hqgan
-from hqgan.files import write_atomically
+from hqgan.files import read_json, write_atomically
 from hqgan.training import checkpoint
 from hqgan.training.state import State
 from hqgan.types import UserError
@@ -28,9 +28,9 @@ class RunLog:
     def __init__(self, out: Path, state: State) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.out = out
+        self.out, self.known = out, read_run(out)
         self.metrics = out / "metrics.jsonl"
-        kept = [line for line in read_lines(self.metrics) if line["step"] <= state.step]
+        kept = [line for line in read_lines(self.metrics) if line.get("step", 0) <= state.step]
         write_atomically(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
         timing = [line for line in read_lines(out / "timing.jsonl") if line["images"] <= state.images]
         write_atomically(out / "timing.jsonl", "".join(json.dumps(line) + "\n" for line in timing).encode())
@@ -41,9 +41,8 @@ class RunLog:
 
     def start(self, describe: dict[str, Any], device: torch.device) -> None:
         """Note this start in run.json."""
-        known = read_run(self.out)
         images = self.mark_images
-        starts = [*known.get("starts", []), {"resumed_at_images": images, "time": _now(), "device": str(device)}]
+        starts = [*self.known.get("starts", []), {"resumed_at_images": images, "time": _now(), "device": str(device)}]
         machine: dict[str, Any] = {
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),
@@ -101,13 +100,18 @@ class RunLog:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a JSONL file; a last one cut short by a kill is left out."""
+    """The whole lines of a JSONL file, each of which tells its images; what follows one cut short by a kill is left out."""
     found = []
-    for text in path.read_text().split("\n")[:-1] if path.exists() else []:
+    for text in path.read_bytes().split(b"\n")[:-1] if path.exists() else []:
         try:
-            found.append(json.loads(text))
-        except json.JSONDecodeError:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(line, dict) or any(not isinstance(line.get(k, 0), int) for k in ("images", "step")):
+            break
+        if "images" not in line:
+            break
+        found.append(line)
     return found
 
 
@@ -115,7 +119,10 @@ def read_run(out: Path) -> dict[str, Any]:
     """A run's run.json; empty where there is none."""
     path = out / "run.json"
     try:
-        return json.loads(path.read_text()) if path.exists() else {}
+        values = read_json(path) if path.exists() else {}
+        if not isinstance(values, dict):
+            raise ValueError("it holds no fields")
+        return values
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); remove it and run again with --resume.") from error
 

@@ -114,3 +114,15 @@ def test_the_command_line(tree: Path, hqgan) -> None:
     code, out, _ = hqgan("train", "--dry-run", "--out", "x", "--classes", "a, b", "--protocol", "hybridq")
     assert code == 0
     assert '"classes": [\n' in out
+
+
+def test_a_class_merged_in_two_options_is_one(tree: Path, hqgan) -> None:
+    code, out, _ = hqgan("data", "inspect", tree, "--size", 16, "--merge", "other=scar", "--merge", "other=mole")
+    assert code == 0
+    assert "other   │     10" in out
+    assert "mole" not in out.split("class")[1]
+
+
+def test_a_class_that_is_asked_for_and_has_no_image(ham) -> None:
+    with pytest.raises(UserError, match="ham10000 has no image of the class 'df' here"):
+        open_data(ham(), 16, choice=ChoiceConfig(classes=("mel", "df", "nv")))

@@ -205,6 +205,9 @@ def spoil(kind: str, path: Path) -> None:
         picture(1).save(path, format="GIF")
     elif kind in ("8000", "12000", "20000"):
         huge_png(path, int(kind))
+    elif kind == "sparse":
+        with path.open("wb") as stream:
+            stream.truncate(5 * 2**30)
     elif kind == "float":
         Image.fromarray(np.zeros((9, 9), np.float32)).save(path, format="TIFF")
 
@@ -219,6 +222,7 @@ def spoil(kind: str, path: Path) -> None:
         ("8000", "8000 x 8000 pixels, more than 50 million"),
         ("12000", "12000 x 12000 pixels, more than 50 million"),
         ("20000", "more than 50 million"),
+        ("sparse", "5 GiB, more than 1"),
         ("float", "floating-point"),
     ],
 )
@@ -332,3 +336,41 @@ def test_inspect_gives_sizes_as_seen(tmp_path: Path) -> None:
         picture(1, 400, 300).save(tmp_path / "set" / name / "x.jpg", exif=exif)
     sizes = inspect(tmp_path / "set", 8)["original_size"]
     assert (sizes["min"], sizes["max"]) == ([300, 300], [400, 400])
+
+
+def test_a_link_to_a_folder_above_brings_nothing_in(tree: Path) -> None:
+    (tree / "mole" / "all").symlink_to(tree)
+    data = open_data(tree, 16)
+    assert len(data) == 20
+
+
+@pytest.mark.parametrize("path", ["", " "])
+def test_an_empty_path_is_not_the_folder_here(path: str) -> None:
+    with pytest.raises(UserError, match="The path of the data is empty"):
+        open_data(path, 16)
+
+
+def test_a_folder_of_test_images_is_no_class(tree: Path) -> None:
+    write(tree / "test" / "a.png")
+    with pytest.raises(UserError, match="is split already"):
+        open_data(tree, 16)
+
+
+def test_an_image_listed_as_two_classes_is_named(ham: Ham) -> None:
+    root = ham()
+    with (root / "HAM10000_metadata.csv").open("a") as table:
+        table.write("HAM_9999999,isic_0000000,mel,histo,,male,back\n")
+    data = open_data(root, 16)
+    assert len(data) == 40
+    assert data.skipped == (("isic_0000000", "listed twice, as nv and as mel"),)
+
+
+def test_names_that_look_like_markup_are_text(tree: Path, hqgan) -> None:
+    (tree / "[bold]red").mkdir()
+    write(tree / "[bold]red" / "x.png")
+    (tree / "mole" / "x[").mkdir()
+    (tree / "mole" / "x[" / "b].png").write_text("no image")
+    code, out, err = hqgan("data", "inspect", tree, "--size", 16)
+    assert code == 0, err
+    assert "[bold]red" in out
+    assert "left out: mole/x[/b].png" in out

@@ -296,3 +296,62 @@ def test_inspect_prints_what_each_layout_holds(
     assert printed.pop("all")[0] == total
     assert list(printed) == list(rows)
     assert printed == rows
+
+
+@pytest.mark.parametrize("table", ["none", "latin-1", "semicolons"])
+@pytest.mark.parametrize("layout", ["pad", "odir"])
+def test_parts_of_a_data_set_are_not_taken_for_classes(
+    layout: str, table: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Its table is missing, in another encoding, or saved by a spreadsheet."""
+    if layout == "pad":
+        root, name = pad(tmp_path, ("images/imgs_part_1", "images/imgs_part_2")), "metadata.csv"
+    else:
+        root, name = request.getfixturevalue("odir"), "full_df.csv"
+    path = root / name
+    if table == "none":
+        path.unlink()
+    elif table == "latin-1":
+        path.write_bytes(path.read_bytes() + "\u00e9".encode("latin-1"))
+    else:
+        path.write_text(path.read_text().replace(",", ";"))
+    with pytest.raises(UserError, match="looks like (PAD|ODIR)|lacks the columns|not a readable table"):
+        open_data(root, 16)
+
+
+def test_isic_without_its_table_is_not_taken_for_two_classes(tmp_path: Path) -> None:
+    for folder in ("ISIC_2019_Training_Input", "ISIC_2019_Test_Input"):
+        write(tmp_path / "isic" / folder / "ISIC_0000000.jpg")
+    with pytest.raises(UserError, match="looks like ISIC 2019 without its ISIC_2019_Training_GroundTruth.csv"):
+        open_data(tmp_path / "isic", 16)
+
+
+def test_odir_takes_the_preprocessed_photographs(odir: Path) -> None:
+    for path in sorted((odir / "preprocessed_images").iterdir()):
+        (odir / "ODIR-5K" / "Training Images").mkdir(parents=True, exist_ok=True)
+        picture(1, 60, 40).save(odir / "ODIR-5K" / "Training Images" / path.name)
+    data = open_data(odir, 16)
+    assert len(data) == 40
+    assert {str(Path(file).parent) for file in data.files} == {"preprocessed_images"}
+
+
+def test_a_label_that_no_list_of_classes_could_hold(tmp_path: Path) -> None:
+    labels = np.array([0] * 20 + [10**10], np.int64)
+    with pytest.raises(UserError, match="label 10000000000, and othermnist knows 1000 classes at most"):
+        open_data(medmnist(tmp_path / "othermnist.npz", train_labels=labels), 16)
+
+
+def test_an_id_of_thousands_of_characters_is_refused(tmp_path: Path) -> None:
+    root = pad(tmp_path, (".",))
+    table = root / "metadata.csv"
+    table.write_text(table.read_text().replace("PAT_3,", "P" * 100_000 + ","))
+    with pytest.raises(UserError, match="id is 100,000 characters long"):
+        open_data(root, 16)
+
+
+def test_fitzpatrick_without_a_label_is_left_out(fitzpatrick: Path) -> None:
+    table = fitzpatrick / "fitzpatrick17k.csv"
+    table.write_text(table.read_text().replace("psoriasis,inflammatory", "psoriasis,", 2))
+    data = open_data(fitzpatrick, 16)
+    assert "" not in data.classes
+    assert ("fitzpatrick17k.csv/", "2 of its 40 images have no nine_partition_label") in data.skipped

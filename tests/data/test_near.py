@@ -104,3 +104,17 @@ def test_images_that_two_data_sets_share() -> None:
     theirs = np.stack([np.asarray(as_jpeg(lesion(i)).resize((48, 48))) for i in range(9, 20)])
     assert shared_images(ours, theirs) == 3
     assert shared_images(ours, ours[:0]) == 0
+
+
+def test_a_copy_of_unknown_lesion_stands_with_the_known_one(ham) -> None:
+    """Whichever of the two comes first."""
+    rows = {f"ISIC_00{i:05d}": f",ISIC_00{i:05d},nv,histo,,male,back" for i in (0, 3)}
+    root = ham(**rows)
+    folder = root / "HAM10000_images_part_1"
+    other = root / "HAM10000_images_part_2"
+    (folder / "ISIC_0000000.jpg").write_bytes((other / "ISIC_0000009.jpg").read_bytes())
+    (other / "ISIC_0000003.jpg").write_bytes((folder / "ISIC_0000002.jpg").read_bytes())
+    data = open_data(root, 16)
+    group = {Path(file).stem: name for file, name in zip(data.files.tolist(), data.groups.tolist(), strict=True)}
+    assert group["ISIC_0000000"] == group["ISIC_0000009"] == "HAM_0000004"
+    assert group["ISIC_0000003"] == group["ISIC_0000002"] == "HAM_0000001"

@@ -153,3 +153,18 @@ def test_hash_depends_on_names_and_bytes_not_on_order():
     a = {"x": torch.tensor([1.0]), "y": torch.tensor([2.0])}
     assert checkpoint.tensors_hash(a) == checkpoint.tensors_hash(dict(reversed(a.items())))
     assert checkpoint.tensors_hash(a) != checkpoint.tensors_hash({"x": a["y"], "y": a["x"]})
+
+
+def test_facts_of_gigabytes_are_refused_unread(tmp_path):
+    import tracemalloc
+
+    path = checkpoint.write(tmp_path, "images-1", TENSORS, {})
+    with path.open("r+b") as stream:
+        stream.truncate(40 * 2**30)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="far more than facts take"):
+            checkpoint.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()

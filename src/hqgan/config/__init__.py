@@ -35,7 +35,7 @@ from hqgan.config.generators import (
 )
 from hqgan.config.presets import PRESETS
 from hqgan.config.sections import ChoiceConfig, DataConfig, Section, TrainingConfig
-from hqgan.files import write_atomically
+from hqgan.files import read_json, write_atomically
 from hqgan.types import UserError, listed
 
 __all__ = [
@@ -147,10 +147,10 @@ def from_dict(values: Any, where: str = "the config") -> Config:
 def read(path: Path) -> Config:
     """Read a config that `write` wrote."""
     try:
-        return from_dict(json.loads(path.read_text()), str(path))
+        return from_dict(read_json(path), str(path))
     except FileNotFoundError:
         raise UserError(f"There is no config at {path}; is that a run folder?") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not readable as JSON ({error}); restore it from a copy of the run.") from error
 
 

@@ -14,10 +14,10 @@ class CircuitConfig(Section):
 
     qubits: int = Field(16, ge=1, le=256)
     layers: int = Field(8, ge=0, le=256)
-    encoding: tuple[Literal["rx", "ry", "rz"], ...] = ("ry", "rx")
-    rotations: tuple[Literal["rx", "ry", "rz"], ...] = ("ry",)
+    encoding: tuple[Literal["rx", "ry", "rz"], ...] = Field(("ry", "rx"), max_length=16)
+    rotations: tuple[Literal["rx", "ry", "rz"], ...] = Field(("ry",), max_length=16)
     entangler: Literal["cz", "cnot", "none"] = "cz"
-    readout: tuple[Literal["X", "Y", "Z"], ...] = ("X",)
+    readout: tuple[Literal["X", "Y", "Z"], ...] = Field(("X",), max_length=3)
     """Paulis measured on every qubit."""
     start: float = Field(1.0, ge=0, le=6.3)
     """Weights start uniform in [0, start) radians; 1 in the paper."""

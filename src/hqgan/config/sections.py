@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=1, le=65_536)]
 Depth = Annotated[int, Field(ge=1, le=256)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -43,7 +44,7 @@ class DataConfig(Section):
     path: str = "demo"
     choice: ChoiceConfig = ChoiceConfig()
     size: Literal[32, 64] = 64
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     fraction: float = Field(1.0, gt=0, le=1)
     """Share of the training part's lesions, class by class, that is used at all: for studies of little data."""
 
@@ -53,7 +54,7 @@ class TrainingConfig(Section):
 
     kimg: float = Field(60, gt=0, le=1e6)
     batch: int = Field(16, ge=2, le=4096)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     device: str = "auto"
     loss: Literal["wgan-gp", "hinge", "logistic", "relativistic"] = "relativistic"
     critic_steps: int = Field(1, ge=1, le=100)

@@ -1,6 +1,6 @@
 """Data sets as memory-mapped uint8 images: opening, caching, splitting, drawing batches."""
 
-from hqgan.data.open import ALL, open_configured, open_data
+from hqgan.data.open import ALL, check_outside, open_configured, open_data
 from hqgan.data.sampling import BatchSampler, augment_dihedral
 from hqgan.data.splits import check_leaks, load_split, save_split, split_by_group, split_of, thin
 
@@ -9,6 +9,7 @@ __all__ = [
     "BatchSampler",
     "augment_dihedral",
     "check_leaks",
+    "check_outside",
     "load_split",
     "open_configured",
     "open_data",

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from hqgan.data.decode import Decoded
+from hqgan.data.decode import MAX_BYTES, Decoded
 from hqgan.data.near import first_alike, perceptual_hash
 from hqgan.types import UserError
 
@@ -177,6 +177,8 @@ def _state(path: str) -> list[int]:
 
 def _hash_file(path: Path) -> str:
     try:
+        if path.suffix != ".npz" and path.stat().st_size > MAX_BYTES:
+            return ""  # an image that will not be decoded
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:

@@ -45,6 +45,8 @@ def choose(listing: Listing, choice: ChoiceConfig, seed: int) -> Listing:
         _known(choice.classes, classes, listing, "classes")
         classes = list(choice.classes)
         rows = [i for i in rows if labels[i] in classes]
+        if bare := [name for name in classes if name not in {labels[i] for i in rows}]:
+            raise UserError(f"{listing.name} has no image of the class {bare[0]!r} here; leave it out, or add some.")
     if rows == list(range(len(listing.files))) and classes == list(listing.classes):
         return listing
     return replace(
@@ -72,5 +74,5 @@ def _sample(rows: list[int], labels: list[str], classes: list[str], seed: int) -
     for number, name in enumerate(classes):
         mine = [i for i in rows if labels[i] == name]
         order = np.random.default_rng([seed, number]).permutation(len(mine))
-        kept += [mine[i] for i in order[: round(SHARE * len(mine))]]
+        kept += [mine[i] for i in order[: max(1, round(SHARE * len(mine)))]]
     return sorted(kept)

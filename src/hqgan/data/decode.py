@@ -11,6 +11,7 @@ from PIL import Image
 # Part of every cache key: raise it whenever the pixels that come out change.
 RULE = "centre square, lanczos, 1"
 MAX_PIXELS = 50_000_000
+MAX_BYTES = 2**30
 # No other decoder is tried, whatever a file claims to be: Pillow's list ends with Ghostscript.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
@@ -55,6 +56,8 @@ def decode(path: Path, size: int) -> Decoded:
     try:
         if path.stat().st_size == 0:
             return Decoded(None, reason="empty file")
+        if path.stat().st_size > MAX_BYTES:
+            return Decoded(None, reason=f"{path.stat().st_size / 2**30:,.0f} GiB, more than 1")
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 return Decoded(None, reason=_too_large(image.width, image.height))
@@ -111,7 +114,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     """Any mode to RGB; transparency becomes white."""
     if image.mode.startswith("I"):
         # 16-bit grey: Pillow's own conversion clips everything above 255 to white.
-        wide = np.asarray(image).astype(np.int64)
+        wide = np.asarray(image)
         image = Image.fromarray((wide >> 8 if wide.max() > 255 else wide).clip(0, 255).astype(np.uint8))
     elif image.mode == "F":
         raise ValueError("floating-point pixels have no defined range")

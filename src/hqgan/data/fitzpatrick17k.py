@@ -31,7 +31,7 @@ def recognise(root: Path, label: str = "") -> Listing | None:
         raise UserError(f"Fitzpatrick17k has no labels {label!r}; it has {listed(LABELS)}.")
     found = sorted(tables.rows(root / TABLE, {"md5hash", "qc", label}), key=lambda row: row["md5hash"])
     files = images_by_stem(root)
-    known = [row for row in found if row["qc"] != WRONG]
+    known = [row for row in found if row["qc"] != WRONG and row[label]]
     there = [row for row in known if row["md5hash"].lower() in files]
     classes = tuple(sorted({row[label] for row in there}))
     listing = Listing("fitzpatrick17k", classes, [], [], [], LICENCE, total=len(there))
@@ -39,7 +39,9 @@ def recognise(root: Path, label: str = "") -> Listing | None:
         listing.add(files[row["md5hash"].lower()], row["md5hash"], row[label], "")
     if missing := len(known) - len(there):
         listing.skipped.append((f"{TABLE}/", f"{missing:,} of its {len(found):,} images are not there"))
-    if wrong := len(found) - len(known):
+    if bare := sum(not row[label] for row in found):
+        listing.skipped.append((f"{TABLE}/", f"{bare:,} of its {len(found):,} images have no {label}"))
+    if wrong := sum(row["qc"] == WRONG for row in found):
         listing.skipped.append(
             (f"{TABLE}/", f"{wrong:,} of its {len(found):,} images are wrongly labelled, as its qc says")
         )

@@ -79,6 +79,10 @@ def summary(report: dict[str, Any]) -> list[str]:
         f"fingerprint: {report['fingerprint'][:16]}",
     ]
     lines += [f"warning: {report['warning']}"] if report["warning"] else []
+    empty = [side for side in SIDES if not any(row[side] for row in report["classes"])]
+    lines += [
+        f"warning: there is no image on the side {side}, and training needs one" for side in empty if side != "test"
+    ]
     return lines + [f"left out: {file} ({reason})" for file, reason in bad]
 
 

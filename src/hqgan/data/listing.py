@@ -38,14 +38,18 @@ class Listing:
     sides: list[str] = field(default_factory=list)
     archive: str = ""
     warning: str = ""
+    taken: dict[str, str] = field(default_factory=dict, repr=False)
+    """Files that `add` took in, and their classes."""
 
     def add(self, file: str | None, image: str, label: str, group: str) -> None:
         """Take an image in, in order of their names; without a file, or a second time, it is left out."""
         if file is None:
             self.skipped.append((image, "missing"))
-        elif self.files and self.files[-1] == file:
-            self.skipped.append((image, "listed twice"))
+        elif file in self.taken:
+            other = "" if self.taken[file] == label else f", as {self.taken[file]} and as {label}"
+            self.skipped.append((image, f"listed twice{other}"))
         else:
+            self.taken[file] = label
             self.files.append(file)
             self.labels.append(label)
             self.groups.append(group)
@@ -62,6 +66,7 @@ def walk_images(folder: Path) -> list[str]:
     seen: set[tuple[int, int]] = set()
     # Plain strings instead of paths: a data set of 25,000 files should open at once.
     todo = [("", os.fspath(folder))]
+    start = os.path.realpath(folder)
     while todo:
         prefix, place = todo.pop()
         # Links are followed, for people link big folders; but each folder once, for links can form a ring.
@@ -74,15 +79,21 @@ def walk_images(folder: Path) -> list[str]:
                 if hidden(entry.name):
                     continue
                 if entry.is_dir():
+                    # A link to a folder above would bring in what stands beside this one, as its own.
+                    if entry.is_symlink() and f"{start}/".startswith(f"{os.path.realpath(entry.path)}/"):
+                        continue
                     todo.append((f"{prefix}{entry.name}/", entry.path))
                 elif os.path.splitext(entry.name)[1].lower() in IMAGE_ENDINGS and entry.is_file():  # noqa: PTH122
                     found.append(prefix + entry.name)
     return sorted(found)
 
 
-def images_by_stem(folder: Path) -> dict[str, str]:
-    """Image files below `folder` by name without ending, in small letters, since tables name no file; the first of a name."""
+def images_by_stem(folder: Path, rather: str = "") -> dict[str, str]:
+    """Image files below `folder` by name without ending, in small letters, since tables name no file.
+
+    Of several files of a name the first one is taken, and one in the folder `rather` before all others.
+    """
     found: dict[str, str] = {}
-    for file in walk_images(folder):
+    for file in sorted(walk_images(folder), key=lambda file: rather not in PurePosixPath(file).parts):
         found.setdefault(PurePosixPath(file).stem.lower(), file)
     return found

@@ -44,6 +44,7 @@ MOST_RATIO = 100
 """How far an array may unpack; pictures, even black ones with a border, stay below a tenth of it."""
 MOST_HEADER = 16_384
 """Bytes before an array's elements; numpy itself refuses headers over 10,000."""
+MOST_CLASSES = 1000
 LEAST_SIDE = 8
 """Of an image in pixels. The publisher's smallest have 28; smaller ones could be too many to list."""
 
@@ -76,11 +77,11 @@ def recognise(path: Path) -> Listing | None:
             files += [f"{ours}/{i:06d}" for i in range(shape[0])]
             labels += found.astype(np.int64).tolist()
             sides += [ours] * shape[0]
-    names = NAMES.get(kind, tuple(str(i) for i in range(max(labels, default=-1) + 1)))
-    if labels and not 0 <= min(labels) <= max(labels) < len(names):
-        raise UserError(
-            f"{path} has the label {max(labels)}, and {kind} knows {len(names)} classes; download it again."
-        )
+    known = len(NAMES[kind]) if kind in NAMES else MOST_CLASSES
+    if labels and not 0 <= min(labels) <= max(labels) < known:
+        odd = min(labels) if min(labels) < 0 else max(labels)
+        raise UserError(f"{path} has the label {odd}, and {kind} knows {known} classes at most; download it again.")
+    names = NAMES.get(kind) or tuple(str(i) for i in range(max(labels, default=-1) + 1))
     return Listing(
         name=kind,
         classes=names,

@@ -10,22 +10,25 @@ from hqgan.data.listing import Listing, images_by_stem
 
 TABLE, COLUMNS = "full_df.csv", {"ID", "labels", "filename"}
 CLASSES = ("N", "D", "G", "C", "A", "H", "M", "O")
+PREPROCESSED = "preprocessed_images"
+"""Folder of the squares; archives hold the photographs that they were made of under the same names."""
 LICENCE = "for research; Peking University, ODIR-2019"
 
 
 def recognise(root: Path) -> Listing | None:
-    """List ODIR-5k under `root`, or None where a full_df.csv with its columns is not directly there.
+    """List ODIR-5k under `root`, or None where its full_df.csv is not directly there.
 
-    Both eyes of a patient are one group. Eyes that the table lists without an image are left out.
+    Both eyes of a patient are one group. Eyes that the table lists without an image are left out. Of the photographs the
+    preprocessed ones are taken, where they are there.
 
     Raises:
-        UserError: the table cannot be read.
+        UserError: the table lacks its columns, or cannot be read.
     """
     table = root / TABLE
-    if not table.is_file() or not tables.columns(table) >= COLUMNS:
+    if not table.is_file():
         return None
     found = sorted(tables.rows(table, COLUMNS), key=lambda row: row["filename"])
-    files = images_by_stem(root)
+    files = images_by_stem(root, PREPROCESSED)
     listing = Listing("odir-5k", CLASSES, [], [], [], LICENCE, total=len(found))
     for row in found:
         # As Python writes a list: ['N'].

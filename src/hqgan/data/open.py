@@ -26,6 +26,8 @@ LAYOUTS = (
 _LAYOUTS = (isic2019, odir, pad_ufes, ham10000, medmnist, folder)
 """In the order in which they are tried: those that a file's name tells before those that take more."""
 MAX_UNREADABLE = 0.05
+MAX_NAME = 1024
+"""Characters of a lesion's id, or of a file's path that stands for one."""
 # Images handed to the pool at a time: enough to keep it busy, few enough to stop soon after Ctrl-C.
 CHUNK = 64
 
@@ -81,6 +83,8 @@ def open_with_sizes(
     """`open_data`, and the (N, 2) widths and heights in pixels that the images had before cropping."""
     if not 8 <= size <= 1024:
         raise UserError(f"An image size of {size} pixels is outside 8 to 1024.")
+    if not str(path).strip():
+        raise UserError("The path of the data is empty: give a data set's folder, or demo for procedural images.")
     place = store.cache_folder(cache)
     count = demo.count_of(str(path))
     if count is not None:
@@ -113,7 +117,20 @@ def open_with_sizes(
             rows = _decode_all(root, listing, size)
         counted = _counted(rows, len(listing.files), progress)
         entry = store.store(place, key, size, counted, len(listing.files))
-    return _assemble(listing, contents, entry, size, str(path)), entry.original
+    return _assemble(listing, entry, size, str(path)), entry.original
+
+
+def check_outside(path: str | Path, out: Path) -> None:
+    """Refuse to write into a data set: the pictures there would be part of it the next time.
+
+    Raises:
+        UserError: `out` is the data's folder, or below it.
+    """
+    root = Path(path)
+    if str(path).strip() and root.is_dir() and out.resolve().is_relative_to(root.resolve()):
+        raise UserError(
+            f"{out} lies in the data's own folder {root}, where its pictures would count as data; choose another --out."
+        )
 
 
 def recognise(root: Path, label: str = "") -> Listing:
@@ -191,13 +208,19 @@ def _refuse_unreadable(root: Path, skipped: Sequence[tuple[str, str]], total: in
         )
 
 
-def _assemble(listing: Listing, contents: Sequence[str], entry: store.Entry, size: int, path: str) -> ImageData:
+def _assemble(listing: Listing, entry: store.Entry, size: int, path: str) -> ImageData:
     rows = {file: i for i, file in enumerate(listing.files)}
     kept = [rows[file] for file in entry.files]
     named = [listing.labels[i] for i in kept]
     classes = _classes(listing.classes, named, path)
     labels = np.array([classes.index(name) for name in named], np.int64)
-    groups = np.array(_groups(listing, contents, kept, entry.alike), np.str_)
+    named_groups = _groups(listing, kept, entry.alike)
+    if (longest := max(map(len, named_groups))) > MAX_NAME:
+        raise UserError(
+            f"{path} has a lesion or patient whose id is {longest:,} characters long, more than {MAX_NAME:,}: its table "
+            "is damaged."
+        )
+    groups = np.array(named_groups, np.str_)
     digest = hashlib.sha256(f"{entry.digest} {size} {classes!r}".encode("utf-8", "surrogateescape"))
     digest.update(labels.astype("<i8").tobytes())
     for array in (labels, groups):
@@ -231,13 +254,15 @@ def _classes(known: Sequence[str], labels: Sequence[str], path: str) -> tuple[st
     return classes
 
 
-def _groups(listing: Listing, contents: Sequence[str], kept: Sequence[int], alike: np.ndarray) -> list[str]:
-    """The lesion where it is known, else the first image that this one is a copy or a near-duplicate of."""
-    first: dict[str, str] = {}
-    found: list[str] = []
-    for i, other in zip(kept, alike, strict=True):
-        own = listing.groups[i] or first.setdefault(contents[i] or listing.files[i], listing.files[i])
+def _groups(listing: Listing, kept: Sequence[int], alike: np.ndarray) -> list[str]:
+    """The lesion where it is known; else that of an image that this one is a near-duplicate of."""
+    lesions: dict[int, str] = {}
+    for i, first in zip(kept, alike.tolist(), strict=True):
+        if listing.groups[i]:
+            lesions.setdefault(first, listing.groups[i])
+    found = []
+    for i, first in zip(kept, alike.tolist(), strict=True):
         # Published sides are kept as they are, duplicates and all.
-        near = not listing.groups[i] and not listing.sides and other < len(found)
-        found.append(found[other] if near else own)
+        own = listing.files[i] if listing.sides else lesions.get(first, listing.files[kept[first]])
+        found.append(listing.groups[i] or own)
     return found

@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hqgan.files import write_atomically
+from hqgan.files import read_json, write_atomically
 from hqgan.training.tensor_file import read_table
 from hqgan.types import UserError
 
 if TYPE_CHECKING:
     import torch
 
+PATTERN = "images-*.json"
+"""Of a run's own checkpoints; what people copy beside them under other names is theirs."""
 KEEP = 2
 """Checkpoints that stay on disk; older ones are removed after a newer one is complete."""
 
@@ -29,7 +31,7 @@ def write(folder: Path, name: str, tensors: Mapping[str, torch.Tensor], values: 
 
     Args:
         folder: made if missing.
-        name: sorts by age, e.g. ``images-00020000``.
+        name: ``images-`` and a number that sorts by age: ``images-000020000``.
         tensors: flat name to tensor.
         values: anything JSON holds.
 
@@ -57,7 +59,7 @@ def write(folder: Path, name: str, tensors: Mapping[str, torch.Tensor], values: 
         raise UserError(
             f"The checkpoint {target} could not be written ({reason}); {kept}. Make room and run again with --resume."
         ) from error
-    for old in sorted(folder.glob("*.json"))[:-KEEP]:
+    for old in sorted(folder.glob(PATTERN))[:-KEEP]:
         old.unlink(missing_ok=True)
         old.with_suffix(".safetensors").unlink(missing_ok=True)
     return target
@@ -65,7 +67,7 @@ def write(folder: Path, name: str, tensors: Mapping[str, torch.Tensor], values: 
 
 def latest(folder: Path) -> Path | None:
     """The newest complete checkpoint's JSON, or None."""
-    found = sorted(folder.glob("*.json"))
+    found = sorted(folder.glob(PATTERN))
     return found[-1] if found else None
 
 
@@ -76,7 +78,7 @@ def read_values(path: Path) -> dict[str, Any]:
         UserError: it is missing, cut short, or not a checkpoint's.
     """
     try:
-        values = json.loads(path.read_text())
+        values = read_json(path)
         if not isinstance(values, dict) or not {"bytes", "sha256", "tensors", "json_sha256"} <= values.keys():
             raise ValueError("fields are missing")
         if values.pop("json_sha256") != _digest(values):
@@ -88,7 +90,7 @@ def read_values(path: Path) -> dict[str, Any]:
             raise ValueError("its size is none")
     except FileNotFoundError:
         raise UserError(f"There is no checkpoint at {path}.") from None
-    except (ValueError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"The checkpoint {path} is damaged ({error}); {_instead(path)}") from error
     return values
 
@@ -143,7 +145,7 @@ def _digest(values: dict[str, Any]) -> str:
 
 
 def _instead(path: Path) -> str:
-    older = [p for p in sorted(path.parent.glob("*.json")) if p.name < path.name]
+    older = [p for p in sorted(path.parent.glob(PATTERN)) if p.name < path.name]
     if older:
         return f"move {path.stem}.* away to go on from {older[-1].stem}."
     return "there is no older one; start the run again in another folder."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -125,7 +126,6 @@ def _train(
         for scrap in out.glob(pattern):  # of this run, killed before
             scrap.unlink()
     split = _split(config, data, out)
-    configs.write(config, out / "config.json")
 
     random.seed(config.training.seed)
     torch.manual_seed(config.training.seed)
@@ -308,7 +308,10 @@ def _check_folder(config: Config, out: Path, resume: bool) -> None:
         raise UserError(f"{out} is a file; choose another --out.")
     before = stored_config(out)
     if before is None:
-        if out.exists() and any(p.name not in ("log.txt", LOCK) for p in out.iterdir()):
+        harmless = re.compile(
+            rf"log\.txt|{re.escape(LOCK)}|\.config\.json\.\d+\.part"
+        )  # the last of one that was killed
+        if out.exists() and not all(harmless.fullmatch(p.name) for p in out.iterdir()):
             raise UserError(f"{out} holds files that are not a run's; choose another --out.")
         return
     if not resume:
@@ -325,9 +328,12 @@ def _check_folder(config: Config, out: Path, resume: bool) -> None:
 
 
 def _split(config: Config, data: ImageData, out: Path) -> Split:
+    """The run's split, and its config beside it: the config first, for what has none is not known as a run."""
     path = out / "split.json"
     if path.exists():
-        return load_split(path, data)
+        split = load_split(path, data)
+        configs.write(config, out / "config.json")
+        return split
     split = split_of(data, config.data.seed, config.data.fraction)
     check_leaks(split, data.groups)
     if empty := [side for side in ("train", "validation") if not len(getattr(split, side))]:
@@ -335,6 +341,7 @@ def _split(config: Config, data: ImageData, out: Path) -> Split:
             f"{config.data.path} has no image on the side {empty[0]}: training needs a class of at least three groups (lesions, "
             "patients, or images that are no copies); add images, or merge classes."
         )
+    configs.write(config, out / "config.json")
     save_split(path, split, data)
     return split
 

@@ -101,3 +101,25 @@ def test_too_little_memory_is_a_sentence(tiny_config, tmp_path):
     assert done.returncode == 2, done.stderr[-2000:]
     assert "not enough memory to train with batches of 4096 at 32 pixels" in done.stdout
     assert "smaller --set training.batch" in done.stdout
+
+
+@pytest.mark.parametrize("left", [".config.json.123.part", "config.json"])
+def test_killed_before_there_was_much_of_a_run(tiny_run, tiny_config, tmp_path, left):
+    """Between the lock and the split; what has begun goes on, as a killed process of `kill.py` had to."""
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".lock").touch()
+    (run / left).write_bytes((tiny_run / "config.json").read_bytes()[: 10 if left.startswith(".") else None])
+    train(tiny_config, run, resume=True)
+    assert ema_hash(run) == ema_hash(tiny_run)
+    assert not list(run.glob(".*.part"))
+
+
+def test_the_config_is_there_before_the_split(tiny_config, tmp_path, monkeypatch):
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hqgan.run.save_split", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_config, tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {".lock", "config.json"}

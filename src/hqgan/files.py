@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,13 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def others(folder: Path, *own: str) -> list[Path]:
+    """What is in a folder beside its `own` files and what `write_atomically` left of them when its process was killed."""
+    kept = "|".join(re.escape(name) for name in own)
+    mine = re.compile(rf"({kept})|\.({kept})\.\d+\.part")
+    return [path for path in folder.iterdir() if not mine.fullmatch(path.name)] if folder.exists() else []
 
 
 def read_json(path: Path) -> Any:

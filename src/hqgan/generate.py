@@ -17,7 +17,7 @@ import torch
 
 from hqgan.circuits.backends import Watched
 from hqgan.circuits.statevector import simulate
-from hqgan.files import write_atomically
+from hqgan.files import others, write_atomically
 from hqgan.images import labelled_rows, to_uint8, write_png
 from hqgan.model_card import model_card
 from hqgan.models.base import Generator
@@ -223,7 +223,7 @@ def _claim(out: Path, manifest: bytes, unfinished: Path) -> None:
     for name in (out / MANIFEST, unfinished):
         if name.exists() and name.read_bytes() == manifest:
             return
-    if out.exists() and any(out.iterdir()):
+    if others(out, unfinished.name):
         raise UserError(f"{out} holds other images or files; choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(unfinished, manifest)

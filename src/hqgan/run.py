@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ from hqgan.data import (
 )
 from hqgan.data.cache import cache_folder
 from hqgan.evaluate import judge_of, matched_images
+from hqgan.files import others
 from hqgan.generate import latent_seed, make_images
 from hqgan.images import labelled_rows, to_float, write_png
 from hqgan.lock import LOCK, only_one
@@ -308,10 +308,7 @@ def _check_folder(config: Config, out: Path, resume: bool) -> None:
         raise UserError(f"{out} is a file; choose another --out.")
     before = stored_config(out)
     if before is None:
-        harmless = re.compile(
-            rf"log\.txt|{re.escape(LOCK)}|\.config\.json\.\d+\.part"
-        )  # the last of one that was killed
-        if out.exists() and not all(harmless.fullmatch(p.name) for p in out.iterdir()):
+        if others(out, "log.txt", LOCK, "config.json"):
             raise UserError(f"{out} holds files that are not a run's; choose another --out.")
         return
     if not resume:

@@ -13,7 +13,10 @@ import pytest
 from hqgan import config as configs
 from hqgan import run_log
 from hqgan.data import cache
+from hqgan.files import others
+from hqgan.generate import generate
 from hqgan.run import train
+from hqgan.trained import load
 from hqgan.training import loop
 from hqgan.types import UserError
 
@@ -123,3 +126,20 @@ def test_the_config_is_there_before_the_split(tiny_config, tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         train(tiny_config, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {".lock", "config.json"}
+
+
+def test_what_a_killed_write_leaves_is_not_somebody_elses(tmp_path):
+    for name in ("settings.json", ".settings.json.41.part", ".lock"):
+        (tmp_path / name).touch()
+    assert others(tmp_path, "settings.json", ".lock") == []
+    for name in (".settings.json.part", ".other.json.41.part", "x.settings.json.41.part"):
+        (tmp_path / name).touch()
+    assert len(others(tmp_path, "settings.json", ".lock")) == 3
+    assert others(tmp_path / "none", "x") == []
+
+
+def test_images_go_on_after_the_first_write_was_killed(tiny_run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".manifest.csv.unfinished.41.part").touch()
+    generate(load(tiny_run), {"nevus": 1}, tmp_path / "out")
+    assert (tmp_path / "out" / "manifest.csv").exists()

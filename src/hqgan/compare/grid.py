@@ -33,7 +33,7 @@ from hqgan.compare.estimate import lengths, read_settings, stored_lengths
 from hqgan.compare.measure import Cell, cell_of, measure, picture
 from hqgan.config import DataConfig
 from hqgan.data.near import shared_images
-from hqgan.files import write_atomically
+from hqgan.files import others, write_atomically
 from hqgan.lock import LOCK, only_one
 from hqgan.metrics.pretrained import Borrowed
 from hqgan.study.sources import GAUSSIAN, check_run
@@ -148,7 +148,7 @@ def _check_folder(out: Path, before: Result, settings: Settings) -> None:
         raise UserError(f"{out} is a file; choose another --out.")
     if before and before.get("size") != settings.size:
         raise UserError(f"{out} does not hold a comparison at {settings.size} pixels; choose another --out.")
-    if not before and out.exists() and any(p.name not in ("runs", "log.txt", LOCK) for p in out.iterdir()):
+    if not before and others(out, "runs", "log.txt", LOCK, SETTINGS):
         raise UserError(f"{out} holds files that are not a comparison's; choose another --out.")
 
 

@@ -25,7 +25,7 @@ from hqgan import config as configs
 from hqgan import run as runs
 from hqgan.data import open_data
 from hqgan.data.cache import cores
-from hqgan.files import write_atomically
+from hqgan.files import others, write_atomically
 from hqgan.lock import LOCK, only_one
 from hqgan.study import arms as plans
 from hqgan.study import classifiers, sources, summary, work
@@ -135,7 +135,7 @@ def _check_folder(out: Path, settings: Settings) -> None:
             raise UserError(f"{path} is damaged ({error}); choose another --out.") from error
         if before.get("fingerprint") != _fingerprint(settings):
             raise UserError(f"{out} holds a study of other data; choose another --out.")
-    elif out.exists() and any(p.name not in ("generators", "log.txt", LOCK) for p in out.iterdir()):
+    elif others(out, "generators", "log.txt", LOCK, "settings.json"):
         raise UserError(f"{out} holds files that are not a study's; choose another --out.")
 
 

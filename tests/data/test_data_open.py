@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from tiny_pictures import picture, write
 
-from hqgan.data import open_data
+from hqgan.data import check_outside, open_data
 from hqgan.data.inspect import inspect, summary
 from hqgan.types import UserError
 
@@ -374,3 +374,13 @@ def test_names_that_look_like_markup_are_text(tree: Path, hqgan) -> None:
     assert code == 0, err
     assert "[bold]red" in out
     assert "left out: mole/x[/b].png" in out
+
+
+def test_only_the_datas_own_folder_is_closed_to_results(tree: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    check_outside("demo", Path("demo/run"))  # procedural data lie nowhere
+    check_outside(tree, tree.parent / "tree-run")
+    for inside in (tree, tree / "run", tmp_path / "demo" / ".." / "tree" / "run"):
+        with pytest.raises(UserError, match="lies in the data's own folder"):
+            check_outside(tree, inside)

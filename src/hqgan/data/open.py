@@ -127,7 +127,8 @@ def check_outside(path: str | Path, out: Path) -> None:
         UserError: `out` is the data's folder, or below it.
     """
     root = Path(path)
-    if str(path).strip() and root.is_dir() and out.resolve().is_relative_to(root.resolve()):
+    somewhere = str(path).strip() and demo.count_of(str(path)) is None
+    if somewhere and root.is_dir() and out.resolve().is_relative_to(root.resolve()):
         raise UserError(
             f"{out} lies in the data's own folder {root}, where its pictures would count as data; choose another --out."
         )

@@ -32,6 +32,13 @@ def others(folder: Path, *own: str) -> list[Path]:
     return [path for path in folder.iterdir() if not mine.fullmatch(path.name)] if folder.exists() else []
 
 
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written below a folder, which nobody else may be writing to."""
+    for path in folder.rglob(".*.part"):
+        if re.fullmatch(r"\..+\.\d+\.part", path.name):
+            path.unlink(missing_ok=True)
+
+
 def read_json(path: Path) -> Any:
     """What a JSON file holds, if it is not larger than `LARGEST_JSON`.
 

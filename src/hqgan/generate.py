@@ -17,7 +17,7 @@ import torch
 
 from hqgan.circuits.backends import Watched
 from hqgan.circuits.statevector import simulate
-from hqgan.files import others, write_atomically
+from hqgan.files import others, sweep, write_atomically
 from hqgan.images import labelled_rows, to_uint8, write_png
 from hqgan.model_card import model_card
 from hqgan.models.base import Generator
@@ -164,6 +164,7 @@ def generate(
     write_atomically(out / "MODEL_CARD.md", card.encode())
     write_atomically(out / MANIFEST, manifest)
     unfinished.unlink(missing_ok=True)
+    sweep(out)
     return out / MANIFEST
 
 

@@ -13,7 +13,7 @@ import pytest
 from hqgan import config as configs
 from hqgan import run_log
 from hqgan.data import cache
-from hqgan.files import others
+from hqgan.files import others, sweep
 from hqgan.generate import generate
 from hqgan.run import train
 from hqgan.trained import load
@@ -143,3 +143,17 @@ def test_images_go_on_after_the_first_write_was_killed(tiny_run, tmp_path):
     (tmp_path / "out" / ".manifest.csv.unfinished.41.part").touch()
     generate(load(tiny_run), {"nevus": 1}, tmp_path / "out")
     assert (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_what_was_half_written_is_swept(tiny_run, tmp_path):
+    out = tmp_path / "out"
+    generate(load(tiny_run), {"nevus": 1}, out)
+    before = sorted(out.rglob("*"))
+    (out / "nevus" / ".nevus-00000.png.41.part").touch()
+    generate(load(tiny_run), {"nevus": 1}, out)
+    assert sorted(out.rglob("*")) == before
+    for name in ("pictures/.x.png.41.part", "arms/seed0/.y.json.41.part", "arms/mine.part", ".part"):
+        (tmp_path / "s" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "s" / name).touch()
+    sweep(tmp_path / "s")
+    assert [path.name for path in sorted((tmp_path / "s").rglob("*")) if path.is_file()] == [".part", "mine.part"]

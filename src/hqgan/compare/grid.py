@@ -33,7 +33,7 @@ from hqgan.compare.estimate import lengths, read_settings, stored_lengths
 from hqgan.compare.measure import Cell, cell_of, measure, picture
 from hqgan.config import DataConfig
 from hqgan.data.near import shared_images
-from hqgan.files import others, write_atomically
+from hqgan.files import others, sweep, write_atomically
 from hqgan.lock import LOCK, only_one
 from hqgan.metrics.pretrained import Borrowed
 from hqgan.study.sources import GAUSSIAN, check_run
@@ -76,6 +76,7 @@ def compare(
     with only_one(out):
         before = read_settings(out)  # now that nobody else can change it
         _check_folder(out, before, settings)
+        sweep(out)
         cells = {path: cell_of(path, 0, settings, borrowed, say, on_data) for path in settings.data}
         folders = {path: data_folder(cell.data) for path, cell in cells.items()}
         if len(set(folders.values())) < len(folders):

@@ -25,7 +25,7 @@ from hqgan import config as configs
 from hqgan import run as runs
 from hqgan.data import open_data
 from hqgan.data.cache import cores
-from hqgan.files import others, write_atomically
+from hqgan.files import others, sweep, write_atomically
 from hqgan.lock import LOCK, only_one
 from hqgan.study import arms as plans
 from hqgan.study import classifiers, sources, summary, work
@@ -80,6 +80,7 @@ def study(
     _check_folder(out, settings)
     with only_one(out):
         _check_folder(out, settings)  # now that nobody else can change it
+        sweep(out)
         _write_settings(out, settings)
         for cell in cells:
             _train_generators(cell, settings, out, say, on_step)

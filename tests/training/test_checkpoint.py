@@ -168,3 +168,11 @@ def test_facts_of_gigabytes_are_refused_unread(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_tensors_whose_json_is_gone_go_too(tmp_path):
+    """Killed between removing the two; what people named otherwise stays."""
+    for name in ("images-0.safetensors", "best.safetensors"):
+        (tmp_path / name).touch()
+    checkpoint.write(tmp_path, "images-1", TENSORS, {})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["best.safetensors", "images-1.json", "images-1.safetensors"]

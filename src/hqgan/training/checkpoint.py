@@ -59,9 +59,11 @@ def write(folder: Path, name: str, tensors: Mapping[str, torch.Tensor], values: 
         raise UserError(
             f"The checkpoint {target} could not be written ({reason}); {kept}. Make room and run again with --resume."
         ) from error
-    for old in sorted(folder.glob(PATTERN))[:-KEEP]:
-        old.unlink(missing_ok=True)
-        old.with_suffix(".safetensors").unlink(missing_ok=True)
+    newest = {path.stem for path in sorted(folder.glob(PATTERN))[-KEEP:]}
+    # Tensors without their JSON, too: a process may have been killed between removing the two.
+    for old in (*folder.glob(PATTERN), *folder.glob("images-*.safetensors")):
+        if old.stem not in newest:
+            old.unlink(missing_ok=True)
     return target
 
 

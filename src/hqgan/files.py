@@ -32,9 +32,9 @@ def others(folder: Path, *own: str) -> list[Path]:
     return [path for path in folder.iterdir() if not mine.fullmatch(path.name)] if folder.exists() else []
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left half written below a folder, which nobody else may be writing to."""
-    for path in folder.rglob(".*.part"):
+def sweep(folder: Path, *patterns: str) -> None:
+    """Remove what killed processes left half written, where the glob `patterns` say; nobody else may be writing there."""
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
         if re.fullmatch(r"\..+\.\d+\.part", path.name):
             path.unlink(missing_ok=True)
 

@@ -164,7 +164,7 @@ def generate(
     write_atomically(out / "MODEL_CARD.md", card.encode())
     write_atomically(out / MANIFEST, manifest)
     unfinished.unlink(missing_ok=True)
-    sweep(out)
+    sweep(out, "*/.*.part", ".*.part")
     return out / MANIFEST
 
 

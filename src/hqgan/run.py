@@ -25,7 +25,7 @@ from hqgan.data import (
 )
 from hqgan.data.cache import cache_folder
 from hqgan.evaluate import judge_of, matched_images
-from hqgan.files import others
+from hqgan.files import others, sweep
 from hqgan.generate import latent_seed, make_images
 from hqgan.images import labelled_rows, to_float, write_png
 from hqgan.lock import LOCK, only_one
@@ -122,9 +122,7 @@ def _train(
     say: Callable[[str], None],
     on_step: Callable[[State, int], None],
 ) -> None:
-    for pattern in ("checkpoints/.*.part", "samples/.*.part", *(f".{name}.*.part" for name in OWN)):
-        for scrap in out.glob(pattern):  # of this run, killed before
-            scrap.unlink()
+    sweep(out, "checkpoints/.*.part", "samples/.*.part", *(f".{name}.*.part" for name in OWN))
     split = _split(config, data, out)
 
     random.seed(config.training.seed)

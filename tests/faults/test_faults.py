@@ -155,5 +155,5 @@ def test_what_was_half_written_is_swept(tiny_run, tmp_path):
     for name in ("pictures/.x.png.41.part", "arms/seed0/.y.json.41.part", "arms/mine.part", ".part"):
         (tmp_path / "s" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "s" / name).touch()
-    sweep(tmp_path / "s")
+    sweep(tmp_path / "s", "**/.*.part")
     assert [path.name for path in sorted((tmp_path / "s").rglob("*")) if path.is_file()] == [".part", "mine.part"]

@@ -34,6 +34,17 @@ def finished(out):
     return {path.name: path.stat().st_mtime_ns for path in out.glob("arms/*/small/*.json")}
 
 
+def go_on(out, before):
+    """The same command again ends well, and does not touch what was finished."""
+    again = subprocess.run(
+        [sys.executable, "-m", "hqgan", *COMMAND, str(out)], capture_output=True, text=True, timeout=500
+    )
+    assert again.returncode == 0, again.stderr
+    after = finished(out)
+    assert len(after) == 5
+    assert {name: after[name] for name in before} == before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_what_was_finished_stays_and_the_rest_is_done(number, tmp_path):
@@ -52,13 +63,7 @@ def test_what_was_finished_stays_and_the_rest_is_done(number, tmp_path):
         assert process.returncode == 130
         assert "Stopped. Go on with the same command" in said
         assert "Traceback" not in said
-    again = subprocess.run(
-        [sys.executable, "-m", "hqgan", *COMMAND, str(tmp_path / "s")], capture_output=True, text=True, timeout=500
-    )
-    assert again.returncode == 0, again.stderr
-    after = finished(tmp_path / "s")
-    assert len(after) == 5
-    assert {name: after[name] for name in before} == before
+    go_on(tmp_path / "s", before)
     assert (tmp_path / "s" / "study.html").exists()
 
 
@@ -75,10 +80,4 @@ def test_a_killed_worker_is_a_sentence_and_its_arm_is_done_again(tmp_path):
     assert "--jobs: finished arms are kept" in said
     assert "Traceback" not in said
     before = finished(tmp_path / "s")
-    again = subprocess.run(
-        [sys.executable, "-m", "hqgan", *COMMAND, str(tmp_path / "s")], capture_output=True, text=True, timeout=500
-    )
-    assert again.returncode == 0, again.stderr
-    after = finished(tmp_path / "s")
-    assert len(after) == 5
-    assert {name: after[name] for name in before} == before
+    go_on(tmp_path / "s", before)

@@ -76,7 +76,7 @@ def compare(
     with only_one(out):
         before = read_settings(out)  # now that nobody else can change it
         _check_folder(out, before, settings)
-        sweep(out)
+        sweep(out, "results/**/.*.part", "pictures/.*.part", f".{SETTINGS}.*.part", ".compare.json.*.part")
         cells = {path: cell_of(path, 0, settings, borrowed, say, on_data) for path in settings.data}
         folders = {path: data_folder(cell.data) for path, cell in cells.items()}
         if len(set(folders.values())) < len(folders):

@@ -80,7 +80,7 @@ def study(
     _check_folder(out, settings)
     with only_one(out):
         _check_folder(out, settings)  # now that nobody else can change it
-        sweep(out)
+        sweep(out, "arms/**/.*.part", "pictures/.*.part", ".settings.json.*.part", ".study.json.*.part")
         _write_settings(out, settings)
         for cell in cells:
             _train_generators(cell, settings, out, say, on_step)

@@ -144,9 +144,7 @@ def papers_step(state: State, real: Batch, config: Config) -> None:
     generator, critic = state.generator, state.critic
 
     def images(name: str) -> Tensor:
-        return generator(
-            torch.randn(len(real), generator.noise_size, generator=stream(training.seed, name, now)), real.labels
-        )
+        return generator(stream(training.seed, name, now).normal(len(real), generator.noise_size), real.labels)
 
     for i in range(training.critic_steps):
         fake = images(f"critic {i}").detach()

@@ -26,7 +26,7 @@ def compile_universal() -> str:
     """Resolve every extra for every platform, with hashes."""
     command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes", "--no-header"]
     command += ["--no-annotate", "--python-version", "3.11", "--constraints", "-", "--quiet"]
-    for extra in ("dev", "quantum", "app"):
+    for extra in ("app", "dev", "docs", "privacy", "quantum"):
         command += ["--extra", extra]
     with tempfile.TemporaryDirectory() as folder:
         pinned = Path(folder) / "base.lock"

@@ -7,12 +7,24 @@ import hqgan
 
 ROOT = Path(hqgan.__file__).parent
 # Each layer sees itself where it is a package, and the layers that its row names.
-FLOOR = {"types", "config", "files", "images", "vision", "lock"}
+FLOOR = {"types", "config", "files", "images", "vision", "lock", "processes", "draws"}
 SIBLINGS = {"circuits", "data", "metrics", "training"}
 RUN_AND_BELOW = (
     FLOOR
     | SIBLINGS
-    | {"models", "trained", "model_card", "generate", "geometry", "evaluate", "run_log", "run", "presets"}
+    | {
+        "models",
+        "trained",
+        "model_card",
+        "generate",
+        "geometry",
+        "evaluate",
+        "run_log",
+        "run_hooks",
+        "run_start",
+        "run",
+        "presets",
+    }
 )
 MAY_SEE = {
     "types": set(),
@@ -21,6 +33,8 @@ MAY_SEE = {
     "files": set(),
     "vision": {"types"},
     "lock": {"types"},
+    "processes": set(),
+    "draws": {"processes"},
     **dict.fromkeys(SIBLINGS, FLOOR),
     "models": FLOOR | {"circuits"},
     "model_card": FLOOR,
@@ -31,6 +45,7 @@ MAY_SEE = {
     "geometry": FLOOR | {"metrics", "models", "trained", "generate"},
     "evaluate": FLOOR | {"data", "metrics", "models", "training", "trained", "generate", "geometry"},
     "run_log": FLOOR | {"training"},
+    **dict.fromkeys(("run_hooks", "run_start"), RUN_AND_BELOW - {"run_hooks", "run_start", "run", "presets"}),
     "run": RUN_AND_BELOW - {"run", "presets"},
     "noise": RUN_AND_BELOW,
     "augmented": FLOOR | {"trained", "generate"},

@@ -166,12 +166,12 @@ def test_module_runs_and_help_needs_no_torch():
 def test_full_disk_while_training_and_generating(hqgan, tiny_run, set_options, tmp_path, monkeypatch):
     import errno
 
-    from hqgan import generate, run
+    from hqgan import generate, run_hooks
 
     def full(path, *rest, **more):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(run, "write_png", full)
+    monkeypatch.setattr(run_hooks, "write_png", full)
     text = sentence_of(hqgan("train", "--preset", "demo", *set_options, "--out", tmp_path / "run"))
     assert "No space left on device" in text
     assert "the last good checkpoint is" in text

@@ -23,6 +23,7 @@ from hqgan.cli_options import (
 )
 from hqgan.cli_share import app as share_app
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
+from hqgan.processes import own_share, restarted
 from hqgan.types import UserError, out_of_memory, plural
 
 if TYPE_CHECKING:
@@ -144,7 +145,11 @@ def generate(
             f"leaving out what {drop_copies} flags ({len(dropped)}); images that its audit did not look at are not checked"
         )
     with bar("images") as update:
-        write_images(loaded, counts, out, seed, last_evaluation(loaded.path.parent.parent), update, dropped)
+        metrics = last_evaluation(loaded.path.parent.parent)
+        manifest = write_images(loaded, counts, out, seed, metrics, update, dropped, own_share())
+    if not manifest.exists():
+        say("the shards of this process are done; the one that ends last writes the manifest")
+        return
     print(f"{plural(sum(counts.values()), 'image')}, manifest.csv, contact-sheet.png and MODEL_CARD.md are in {out}.")
     if backend != "statevector":
         apart = json.loads((out / BACKEND).read_text())
@@ -261,12 +266,14 @@ def main() -> None:
     debug = "--debug" in sys.argv
     # Accepted anywhere, as people add it to a command that failed.
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    rank = own_share().rank
+    name = f"hqgan, process {rank}" if rank else "hqgan"
     try:
         app(args=arguments, prog_name="hqgan")
     except UserError as error:
         if debug:
             raise
-        print(f"hqgan: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         sys.exit(2)
     except OSError as error:
         # Full disks and missing rights, wherever a command meets them; nothing half written is left under its own name.
@@ -274,17 +281,17 @@ def main() -> None:
             raise
         place = error.filename2 or error.filename
         where = f"{place} cannot be read or written" if place else "a file cannot be read or written"
-        print(f"hqgan: {where} ({error.strerror}); make room, or check the rights.", file=sys.stderr)
+        print(f"{name}: {where} ({error.strerror}); make room, or check the rights.", file=sys.stderr)
         sys.exit(2)
     except (MemoryError, RuntimeError) as error:
         if debug or not out_of_memory(error):
             raise
-        print("hqgan: there is not enough memory; take a smaller size, fewer images or fewer jobs.", file=sys.stderr)
+        print(f"{name}: there is not enough memory; take a smaller size, fewer images or fewer jobs.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         if debug:
             raise
-        print("hqgan: stopped.", file=sys.stderr)
+        print(f"{name}: stopped.", file=sys.stderr)
         sys.exit(130)
 
 
@@ -293,7 +300,7 @@ def _resolve(out: Path, preset: str | None, changes: dict[str, Any], resume: boo
     from hqgan import config as configs
     from hqgan.run import stored_config
 
-    stored = stored_config(out) if resume else None
+    stored = stored_config(out) if resume or restarted() else None
     if stored is not None and preset is None:
         return configs.replace(stored, changes)
     return configs.preset(preset or "hqgan", changes)
@@ -312,6 +319,8 @@ def _train(config: Config, out: Path, resume: bool) -> None:
         try:
             run.train(config, out, resume=resume, say=say, on_data=on_data, on_step=on_step)
         except Interrupted:
-            print(f"Stopped and saved. Go on with: hqgan train --out {out} --resume", file=sys.stderr)
+            if own_share().rank == 0:
+                print(f"Stopped and saved. Go on with: hqgan train --out {out} --resume", file=sys.stderr)
             raise typer.Exit(130) from None
-    print(f"The run is in {out}: samples/ shows it learn, metrics.jsonl has its numbers.")
+    if own_share().rank == 0:
+        print(f"The run is in {out}: samples/ shows it learn, metrics.jsonl has its numbers.")

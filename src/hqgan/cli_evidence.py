@@ -10,6 +10,7 @@ import typer
 
 from hqgan.cli_options import ClassesOption, JsonOption, LabelOption, Lists, MergeOption, ProtocolOption, choice_of
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
+from hqgan.processes import own_share
 from hqgan.types import UserError
 
 app = typer.Typer()
@@ -83,10 +84,15 @@ def study(
     again = f"Go on with the same command; what is finished is in {out}."
     with training_progress() as (on_data, on_step), bar("arms", "arms") as on_arm:
         try:
-            result = studies.study(settings, out, say=say, on_data=on_data, on_step=on_step, on_arm=on_arm)
+            result = studies.study(
+                settings, out, say=say, on_data=on_data, on_step=on_step, on_arm=on_arm, share=own_share()
+            )
         except (Interrupted, KeyboardInterrupt):
             say(f"Stopped. {again}")
             raise typer.Exit(130) from None
+    if result is None:
+        say("the seeds of this process are done; the one that ends last sums up")
+        return
     write_study(out / "study.json", out / "study.html")
     write_json(json_file, result)
     show(*table(result))

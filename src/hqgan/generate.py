@@ -7,7 +7,10 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -18,16 +21,24 @@ import torch
 from hqgan.circuits.backends import Watched
 from hqgan.circuits.statevector import simulate
 from hqgan.files import others, sweep, write_atomically
-from hqgan.images import labelled_rows, to_uint8, write_png
+from hqgan.images import labelled_rows, read_png, to_uint8, write_png
+from hqgan.lock import LOCK, in_turn
 from hqgan.model_card import model_card
 from hqgan.models.base import Generator
+from hqgan.processes import WHOLE, Share
 from hqgan.trained import Loaded
 from hqgan.types import UserError, listed
 
 BATCH = 64
 """Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""
 
+SHARD = 32 * BATCH
+"""Images after which a call that is stopped can go on."""
+
 MANIFEST = "manifest.csv"
+UNFINISHED = f"{MANIFEST}.unfinished"
+MARKS = ".shards"
+"""Folder of empty files, one for each shard that is whole."""
 BACKEND = "backend.json"
 
 
@@ -104,12 +115,14 @@ def generate(
     metrics: Sequence[Mapping[str, Any]] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
     dropped: Collection[int] = (),
+    share: Share = WHOLE,
 ) -> Path:
     """Write images and what belongs to them.
 
     `out` gets ``<class>/<class>-00000.png``, ``manifest.csv`` (file, class, seed, latent seed, checkpoint hash),
     ``contact-sheet.png`` and ``MODEL_CARD.md``. The same seed gives the same bytes, and image number i of a class is the
-    same however many are asked for.
+    same however many are asked for. They are written in shards of `SHARD`; what is stopped goes on with the first shard that is
+    not whole, and several processes take turns with the shards. The one that ends last writes the rest.
 
     On another backend there is ``backend.json`` too: how far readouts (radius 1) and images (grey levels of 256) lie from those
     of the exact simulator, at most and on average.
@@ -122,6 +135,7 @@ def generate(
         metrics: rows for the model card.
         progress: called with images done and images in all.
         dropped: latent seeds of images to leave out (`read_dropped`); the next numbers take their places.
+        share: which shards are this process's.
 
     Returns:
         The manifest's path.
@@ -129,43 +143,73 @@ def generate(
     Raises:
         UserError: `out` holds anything else; it is left as it is.
     """
-    order = [name for name in loaded.classes if name in counts]
-    rows = [
-        (file, name, seed, latent, loaded.checkpoint_hash, loaded.backend)
-        for file, name, latent in numbered(loaded.classes, counts, seed, dropped)
-    ]
+    rows = numbered(loaded.classes, counts, seed, dropped)
+    manifest = _manifest(rows, loaded, seed)
+    watched = _watched(loaded.generator)
+    if watched and share.world > 1:
+        raise UserError(f"{loaded.backend} runs in one process; start hqgan without torchrun.")
+    with _turn(out, manifest):
+        if _claim(out, manifest) and share.world > 1:
+            return out / MANIFEST  # others were faster
+    shards = [rows[start : start + SHARD] for start in range(0, len(rows), SHARD)]
+    mine, done = share.rows(list(enumerate(shards))), 0
+    for number, shard in mine:
+        mark = out / MARKS / f"{number:06d}"
+        if watched or not mark.exists():
+            for (file, _, _), image in zip(shard, images_of(loaded, shard)[1], strict=True):
+                (out / file).parent.mkdir(exist_ok=True)
+                write_png(out / file, image)
+                done += 1
+                progress(done, sum(len(shard) for _, shard in mine))
+            mark.parent.mkdir(exist_ok=True)
+            mark.touch()
+        else:
+            done += len(shard)
+    if watched:
+        apart = _deviation(loaded, watched, rows, out)
+        write_atomically(out / BACKEND, (json.dumps(apart, indent=1) + "\n").encode())
+    with _turn(out, manifest):
+        if all((out / MARKS / f"{number:06d}").exists() for number in range(len(shards))):
+            _finish(loaded, rows, out, seed, metrics, manifest)
+    return out / MANIFEST
+
+
+def _manifest(rows: Sequence[tuple[str, str, int]], loaded: Loaded, seed: int) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "class", "seed", "latent_seed", "checkpoint_sha256", "backend"])
-    writer.writerows(rows)
-    manifest = text.getvalue().encode()
-    unfinished = out / f"{MANIFEST}.unfinished"
-    _claim(out, manifest, unfinished)
+    writer.writerows((file, name, seed, latent, loaded.checkpoint_hash, loaded.backend) for file, name, latent in rows)
+    return text.getvalue().encode()
 
-    labels, seeds = [loaded.classes.index(row[1]) for row in rows], [row[3] for row in rows]
-    sheet: dict[str, list[np.ndarray]] = {name: [] for name in order}
-    watched, kept = _watched(loaded.generator), []
-    for done, (row, image) in enumerate(zip(rows, make_images(loaded.generator, labels, seeds), strict=True)):
-        path = out / row[0]
-        path.parent.mkdir(exist_ok=True)
-        write_png(path, image)
-        if len(sheet[row[1]]) < 8:
-            sheet[row[1]].append(image)
-        if watched:
-            kept.append(image)
-        progress(done + 1, len(rows))
-    if watched:
-        apart = _deviation(loaded, watched, labels, seeds, np.stack(kept))
-        write_atomically(out / BACKEND, (json.dumps(apart, indent=1) + "\n").encode())
+
+def _finish(
+    loaded: Loaded,
+    rows: Sequence[tuple[str, str, int]],
+    out: Path,
+    seed: int,
+    metrics: Sequence[Mapping[str, Any]],
+    manifest: bytes,
+) -> None:
+    """What belongs to the images, once they are all there; the manifest last."""
+    sheet: dict[str, list[np.ndarray]] = {}
+    for file, name, _ in rows:
+        if len(sheet.setdefault(name, [])) < 8:
+            sheet[name].append(read_png(out / file))
     title = f"{loaded.config.preset} after {loaded.values['images']:,} images, seed {seed}"
     picture = labelled_rows([(name, np.stack(images)) for name, images in sheet.items()], scale=2, title=title)
     write_png(out / "contact-sheet.png", picture)
     card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics, loaded.backend)
     write_atomically(out / "MODEL_CARD.md", card.encode())
     write_atomically(out / MANIFEST, manifest)
-    unfinished.unlink(missing_ok=True)
+    _sweep(out)
+
+
+def _sweep(out: Path) -> None:
+    """Remove what only unfinished calls need. Whoever waits for the lock still finds the manifest."""
     sweep(out, "*/.*.part", ".*.part")
-    return out / MANIFEST
+    shutil.rmtree(out / MARKS, ignore_errors=True)
+    for name in (UNFINISHED, LOCK):
+        (out / name).unlink(missing_ok=True)
 
 
 def read_dropped(path: Path, checkpoint_hash: str) -> frozenset[int]:
@@ -202,14 +246,13 @@ def _watched(generator: Generator) -> Watched | None:
     return backends[0] if backends and isinstance(backends[0], Watched) else None
 
 
-def _deviation(
-    loaded: Loaded, watched: Watched, labels: Sequence[int], seeds: Sequence[int], images: np.ndarray
-) -> dict[str, Any]:
-    """How far a backend's readouts and images lie from those of the exact simulator."""
+def _deviation(loaded: Loaded, watched: Watched, rows: Sequence[tuple[str, str, int]], out: Path) -> dict[str, Any]:
+    """How far a backend's readouts and the images in `out` lie from those of the exact simulator."""
     exact = copy.deepcopy(loaded.generator)
     for circuit in exact.circuits:
         circuit.backend = simulate
-    apart = np.abs(np.stack(list(make_images(exact, labels, seeds))).astype(int) - images)
+    images = np.stack([read_png(out / file) for file, _, _ in rows]).astype(int)
+    apart = np.abs(np.stack(list(images_of(replace(loaded, generator=exact), rows)[1])) - images)
     return {
         "backend": loaded.backend,
         "readouts": {"largest": watched.largest, "mean": watched.mean},
@@ -217,14 +260,36 @@ def _deviation(
     }
 
 
-def _claim(out: Path, manifest: bytes, unfinished: Path) -> None:
-    """Make sure that writing into `out` destroys nothing: it is empty, or holds this very call's images."""
+@contextmanager
+def _turn(out: Path, manifest: bytes) -> Iterator[None]:
+    """Hold a folder that several processes write to for as long as it takes to look and to decide.
+
+    Raises:
+        UserError: it holds anything but this very call's images; it is left as it is.
+    """
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; choose another --out.")
-    for name in (out / MANIFEST, unfinished):
-        if name.exists() and name.read_bytes() == manifest:
-            return
-    if others(out, unfinished.name):
-        raise UserError(f"{out} holds other images or files; choose another --out.")
+    _refuse_others(out, manifest)
     out.mkdir(parents=True, exist_ok=True)
-    write_atomically(unfinished, manifest)
+    with in_turn(out):
+        _refuse_others(out, manifest)
+        yield
+
+
+def _refuse_others(out: Path, manifest: bytes) -> None:
+    lists = [out / name for name in (MANIFEST, UNFINISHED) if (out / name).exists()]
+    if any(path.read_bytes() != manifest for path in lists) or (not lists and others(out, LOCK, UNFINISHED)):
+        raise UserError(f"{out} holds other images or files; choose another --out.")
+
+
+def _claim(out: Path, manifest: bytes) -> bool:
+    """Say whose folder it is.
+
+    Returns:
+        Whether all images are there already.
+    """
+    if (out / MANIFEST).exists():
+        _sweep(out)
+        return True
+    write_atomically(out / UNFINISHED, manifest)
+    return False

@@ -68,6 +68,14 @@ def labelled_rows(rows: Sequence[tuple[str, np.ndarray]], *, scale: int = 1, tit
     return np.asarray(sheet)
 
 
+def read_png(path: Path) -> np.ndarray:
+    """The uint8 pixels (H, W, 3) of an image that `write_png` wrote."""
+    from PIL import Image
+
+    with Image.open(path, formats=("PNG",)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def write_png(path: Path, image: np.ndarray) -> None:
     """Write one uint8 image (H, W, 3) as PNG, whole or not at all; equal pixels give equal bytes."""
     from PIL import Image

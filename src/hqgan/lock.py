@@ -34,3 +34,12 @@ def only_one(folder: Path) -> Iterator[None]:
         if made and [path.name for path in folder.iterdir()] == [LOCK]:  # nothing came of it
             (folder / LOCK).unlink(missing_ok=True)
             folder.rmdir()
+
+
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Wait for a folder, and hold it while it is looked at and changed. The file `LOCK` stays in it."""
+    from filelock import FileLock
+
+    with FileLock(folder / LOCK):
+        yield

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,44 +13,37 @@ import torch
 from hqgan import config as configs
 from hqgan.config import Config
 from hqgan.data import (
-    BatchSampler,
-    augment_dihedral,
-    check_leaks,
     check_outside,
     load_split,
     open_configured,
-    save_split,
-    split_of,
 )
-from hqgan.data.cache import cache_folder
-from hqgan.evaluate import judge_of, matched_images
+from hqgan.evaluate import judge_of
 from hqgan.files import others, sweep
 from hqgan.generate import latent_seed, make_images
-from hqgan.images import labelled_rows, to_float, write_png
+from hqgan.images import labelled_rows, write_png
 from hqgan.lock import LOCK, only_one
-from hqgan.metrics.features import train_proto
-from hqgan.metrics.suite import Judge
-from hqgan.models.build import build_critic, build_generator
-from hqgan.models.generator import HybridGenerator
-from hqgan.models.prototypes import PrototypeLatent
+from hqgan.processes import WHOLE, own_share, restarted
+from hqgan.run_hooks import evaluate, sample_grid, settler
 from hqgan.run_log import RunLog, read_lines
-from hqgan.trained import facts_of, load
-from hqgan.training import checkpoint, ema
+from hqgan.run_start import batches_of, check_shares, run_split, start_state
+from hqgan.trained import load
+from hqgan.training import checkpoint, distributed
+from hqgan.training.distributed import Ranks
 from hqgan.training.loop import Diverged, Hook, Interrupted, images_per_step, steps_of
 from hqgan.training.loop import train as train_loop
-from hqgan.training.randomness import stream
-from hqgan.training.state import State, layout, new_state
-from hqgan.types import Batch, ImageData, Split, UserError, out_of_memory
+from hqgan.training.state import State
+from hqgan.types import ImageData, Split, UserError, out_of_memory
 
 OWN = ("config.json", "split.json", "run.json", "metrics.jsonl", "timing.jsonl")
 """Files that training writes in a run's folder."""
-GRID_COLUMNS = 8
-SETTLING_IMAGES = 512
-"""Generated images on which the averaged generator's norms are measured before it is used."""
 
 
 def silent(text: str) -> None:
     """Say nothing."""
+
+
+def _nothing(kind: str, state: State, values: dict[str, Any]) -> None:
+    """Record nothing."""
 
 
 def resolve_device(name: str) -> torch.device:
@@ -80,6 +72,7 @@ def train(
     say: Callable[[str], None] = silent,
     on_data: Callable[[int, int], None] | None = None,
     on_step: Callable[[State, int], None] = lambda state, total: None,
+    alone: bool = False,
 ) -> Path:
     """Train a model and leave a run folder.
 
@@ -90,6 +83,7 @@ def train(
         say: told what is going on, a line at a time.
         on_data: told images decoded and images in all, when a data set is opened for the first time.
         on_step: told the state and the images in all, after each step.
+        alone: train in this process, even if torchrun has started several.
 
     Returns:
         `out`.
@@ -99,68 +93,70 @@ def train(
         Interrupted: stopped by Ctrl-C, after a checkpoint was written.
     """
     check_outside(config.data.path, out)
-    _check_folder(config, out, resume)
-    with only_one(out):
-        _check_folder(config, out, resume)  # now that nobody else can change it
-        device = resolve_device(config.training.device)
-        data = open_configured(config.data, on_data)
-        for file, reason in data.skipped[:5]:
-            say(f"left out {file}: {reason}")
-        if len(data.skipped) > 5:
-            say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
-        if data.warning:
-            say(data.warning)
-        _train(config, out, data, device, say, on_step)
+    share = WHOLE if alone else own_share()
+    check_shares(config, share.world)
+    with distributed.together(config.training.device, share) as ranks:
+        if not ranks.first:
+            say, on_data, on_step = silent, None, lambda state, total: None
+        with _held(config, out, resume or (restarted() and not alone), ranks):
+            _in_folder(config, out, ranks, say, on_data, on_step)
     return out
+
+
+def _in_folder(
+    config: Config,
+    out: Path,
+    ranks: Ranks,
+    say: Callable[[str], None],
+    on_data: Callable[[int, int], None] | None,
+    on_step: Callable[[State, int], None],
+) -> None:
+    """Train in a folder that is held."""
+    device = ranks.device or resolve_device(config.training.device)
+    with ranks.in_turn():
+        data = open_configured(config.data, on_data)
+    for file, reason in data.skipped[:5]:
+        say(f"left out {file}: {reason}")
+    if len(data.skipped) > 5:
+        say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
+    if data.warning:
+        say(data.warning)
+    if ranks.first:
+        sweep(out, "checkpoints/.*.part", "samples/.*.part", *(f".{name}.*.part" for name in OWN))
+        split = run_split(config, data, out)
+    ranks.wait()
+    split = split if ranks.first else run_split(config, data, out)
+    state = start_state(config, out, data, split, device, ranks, say)
+    _train(config, out, data, split, state, device, ranks, say, on_step)
+
+
+@contextmanager
+def _held(config: Config, out: Path, resume: bool, ranks: Ranks) -> Iterator[None]:
+    """A run's folder, fit to be written to; the first process holds it for all."""
+    if ranks.first:
+        _check_folder(config, out, resume)
+    with only_one(out) if ranks.first else nullcontext():
+        if ranks.first:
+            _check_folder(config, out, resume)  # now that nobody else can change it
+        ranks.wait()
+        yield
 
 
 def _train(
     config: Config,
     out: Path,
     data: ImageData,
+    split: Split,
+    state: State,
     device: torch.device,
+    ranks: Ranks,
     say: Callable[[str], None],
     on_step: Callable[[State, int], None],
 ) -> None:
-    sweep(out, "checkpoints/.*.part", "samples/.*.part", *(f".{name}.*.part" for name in OWN))
-    split = _split(config, data, out)
-
-    random.seed(config.training.seed)
-    torch.manual_seed(config.training.seed)
-    np.random.seed(config.training.seed % 2**32)  # noqa: NPY002 - libraries that draw globally draw the same
-    generator = build_generator(config, len(data.classes))
-    critic = build_critic(config, len(data.classes), generator)
-    source = generator.source if isinstance(generator, HybridGenerator) else None
-    start = checkpoint.latest(out / "checkpoints")
-    if start is None:
-        # What a checkpoint holds need not be learnt again.
-        rows = split.train
-        generator.fit(to_float(data.images[rows]), torch.from_numpy(data.labels[rows]), config.training.seed, say)
-    if isinstance(source, PrototypeLatent):
-        say("training the feature network that prototypes start from")
-        means = train_proto(
-            data.images,
-            data.labels,
-            split.train,
-            len(data.classes),
-            fingerprint=data.fingerprint,
-            cache=cache_folder(None),
-        )
-        source.start_from(torch.from_numpy(means))
-    state = new_state(generator, critic, config.training, device)
-    if start is not None:
-        tensors, values = checkpoint.read(start)
-        if facts_of(values, start).data.fingerprint != data.fingerprint:
-            raise UserError(
-                f"{config.data.path} is not the data that {out} was trained on; give that, or another --out."
-            )
-        try:
-            state.restore(tensors, values)
-        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"{start} does not hold what training goes on from ({error}); start in another --out."
-            ) from error
-        say(f"resuming at {state.images:,} images from {start.name}")
+    batches, total = batches_of(data, split, config, device, ranks.share), images_of(config)
+    if not ranks.first:
+        train_loop(state, batches, config.training, [], _nothing, ranks=ranks)
+        return
     say("preparing the judges on the validation part")
     judge = judge_of(data, split, split.validation, config.data.seed, say)
     log = RunLog(out, state)
@@ -175,9 +171,9 @@ def _train(
             "training_images": np.bincount(data.labels[split.train], minlength=len(data.classes)).tolist(),
         },
     }
-    log.start(describe, device)
+    log.start(describe, device, ranks.share.world)
 
-    settle = _settler(data, split, config, device)
+    settle = settler(data, split, config, device)
 
     def save(state: State) -> None:
         settle(state)
@@ -194,20 +190,12 @@ def _train(
         name: steps_of(getattr(config.training, f"{name}_kimg"), config.training) for name in ("sample", "evaluate")
     }
     hooks = [
-        Hook("sample", every["sample"], lambda state: _sample_grid(settle(state), data, out)),
-        Hook("evaluate", every["evaluate"], lambda state: _evaluate(settle(state), judge, log)),
+        Hook("sample", every["sample"], lambda state: sample_grid(settle(state), data, out)),
+        Hook("evaluate", every["evaluate"], lambda state: evaluate(settle(state), judge, log)),
         Hook("checkpoint", steps_of(config.training.checkpoint_kimg, config.training), save),
     ]
-    total = images_of(config)
     try:
-        train_loop(
-            state,
-            _batches(data, split, config, device),
-            config.training,
-            hooks,
-            log.record,
-            lambda state: on_step(state, total),
-        )
+        train_loop(state, batches, config.training, hooks, log.record, lambda state: on_step(state, total), ranks)
     except Interrupted:
         save(state)
         raise
@@ -320,79 +308,3 @@ def _check_folder(config: Config, out: Path, resume: bool) -> None:
             f"--resume needs the config that {out} was started with; theirs / yours differ in {'; '.join(changed[:2])}{more}. "
             "Leave the options away to go on with theirs."
         )
-
-
-def _split(config: Config, data: ImageData, out: Path) -> Split:
-    """The run's split, and its config beside it: the config first, for what has none is not known as a run."""
-    path = out / "split.json"
-    if path.exists():
-        split = load_split(path, data)
-        configs.write(config, out / "config.json")
-        return split
-    split = split_of(data, config.data.seed, config.data.fraction)
-    check_leaks(split, data.groups)
-    if empty := [side for side in ("train", "validation") if not len(getattr(split, side))]:
-        raise UserError(
-            f"{config.data.path} has no image on the side {empty[0]}: training needs a class of at least three groups (lesions, "
-            "patients, or images that are no copies); add images, or merge classes."
-        )
-    configs.write(config, out / "config.json")
-    save_split(path, split, data)
-    return split
-
-
-def _batches(data: ImageData, split: Split, config: Config, device: torch.device) -> Callable[[int], Batch]:
-    sampler = BatchSampler(
-        data.labels[split.train], config.training.batch, config.training.seed, config.training.balanced
-    )
-
-    def batch(step: int) -> Batch:
-        rows = split.train[sampler.batch(step)]
-        images = data.images[rows]
-        if config.training.dihedral:
-            images = augment_dihedral(images, np.random.default_rng([config.training.seed, step]))
-        floats = to_float(images).to(device, memory_format=layout(config.training))
-        return Batch(floats, torch.from_numpy(data.labels[rows]).to(device))
-
-    return batch
-
-
-def _settler(data: ImageData, split: Split, config: Config, device: torch.device) -> Callable[[State], State]:
-    """What readies the averaged generator for use: its batch norms' statistics, from images as training makes them."""
-    training = config.training
-    sampler = BatchSampler(data.labels[split.train], training.batch, training.seed, training.balanced)
-    rows = np.concatenate([sampler.batch(step) for step in range(-(-SETTLING_IMAGES // training.batch))])
-    labels = torch.from_numpy(data.labels[split.train][rows[:SETTLING_IMAGES]]).to(device)
-
-    settled = -1  # the step; sample, evaluation and checkpoint often fall on one
-
-    def settle(state: State) -> State:
-        nonlocal settled
-        if state.step != settled:
-            noise = torch.randn(
-                SETTLING_IMAGES, state.generator.noise_size, generator=stream(training.seed, "settling noise", 0)
-            )
-            ema.settle(state.average, noise.to(device), labels)
-            settled = state.step
-        return state
-
-    return settle
-
-
-def _sample_grid(state: State, data: ImageData, out: Path) -> None:
-    """The same latents each time, a row for each class, by the averaged generator."""
-    classes = range(len(data.classes))
-    labels = [c for c in classes for _ in range(GRID_COLUMNS)]
-    seeds = [latent_seed(0, data.classes[c], i) for c in classes for i in range(GRID_COLUMNS)]
-    images = np.stack(list(make_images(state.average, labels, seeds)))  # type: ignore[arg-type]
-    rows = [(name, images[c * GRID_COLUMNS : (c + 1) * GRID_COLUMNS]) for c, name in enumerate(data.classes)]
-    (out / "samples").mkdir(exist_ok=True)
-    write_png(out / "samples" / f"images-{state.images:09d}.png", labelled_rows(rows, title=f"{state.images:,} images"))
-
-
-def _evaluate(state: State, judge: Judge, log: RunLog) -> dict[str, Any]:
-    start = time.perf_counter()
-    images = matched_images(state.average, judge.classes, judge.labels, seed=0)  # type: ignore[arg-type]
-    rows = judge(images, judge.labels)
-    log.skip(time.perf_counter() - start)
-    return {"rows": rows}

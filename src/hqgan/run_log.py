@@ -39,10 +39,11 @@ class RunLog:
         self.mark, self.mark_images = time.perf_counter(), state.images
         self.files = {name: (out / name).open("a") for name in ("metrics.jsonl", "timing.jsonl")}
 
-    def start(self, describe: dict[str, Any], device: torch.device) -> None:
+    def start(self, describe: dict[str, Any], device: torch.device, processes: int = 1) -> None:
         """Note this start in run.json."""
         images = self.mark_images
-        starts = [*self.known.get("starts", []), {"resumed_at_images": images, "time": _now(), "device": str(device)}]
+        start = {"resumed_at_images": images, "time": _now(), "device": str(device), "processes": processes}
+        starts = [*self.known.get("starts", []), start]
         machine: dict[str, Any] = {
             "processor": platform.processor() or platform.machine(),
             "cores": os.cpu_count(),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqgan.data import BatchSampler, augment_dihedral
+from hqgan.data import BatchSampler, augment_dihedral, dihedral_ways
 
 LABELS = np.repeat([0, 1, 2], [30, 7, 3])
 
@@ -62,16 +62,16 @@ def test_nothing_to_draw_from() -> None:
 def test_dihedral_gives_all_eight_and_leaves_its_input() -> None:
     image = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
     images = image.repeat(200, 0)
-    turned = augment_dihedral(images, np.random.default_rng(0))
+    turned = augment_dihedral(images, dihedral_ways(len(images), np.random.default_rng(0)))
     assert turned.dtype == np.uint8
     assert (images == image).all()
     seen = {one.tobytes() for one in turned}
     expected = {np.rot90(side, k).tobytes() for side in (image[0], image[0][:, ::-1]) for k in range(4)}
     assert seen == expected
-    assert (turned == augment_dihedral(images, np.random.default_rng(0))).all()
+    assert (turned == augment_dihedral(images, dihedral_ways(len(images), np.random.default_rng(0)))).all()
 
 
 def test_dihedral_takes_a_read_only_map() -> None:
     images = np.zeros((2, 4, 4, 3), np.uint8)
     images.flags.writeable = False
-    assert augment_dihedral(images, np.random.default_rng(0)).flags.writeable
+    assert augment_dihedral(images, dihedral_ways(len(images), np.random.default_rng(0))).flags.writeable

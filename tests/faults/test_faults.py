@@ -59,11 +59,11 @@ def test_a_disk_that_refuses(tiny_config, tmp_path, monkeypatch, code):
     """A disk that turns read-only, a right that is taken away, a quota that is used up."""
     real = loop.train
 
-    def refuse(state, batches, config, hooks, record, on_step):
+    def refuse(state, batches, config, hooks, record, on_step, ranks):
         def denied(*arguments):
             raise OSError(code, os.strerror(code), str(tmp_path / "run" / "metrics.jsonl"))
 
-        return real(state, batches, config, hooks, denied, on_step)
+        return real(state, batches, config, hooks, denied, on_step, ranks)
 
     monkeypatch.setattr("hqgan.run.train_loop", refuse)
     with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*run again with --resume"):
@@ -122,7 +122,7 @@ def test_the_config_is_there_before_the_split(tiny_config, tmp_path, monkeypatch
     def killed(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hqgan.run.save_split", killed)
+    monkeypatch.setattr("hqgan.run_start.save_split", killed)
     with pytest.raises(KeyboardInterrupt):
         train(tiny_config, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {".lock", "config.json"}

@@ -3,6 +3,7 @@ import torch
 
 from hqgan.config import PRESETS, preset
 from hqgan.models.build import build_critic, build_generator, figures
+from hqgan.training.randomness import stream
 
 # The authors' own command for ISIC 2019, eight classes (arXiv 2506.21015).
 PAPER = {
@@ -62,7 +63,7 @@ def test_every_variant_makes_images_and_learns_in_every_part(name, changes):
     assert images.shape == (4, 3, config.data.size, config.data.size)
     assert images.abs().max() <= 1
     if critic is None:
-        generator.loss(images.detach(), labels, torch.Generator().manual_seed(0)).backward()
+        generator.loss(images.detach(), labels, stream(0, "test", 0)).backward()
     else:
         critic(generator.draft(noise, labels), labels).sum().backward()
     parts = generator.parts()

@@ -8,6 +8,7 @@ from hqgan.models.critic import ConvolutionalCritic
 from hqgan.training import losses
 from hqgan.training.augment import augment
 from hqgan.training.loop import gradient_through
+from hqgan.training.randomness import stream
 
 
 @pytest.mark.parametrize("head", ["pool", "flat"])
@@ -23,7 +24,7 @@ def test_gradient_and_penalty_are_autograds(head, bias):
     found = []
     for gradient in (lambda x: critic.gradient(x, labels), plain):
         critic.zero_grad()
-        fake, rng = images.flip(0), torch.Generator().manual_seed(0)
+        fake, rng = images.flip(0), stream(0, "test", 0)
         penalty = losses.zero_centred_penalty(gradient, images)
         (penalty + losses.interpolation_penalty(gradient, images, fake, rng)).backward()
         found.append({name: p.grad for name, p in critic.named_parameters() if p.grad is not None and p.grad.any()})
@@ -40,7 +41,7 @@ def test_gradient_passes_through_augmentation(policy):
     images, labels = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.tensor([0, 2, 1, 0])
 
     def rng():
-        return torch.Generator().manual_seed(1)
+        return stream(0, "test", 1)
 
     draws = rng()
     plain = losses.gradient_of(lambda x: critic(augment(x, policy, draws), labels))

@@ -13,6 +13,7 @@ from hqgan.models.baselines.latentqgan import latentqgan_ansatz
 from hqgan.models.baselines.mosaiq import components_of, mosaiq_ansatz
 from hqgan.models.baselines.pqwgan import pqwgan_ansatz
 from hqgan.models.build import build_critic, build_generator, figures
+from hqgan.training.randomness import stream
 
 
 def theirs(circuit, qubits, angles, weights):
@@ -239,7 +240,8 @@ def test_path_lengths_are_those_of_the_jacobian():
     generator = build_generator(preset("stylegan2-ada", changes), 2).double()
     noise, labels = torch.randn(2, 4, dtype=torch.float64), torch.tensor([0, 1])
     direction = torch.randn(2, 3, 32, 32, dtype=torch.float64)
-    penalty = generator.path_penalty(noise, labels, direction)
+    measured = generator.path_lengths(noise, labels, direction)
+    penalty = generator.path_penalty(measured, measured.mean().item())
     w = generator.styles(noise, labels).detach()
     lengths = []
     for i in range(2):
@@ -279,7 +281,7 @@ def test_diffusion_learns_one_image():
     }
     generator = build_generator(preset("ddpm", changes), 1)
     image = torch.tensor([0.6, -0.4, 0.1])[:, None, None].expand(8, 3, 32, 32)
-    optimiser, source = torch.optim.Adam(generator.parameters(), 5e-3), torch.Generator().manual_seed(0)
+    optimiser, source = torch.optim.Adam(generator.parameters(), 5e-3), stream(0, "test", 0)
     for _ in range(150):
         optimiser.zero_grad()
         generator.loss(image, torch.zeros(8, dtype=torch.long), source).backward()

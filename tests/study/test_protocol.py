@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from hqgan.data import ALL, open_data, split_of
+from hqgan.processes import Share
 from hqgan.study import Settings, cells, protocol, study, work
 from hqgan.study.arms import Arm
 from hqgan.study.classifiers import Recipe
@@ -301,3 +302,12 @@ def test_folders_that_cannot_work(tmp_path):
     twice = [folder_of(data, tmp_path / place / "made", ["fibroma"]) for place in "ab"]
     with pytest.raises(UserError, match="would be called 'made'"):
         study(dataclasses.replace(own, given=tuple(twice)), tmp_path / "t", say=silent)
+
+
+def test_processes_share_the_seeds_and_the_last_one_sums_up(finished, tmp_path):
+    said = []
+    assert study(TINY, tmp_path / "s", say=said.append, share=Share(1, 2)) is None
+    assert {path.parent.parent.name for path in (tmp_path / "s").glob("arms/*/small/*.json")} == {"seed1"}
+    assert study(TINY, tmp_path / "s", say=silent, share=Share(0, 2)) == finished[1]
+    assert json.loads((tmp_path / "s" / "study.json").read_text()) == json.loads(json.dumps(finished[1]))
+    assert study(TINY, tmp_path / "s", say=silent) == finished[1]

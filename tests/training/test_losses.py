@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from hqgan.training import losses
+from hqgan.training.randomness import stream
 
 REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0])
 
@@ -40,7 +41,7 @@ def test_penalties_of_a_linear_score_are_known():
     images = torch.randn(5, 3, 4, 4)
     gradient = losses.gradient_of(score)
     assert losses.zero_centred_penalty(gradient, images).item() == pytest.approx(norm.item() ** 2 / 2, rel=1e-5)
-    value = losses.interpolation_penalty(gradient, images, -images, torch.Generator().manual_seed(0))
+    value = losses.interpolation_penalty(gradient, images, -images, stream(0, "test", 0))
     assert value.item() == pytest.approx((norm.item() - 1) ** 2, rel=1e-5)
 
 

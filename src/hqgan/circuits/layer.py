@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.statevector import simulate
+from hqgan.processes import WHOLE, Share
 from hqgan.types import Backend, UserError
 
 
@@ -18,7 +19,10 @@ class QuantumLayer(nn.Module):
         weights: (k, L, n, R) parameter in radians, started uniform in [0, start); HybridQ's start is 1 (arXiv 2506.21015v1).
         backend: what runs the circuits, a `hqgan.types.Backend`; may be replaced at any time.
         shots: measurements whose scatter is added to the readouts while training; 0 for none.
+        share: of a batch that several processes hold together.
     """
+
+    share = WHOLE
 
     def __init__(
         self,
@@ -40,9 +44,14 @@ class QuantumLayer(nn.Module):
         self.weights = nn.Parameter(start * torch.rand(sub_generators, *ansatz.weight_shape, generator=generator))
 
     def forward(self, angles: Tensor) -> Tensor:
-        """Readout (B, k, M) of encoding angles (B, k, n) in radians; UserError if the shape is another."""
-        readout = self.backend(self.ansatz, angles, self.weights)
-        return scattered(readout, self.shots, self.ansatz) if self.training and self.shots else readout
+        """Readout (B, k, M) of encoding angles (B, k, n) in radians; UserError if the shape is another.
+
+        Never in less than 32 bits, whatever is mixed around it: the errors of 16 bits add up over a circuit's gates.
+        """
+        with torch.autocast(angles.device.type, enabled=False):
+            angles = angles if angles.dtype == torch.float64 else angles.float()
+            readout = self.backend(self.ansatz, angles, self.weights)
+        return scattered(readout, self.shots, self.ansatz, self.share) if self.training and self.shots else readout
 
     def extra_repr(self) -> str:
         """One line for print(model)."""
@@ -50,14 +59,15 @@ class QuantumLayer(nn.Module):
         return f"sub_generators={len(self.weights)}, qubits={a.qubits}, layers={a.layers}, readouts={a.readouts}"
 
 
-def scattered(readout: Tensor, shots: int, ansatz: Ansatz) -> Tensor:
+def scattered(readout: Tensor, shots: int, ansatz: Ansatz, share: Share = WHOLE) -> Tensor:
     """Readouts as so many shots would show them: normal noise of the shots' variance, which no gradient passes.
 
     Each readout scatters on its own; real ones that are read in one basis, or shares that add up to 1, are correlated. Draws from
-    torch's global state.
+    torch's global state, for a whole batch of which this process may hold a `share`.
     """
     exact = readout.detach()
-    return readout + torch.randn_like(exact) * shot_variance(exact, shots, ansatz).sqrt()
+    whole = torch.randn(share.world * len(exact), *exact.shape[1:], dtype=exact.dtype, device=exact.device)
+    return readout + share.rows(whole) * shot_variance(exact, shots, ansatz).sqrt()
 
 
 def shot_variance(readout: Tensor, shots: int, ansatz: Ansatz) -> Tensor:

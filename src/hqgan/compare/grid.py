@@ -94,7 +94,7 @@ def compare(
                     where = run_path(out, folder, one, seed)
                     if not runs.is_finished(config, where):
                         say(f"{one.run} on {cell.data.name}, seed {seed}")
-                        runs.train(config, where, resume=True, say=say, on_step=on_step)
+                        runs.train(config, where, resume=True, say=say, on_step=on_step, alone=True)
                     check_run(where, cell.data, cell.split)
                     results.append(_measured(where, result_path(out, folder, one, seed), one, cell))
             drawn = [run_path(out, folder, one, 0) for one in contestants]

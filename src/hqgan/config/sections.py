@@ -56,6 +56,8 @@ class TrainingConfig(Section):
     batch: int = Field(16, ge=2, le=4096)
     seed: Seed = 0
     device: str = "auto"
+    precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true"
+    """As Lightning names them. bf16-mixed: convolutions and products in bfloat16, circuits in 32 bits all the same."""
     loss: Literal["wgan-gp", "hinge", "logistic", "relativistic"] = "relativistic"
     critic_steps: int = Field(1, ge=1, le=100)
     """Critic steps on one real batch for each generator step."""

@@ -1,7 +1,7 @@
 """Data sets as memory-mapped uint8 images: opening, caching, splitting, drawing batches."""
 
 from hqgan.data.open import ALL, check_outside, open_configured, open_data
-from hqgan.data.sampling import BatchSampler, augment_dihedral
+from hqgan.data.sampling import BatchSampler, augment_dihedral, dihedral_ways
 from hqgan.data.splits import check_leaks, load_split, save_split, split_by_group, split_of, thin
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "augment_dihedral",
     "check_leaks",
     "check_outside",
+    "dihedral_ways",
     "load_split",
     "open_configured",
     "open_data",

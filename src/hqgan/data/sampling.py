@@ -50,19 +50,23 @@ class BatchSampler:
         return members[self._permutation(len(members), self._seed, 2 + chosen, epoch)[within]]
 
 
-def augment_dihedral(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Turn and mirror each image at random, the eight ways of a square; dermatoscopic images have no up.
+def augment_dihedral(images: np.ndarray, ways: np.ndarray) -> np.ndarray:
+    """Turn and mirror each image, in the eight ways of a square; dermatoscopic images have no up.
 
     Args:
         images: (B, S, S, 3), any type; not changed.
-        rng: draws two integers an image.
+        ways: (B, 2) quarter turns, and 1 where the image is mirrored then, as `dihedral_ways` draws them.
     """
-    turns, mirrored = rng.integers(4, size=len(images)), rng.integers(2, size=len(images))
     result = np.empty_like(images)
-    for i, image in enumerate(images):
-        turned = np.rot90(image, turns[i])
-        result[i] = turned[:, ::-1] if mirrored[i] else turned
+    for i, (image, (turns, mirrored)) in enumerate(zip(images, ways, strict=True)):
+        turned = np.rot90(image, turns)
+        result[i] = turned[:, ::-1] if mirrored else turned
     return result
+
+
+def dihedral_ways(count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count, 2) random quarter turns and mirrorings."""
+    return np.stack([rng.integers(4, size=count), rng.integers(2, size=count)], 1)
 
 
 def _permutation(count: int, *key: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from hqgan.config import CriticConfig, FeatureCriticConfig
+from hqgan.draws import Draws
 
 LEAK = 0.2
 """Slope of the leaky ReLU below nought."""
@@ -20,8 +21,8 @@ class Critic(nn.Module):
         images = images.detach().requires_grad_(True)
         return torch.autograd.grad(self(images, labels).sum(), images, create_graph=True)[0]
 
-    def auxiliary(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor | None:
-        """A task of its own on real images, to be minimised with its loss, or None; `generator` is a CPU source."""
+    def auxiliary(self, images: torch.Tensor, draws: Draws) -> torch.Tensor | None:
+        """A task of its own on real images, to be minimised with its loss, or None."""
         return None
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -26,7 +26,8 @@ from hqgan import run as runs
 from hqgan.data import open_data
 from hqgan.data.cache import cores
 from hqgan.files import others, sweep, write_atomically
-from hqgan.lock import LOCK, only_one
+from hqgan.lock import LOCK, in_turn, only_one
+from hqgan.processes import WHOLE, Share
 from hqgan.study import arms as plans
 from hqgan.study import classifiers, sources, summary, work
 from hqgan.study.arms import Arm
@@ -38,6 +39,8 @@ from hqgan.training.state import State
 from hqgan.types import UserError, listed
 
 Say = Callable[[str], None]
+PROCESSES = ".processes"
+"""Folder of what each of several processes holds while it works."""
 
 
 def study(
@@ -48,8 +51,9 @@ def study(
     on_data: Callable[[int, int], None] | None = None,
     on_step: Callable[[State, int], None] = lambda state, total: None,
     on_arm: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Any]:
-    """Run, or go on with, a study.
+    share: Share = WHOLE,
+) -> dict[str, Any] | None:
+    """Run, or go on with, a study. Several processes share its seeds, and the one that ends last sums up.
 
     Args:
         settings: what to do.
@@ -57,10 +61,11 @@ def study(
         say: told what goes on.
         on_data: decoding progress.
         on_step: training progress of a generator.
-        on_arm: classifiers done and classifiers in all.
+        on_arm: classifiers done and classifiers in all, of this process.
+        share: which seeds are this process's.
 
     Returns:
-        What ``study.json`` holds; see `hqgan.study.summary`.
+        What ``study.json`` holds, see `hqgan.study.summary`; None while other processes are at work.
 
     Raises:
         UserError: bad input, a leak, a run with another split, results made with other settings.
@@ -78,28 +83,27 @@ def study(
                 "--generators to have it trained."
             )
     _check_folder(out, settings)
-    with only_one(out):
+    with only_one(out if share.world == 1 else out / PROCESSES / str(share.rank)):
         _check_folder(out, settings)  # now that nobody else can change it
-        sweep(out, "arms/**/.*.part", "pictures/.*.part", ".settings.json.*.part", ".study.json.*.part")
         _write_settings(out, settings)
-        for cell in cells:
+        mine = share.rows(cells)
+        for cell in mine:
             _train_generators(cell, settings, out, say, on_step)
-        total, done = len(cells) * len(arms) * len(recipes), 0
-        results = []
-        for cell in cells:
-            tasks = [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
-            tasks = list(with_sources(tasks, cell, settings, out, say))
-            for task in tasks:
-                _check_same(task)
-            open_tasks = [task for task in tasks if work.finished(task) is None]
-            done += len(tasks) - len(open_tasks)
-            on_arm(done, total)
-            for _ in _each(open_tasks, settings.jobs):
-                done += 1
-                on_arm(done, total)
-            results += [(task, work.finished(task) or {}) for task in tasks]
-            shutil.rmtree(pools_of(out, cell), ignore_errors=True)
+        total = len(mine) * len(arms) * len(recipes)
+        results: list[tuple[Task, dict[str, Any]]] = []
+        for cell in mine:
+            results += _classify(cell, settings, out, arms, recipes, say, on_arm, len(results), total)
+        if share.world > 1:
+            with in_turn(out):
+                tasks = [
+                    _task(settings, out, c, arm, recipe) for c in cells for recipe in recipes.values() for arm in arms
+                ]
+                if not all(task.result.exists() for task in tasks):
+                    return None
+                silent = (runs.silent, lambda done, total: None, 0, 0)
+                results = [pair for c in cells for pair in _classify(c, settings, out, arms, recipes, *silent)]
         shutil.rmtree(out / "pools", ignore_errors=True)
+        sweep(out, "arms/**/.*.part", "pictures/.*.part", ".settings.json.*.part", ".study.json.*.part")
         say("drawing from seeds and lesions")
         about = sources_about(cells, names, out)
         parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
@@ -107,6 +111,32 @@ def study(
         values = {"settings": as_json(settings), **values}
         write_atomically(out / "study.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
         return values
+
+
+def _classify(
+    cell: Cell,
+    settings: Settings,
+    out: Path,
+    arms: Sequence[Arm],
+    recipes: Mapping[str, classifiers.Recipe],
+    say: Say,
+    on_arm: Callable[[int, int], None],
+    before: int,
+    total: int,
+) -> list[tuple[Task, dict[str, Any]]]:
+    """Train and test every classifier of a cell that is not finished; its tasks with their results."""
+    tasks = [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
+    tasks = list(with_sources(tasks, cell, settings, out, say))
+    for task in tasks:
+        _check_same(task)
+    open_tasks = [task for task in tasks if work.finished(task) is None]
+    done = before + len(tasks) - len(open_tasks)
+    on_arm(done, total)
+    for _ in _each(open_tasks, settings.jobs):
+        done += 1
+        on_arm(done, total)
+    shutil.rmtree(pools_of(out, cell), ignore_errors=True)
+    return [(task, work.finished(task) or {}) for task in tasks]
 
 
 def _recipes(settings: Settings) -> dict[str, classifiers.Recipe]:
@@ -136,7 +166,7 @@ def _check_folder(out: Path, settings: Settings) -> None:
             raise UserError(f"{path} is damaged ({error}); choose another --out.") from error
         if before.get("fingerprint") != _fingerprint(settings):
             raise UserError(f"{out} holds a study of other data; choose another --out.")
-    elif others(out, "generators", "log.txt", LOCK, "settings.json"):
+    elif others(out, "generators", "log.txt", LOCK, PROCESSES, "settings.json"):
         raise UserError(f"{out} holds files that are not a study's; choose another --out.")
 
 
@@ -173,7 +203,7 @@ def _train_generators(
             sources.check_run(path, cell.data, cell.split)
             continue
         say(f"training {name}, {cell_name(cell)}")
-        runs.train(config, path, resume=True, say=say, on_step=on_step)
+        runs.train(config, path, resume=True, say=say, on_step=on_step, alone=True)
 
 
 def _task(settings: Settings, out: Path, cell: Cell, arm: Arm, recipe: classifiers.Recipe) -> Task:

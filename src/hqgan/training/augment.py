@@ -12,44 +12,44 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
+from hqgan.draws import Draws
 
-def augment(
-    images: torch.Tensor, policy: Sequence[str], generator: torch.Generator, share: float = 1.0
-) -> torch.Tensor:
+
+def augment(images: torch.Tensor, policy: Sequence[str], draws: Draws, share: float = 1.0) -> torch.Tensor:
     """Apply the named changes in order.
 
     Args:
         images: (B, 3, H, W) in [-1, 1]; what comes back may leave that range.
         policy: any of ``color``, ``translation``, ``cutout``, ``affine``.
-        generator: CPU source of randomness; each image gets changes of its own.
+        draws: each image gets changes of its own.
         share: of images, each change on its own, that are changed; the rest stay as they are (arXiv 2006.06676).
     """
     changes = {"color": _color, "translation": _translation, "cutout": _cutout, "affine": _affine}
     for name in policy:
-        changed = changes[name](images, generator)
-        images = changed if share >= 1 else torch.where(_uniform(images, generator) < share, changed, images)
+        changed = changes[name](images, draws)
+        images = changed if share >= 1 else torch.where(_uniform(images, draws) < share, changed, images)
     return images
 
 
-def _uniform(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    return torch.rand(len(images), 1, 1, 1, generator=generator).to(images.device)
+def _uniform(images: torch.Tensor, draws: Draws) -> torch.Tensor:
+    return draws.uniform(len(images), 1, 1, 1).to(images.device)
 
 
-def _color(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _color(x: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Brightness by up to +-0.5, saturation by 0 to 2, contrast by 0.5 to 1.5."""
-    x = x + (_uniform(x, generator) - 0.5)
+    x = x + (_uniform(x, draws) - 0.5)
     grey = x.mean(1, keepdim=True)
-    x = (x - grey) * (2 * _uniform(x, generator)) + grey
+    x = (x - grey) * (2 * _uniform(x, draws)) + grey
     mean = x.mean((1, 2, 3), keepdim=True)
-    return (x - mean) * (_uniform(x, generator) + 0.5) + mean
+    return (x - mean) * (_uniform(x, draws) + 0.5) + mean
 
 
-def _translation(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _translation(x: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Shift by up to an eighth of the side, zeros (mid-grey) moving in."""
     b, _, h, w = x.shape
     reach = h // 8
-    down = torch.randint(-reach, reach + 1, (b, 1), generator=generator).to(x.device)
-    right = torch.randint(-reach, reach + 1, (b, 1), generator=generator).to(x.device)
+    down = draws.integers(-reach, reach + 1, b, 1).to(x.device)
+    right = draws.integers(-reach, reach + 1, b, 1).to(x.device)
     padded = F.pad(x, [reach] * 4)
     rows = torch.arange(h, device=x.device) + reach + down
     columns = torch.arange(w, device=x.device) + reach + right
@@ -57,24 +57,24 @@ def _translation(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def _cutout(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _cutout(x: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Blank a square of half the side, anywhere, also partly outside."""
     b, _, h, w = x.shape
-    centre_y = torch.randint(0, h, (b, 1, 1), generator=generator).to(x.device)
-    centre_x = torch.randint(0, w, (b, 1, 1), generator=generator).to(x.device)
+    centre_y = draws.integers(0, h, b, 1, 1).to(x.device)
+    centre_x = draws.integers(0, w, b, 1, 1).to(x.device)
     y, col = torch.arange(h, device=x.device)[None, :, None], torch.arange(w, device=x.device)[None, None, :]
     inside = ((y - centre_y).abs() < h // 4) & ((col - centre_x).abs() < w // 4)
     return x * (~inside)[:, None].to(x.dtype)
 
 
-def _affine(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _affine(x: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Turn by any angle and scale by 2 to the power of a normal number of deviation 0.2; outside is the image mirrored.
 
     Written as a weighted sum of four pixels, since torch's own sampling cannot be differentiated twice, as penalties want.
     """
     b, _, h, w = x.shape
-    angle = 2 * math.pi * _uniform(x, generator)[:, 0]
-    scale = 2 ** (0.2 * torch.randn(b, 1, 1, generator=generator).to(x.device))
+    angle = 2 * math.pi * _uniform(x, draws)[:, 0]
+    scale = 2 ** (0.2 * draws.normal(b, 1, 1).to(x.device))
     y, col = torch.arange(h, device=x.device)[:, None] - (h - 1) / 2, torch.arange(w, device=x.device) - (w - 1) / 2
     rows = scale * (angle.cos() * y - angle.sin() * col) + (h - 1) / 2
     columns = scale * (angle.sin() * y + angle.cos() * col) + (w - 1) / 2

@@ -14,8 +14,10 @@ import torch
 from torch import nn
 
 from hqgan.config import TrainingConfig
+from hqgan.draws import Draws
 from hqgan.training import ema, losses
 from hqgan.training.augment import augment
+from hqgan.training.distributed import ALONE, Ranks
 from hqgan.training.randomness import seed_modules, stream
 from hqgan.training.state import State
 from hqgan.types import Batch, UserError
@@ -66,6 +68,7 @@ def train(
     hooks: list[Hook],
     record: Callable[[str, State, dict[str, Any]], None],
     on_step: Callable[[State], None] = lambda state: None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Step until `config.kimg` images were shown.
 
@@ -76,6 +79,7 @@ def train(
         hooks: run in order after the steps they name.
         record: takes a kind, the state and what is to be written.
         on_step: called after each step, for progress.
+        ranks: who trains; `batches` gives this process's share, and only the first runs hooks and records.
 
     Raises:
         Diverged: with the values that were not finite.
@@ -85,7 +89,7 @@ def train(
     with _stop_requests() as stop:
         while state.step < total:
             logged = (state.step + 1) % log_every == 0 or state.step + 1 == total
-            values, norms = step(state, batches(state.step), config, with_norms=logged)
+            values, norms = step(state, batches(state.step), config, ranks, with_norms=logged)
             bad = {k: v for k, v in values.items() if not abs(v) < DIVERGED}
             if bad:
                 raise Diverged(
@@ -96,22 +100,25 @@ def train(
             state.count += 1
             if logged:
                 means = {name: value / state.count for name, value in state.sums.items()}
-                record("train", state, {**means, **norms})
+                if ranks.first:
+                    record("train", state, {**means, **norms})
                 state.sums, state.count = {}, 0
-            for hook in hooks:
+            for hook in hooks if ranks.first else ():
                 if state.step % hook.every == 0 or state.step == total:
                     found = hook.call(state)
                     if found is not None:
                         record(hook.name, state, found)
             on_step(state)
-            if stop:
+            if ranks.any(bool(stop)):
                 raise Interrupted
 
 
 def step(
-    state: State, real: Batch, config: TrainingConfig, *, with_norms: bool = False
+    state: State, real: Batch, config: TrainingConfig, ranks: Ranks = ALONE, *, with_norms: bool = False
 ) -> tuple[dict[str, float], dict[str, float]]:
     """`config.critic_steps` critic steps on one real batch, then a generator step; or a step of the generator's own loss.
+
+    Of several processes each has its share of the batch, and all end with the same weights.
 
     Returns:
         The losses, and gradient norms by part where asked for.
@@ -122,23 +129,26 @@ def step(
     values: dict[str, float] = {}
     norms: dict[str, float] = {}
     if state.critic is None:
-        total = generator.loss(real.images, real.labels, stream(config.seed, "loss", now))
+        with mixed(config, real.images):
+            total = generator.loss(real.images, real.labels, stream(config.seed, "loss", now, ranks.share))
         values["loss/generator"] = total.item()
     else:
         # What the critic sees of real images: themselves, but for models that work in a space of their own.
         with torch.no_grad():
             seen = Batch(generator.represent(real.images, real.labels), real.labels)
-        values |= _critic_steps(state, real, seen, config)
+        values |= _critic_steps(state, real, seen, config, ranks)
         if with_norms:
             norms["norm/critic"] = _norm(list(state.critic.parameters()))
         state.critic.requires_grad_(False)
-        total, losses_ = _generator_loss(state, seen, config)
+        total, losses_ = _generator_loss(state, seen, config, ranks)
         values |= losses_
     state.generator_optimiser.zero_grad(set_to_none=True)
     total.backward()
+    ranks.average_gradients(generator.parameters())
     if with_norms:
         norms |= {f"norm/{name}": _norm(ps) for name, ps in generator.parts().items()}
     state.generator_optimiser.step()
+    values = ranks.mean(values)
     if state.critic is not None:
         state.critic.requires_grad_(True)
         generator.observe(values["loss/generator"], values["loss/critic"])
@@ -148,53 +158,74 @@ def step(
     return values, norms
 
 
-def _critic_steps(state: State, real: Batch, seen: Batch, config: TrainingConfig) -> dict[str, float]:
-    generator, now, size = state.generator, state.step, len(real)
-    noise = _noise(config, "critic noise", now, config.critic_steps * size, generator.noise_size, real.images.device)
+def _critic_steps(state: State, real: Batch, seen: Batch, config: TrainingConfig, ranks: Ranks) -> dict[str, float]:
+    generator, now, size = state.generator, state.step, config.critic_steps * len(real)
+    noise = stream(config.seed, "critic noise", now, ranks.share).normal(size, generator.noise_size).to(real.images)
     with torch.no_grad():
         # The generator stands still during the critic's steps, so their images are made in one call.
-        fakes = generator.draft(noise, real.labels.repeat(config.critic_steps)).chunk(config.critic_steps)
+        with mixed(config, noise):
+            drafts = generator.draft(noise, real.labels.repeat(config.critic_steps))
+        fakes = drafts.to(noise.dtype).chunk(config.critic_steps)
     values: dict[str, float] = {}
     for i, fake in enumerate(fakes):
-        values |= _critic_step(state, real, seen, fake, config, now * config.critic_steps + i)
+        values |= _critic_step(state, real, seen, fake, config, now * config.critic_steps + i, ranks)
     return values
 
 
-def _generator_loss(state: State, seen: Batch, config: TrainingConfig) -> tuple[torch.Tensor, dict[str, float]]:
+def _generator_loss(
+    state: State, seen: Batch, config: TrainingConfig, ranks: Ranks
+) -> tuple[torch.Tensor, dict[str, float]]:
     """What the generator minimises, and its terms."""
     generator, critic, now, labels = state.generator, state.critic, state.step, seen.labels
-    rng = stream(config.seed, "generator augment", now)
-    noise = _noise(config, "generator noise", now, len(seen), generator.noise_size, labels.device)
-    fake_scores = critic(_augmented(generator.draft(noise, labels), state, config, rng), labels)
+    rng = stream(config.seed, "generator augment", now, ranks.share)
+    draws = stream(config.seed, "generator noise", now, ranks.share)
+    noise = draws.normal(len(seen), generator.noise_size).to(seen.images)
+    with mixed(config, noise):
+        drafts = generator.draft(noise, labels)
+    fakes = _augmented(drafts.to(noise.dtype), state, config, rng)
     real_scores = None
-    if config.loss == "relativistic":
-        real_scores = critic(_augmented(seen.images, state, config, rng), labels)
-    total = losses.generator_loss(config.loss, fake_scores, real_scores)
+    with mixed(config, noise):
+        fake_scores = critic(fakes, labels)
+        if config.loss == "relativistic":
+            real_scores = critic(_augmented(seen.images, state, config, rng), labels).to(noise.dtype)
+    total = losses.generator_loss(config.loss, fake_scores.to(noise.dtype), real_scores)
     values = {"loss/generator": total.item()}
     if (penalty := generator.penalty()) is not None:
         values["loss/prototypes"] = penalty.item()
         total = total + config.prototype_weight * penalty
     if config.path_weight and now % config.path_every == 0:
-        rng = stream(config.seed, "path direction", now)
         half = max(1, len(labels) // 2)  # as in the paper, to spare memory
-        direction = torch.randn(half, *seen.images.shape[1:], generator=rng).to(labels.device)
-        penalty = generator.path_penalty(noise[:half], labels[:half], direction)
+        draws = stream(config.seed, "path direction", now, ranks.share)
+        direction = draws.normal(half, *seen.images.shape[1:]).to(seen.images)
+        lengths = generator.path_lengths(noise[:half], labels[:half], direction)
+        penalty = generator.path_penalty(lengths, ranks.mean({"mean": lengths.mean().item()})["mean"])
         values["loss/path"] = penalty.item()
         total = total + config.path_weight * config.path_every * penalty
     return total, values
 
 
 def _critic_step(
-    state: State, real: Batch, seen: Batch, fake: torch.Tensor, config: TrainingConfig, critic_step: int
+    state: State,
+    real: Batch,
+    seen: Batch,
+    fake: torch.Tensor,
+    config: TrainingConfig,
+    critic_step: int,
+    ranks: Ranks,
 ) -> dict[str, float]:
     critic, labels = state.critic, real.labels
-    rng = stream(config.seed, "critic augment", critic_step)
-    scores = critic(
-        torch.cat([_augmented(seen.images, state, config, rng), _augmented(fake, state, config, rng)]), labels.repeat(2)
-    )
-    real_scores, fake_scores = scores.chunk(2)
+    rng = stream(config.seed, "critic augment", critic_step, ranks.share)
+    images = torch.cat([_augmented(seen.images, state, config, rng), _augmented(fake, state, config, rng)])
+    with mixed(config, images):
+        scores = critic(images, labels.repeat(2))
+    real_scores, fake_scores = scores.to(images.dtype).chunk(2)
     loss = losses.critic_loss(config.loss, real_scores, fake_scores)
-    gradient = gradient_through(critic, labels, config.augment, rng, state.augmented)
+    by_images = gradient_through(critic, labels, config.augment, rng, state.augmented)
+
+    def gradient(x: torch.Tensor) -> torch.Tensor:
+        with mixed(config, x):
+            return by_images(x).to(x.dtype)
+
     values = {
         "loss/critic": loss.item(),
         "score/real": real_scores.mean().item(),
@@ -209,28 +240,40 @@ def _critic_step(
         if config.loss == "relativistic":
             penalty = penalty + losses.zero_centred_penalty(gradient, fake)
         loss = loss + config.r1_weight * config.r1_every * penalty
-    auxiliary = critic.auxiliary(real.images, stream(config.seed, "auxiliary", critic_step))
+    with mixed(config, images):
+        auxiliary = critic.auxiliary(real.images, stream(config.seed, "auxiliary", critic_step, ranks.share))
     if auxiliary is not None:
         loss = loss + auxiliary
         values["loss/auxiliary"] = auxiliary.item()
     assert state.critic_optimiser is not None
     state.critic_optimiser.zero_grad(set_to_none=True)
     loss.backward()
+    ranks.average_gradients(critic.parameters())
     state.critic_optimiser.step()
     if config.adaptive_kimg:
-        certain = real_scores.detach().sign().mean().item() > CERTAIN
-        state.augmented += (1 if certain else -1) * len(real) / (1000 * config.adaptive_kimg)
+        certain = ranks.mean({"sign": real_scores.detach().sign().mean().item()})["sign"] > CERTAIN
+        state.augmented += (1 if certain else -1) * config.batch / (1000 * config.adaptive_kimg)
         state.augmented = min(max(state.augmented, 0.0), 1.0)
         values["augmented"] = state.augmented
     return values
 
 
-def _augmented(images: torch.Tensor, state: State, config: TrainingConfig, rng: torch.Generator) -> torch.Tensor:
+def mixed(config: TrainingConfig, like: torch.Tensor) -> torch.autocast:
+    """Where forward passes run: in bfloat16 if so configured, but for circuits, which see to themselves.
+
+    Without the cache of narrowed weights: what is narrowed without gradients, as a critic's own derivative does, would be taken
+    for a weight of none.
+    """
+    wanted = config.precision == "bf16-mixed"
+    return torch.autocast(like.device.type, torch.bfloat16, enabled=wanted, cache_enabled=False)
+
+
+def _augmented(images: torch.Tensor, state: State, config: TrainingConfig, rng: Draws) -> torch.Tensor:
     return augment(images, config.augment, rng, state.augmented)
 
 
 def gradient_through(
-    critic: Any, labels: torch.Tensor, policy: Sequence[str], rng: torch.Generator, share: float = 1.0
+    critic: Any, labels: torch.Tensor, policy: Sequence[str], rng: Draws, share: float = 1.0
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """The gradient (B, 3, H, W) of a critic's scores by images (B, 3, H, W) of which it sees a share augmented.
 
@@ -242,14 +285,10 @@ def gradient_through(
             return critic.gradient(images, labels)
         images = images.detach().requires_grad_(True)
         seen = augment(images, policy, rng, share)
-        by_seen = critic.gradient(seen.detach(), labels)
+        by_seen = critic.gradient(seen.detach(), labels).to(seen.dtype)
         return torch.autograd.grad(seen, images, by_seen, create_graph=True)[0]
 
     return gradient
-
-
-def _noise(config: TrainingConfig, name: str, step: int, count: int, size: int, device: torch.device) -> torch.Tensor:
-    return torch.randn(count, size, generator=stream(config.seed, name, step)).to(device)
 
 
 def _norm(parameters: list[nn.Parameter]) -> float:
@@ -263,7 +302,7 @@ def _stop_requests() -> Iterator[list[int]]:
     asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if asked:
+        if number == signal.SIGINT and number in asked:
             raise KeyboardInterrupt
         asked.append(number)
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
+from hqgan.draws import Draws
+
 Gradient = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -44,18 +46,16 @@ def generator_loss(kind: str, fake: torch.Tensor, real: torch.Tensor | None) -> 
     raise ValueError(f"unknown loss {kind!r}")
 
 
-def interpolation_penalty(
-    gradient: Gradient, real: torch.Tensor, fake: torch.Tensor, generator: torch.Generator
-) -> torch.Tensor:
+def interpolation_penalty(gradient: Gradient, real: torch.Tensor, fake: torch.Tensor, draws: Draws) -> torch.Tensor:
     """Mean (|grad| - 1)^2 at random points between real and generated images (arXiv 1704.00028, equation 3).
 
     Args:
         gradient: of the scores by the images, differentiable by the critic's weights.
         real: (B, 3, H, W).
         fake: as many generated ones.
-        generator: CPU source of the points.
+        draws: of the points.
     """
-    mix = torch.rand(len(real), 1, 1, 1, generator=generator).to(real.device)
+    mix = draws.uniform(len(real), 1, 1, 1).to(real.device)
     squares = gradient(mix * real + (1 - mix) * fake).square().sum((1, 2, 3))
     # The offset keeps the square root's derivative finite where a gradient vanishes.
     return ((squares + 1e-12).sqrt() - 1).square().mean()

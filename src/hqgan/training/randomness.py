@@ -6,12 +6,13 @@ import hashlib
 
 import torch
 
+from hqgan.draws import Draws
+from hqgan.processes import WHOLE, Share
 
-def stream(seed: int, name: str, step: int) -> torch.Generator:
-    """A CPU generator for one use at one step. Draw on the CPU and move: every device then sees the same numbers."""
-    generator = torch.Generator()
-    generator.manual_seed(_key(seed, name, step))
-    return generator
+
+def stream(seed: int, name: str, step: int, share: Share = WHOLE) -> Draws:
+    """The draws of one use at one step."""
+    return Draws(torch.Generator().manual_seed(_key(seed, name, step)), share)
 
 
 def seed_modules(seed: int, step: int) -> None:

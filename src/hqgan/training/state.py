@@ -106,11 +106,21 @@ def layout(config: TrainingConfig) -> torch.memory_format:
     return torch.channels_last if config.batch >= 16 else torch.contiguous_format
 
 
+def dtype_of(config: TrainingConfig) -> torch.dtype:
+    """Of weights, noise and real images in training; the average and what it makes have 32 bits."""
+    return torch.float64 if config.precision == "64-true" else torch.float32
+
+
 def new_state(generator: Any, critic: nn.Module | None, config: TrainingConfig, device: torch.device) -> State:
     """The networks on `device`, fresh optimisers and average; circuits get a learning rate of their own."""
     for network in (generator, critic):
         if network is not None:
             network.to(device, memory_format=layout(config))  # type: ignore[call-overload]
+    average = ema.averaged_copy(generator)
+    if config.precision == "64-true":
+        for network in (generator, critic):
+            if network is not None:
+                network.double()
     groups = [
         {"params": ps, "lr": config.lr_circuit if name == "circuit" else config.lr_generator}
         for name, ps in generator.parts().items()
@@ -119,7 +129,7 @@ def new_state(generator: Any, critic: nn.Module | None, config: TrainingConfig, 
     return State(
         generator=generator,
         critic=critic,
-        average=ema.averaged_copy(generator),
+        average=average,
         generator_optimiser=_optimiser(groups, config, config.betas_generator),
         critic_optimiser=_optimiser(critics, config, config.betas_critic) if critics else None,
         augmented=0.0 if config.adaptive_kimg else 1.0,

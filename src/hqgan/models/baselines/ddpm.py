@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from hqgan.config import DdpmConfig
+from hqgan.draws import Draws
 from hqgan.models.base import Generator
 
 GROUPS = 8
@@ -80,7 +81,7 @@ class UNet(nn.Module):
 
     def forward(self, x: torch.Tensor, times: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, S, S), times (B,) from 0 and labels (B,) to the velocity, sqrt(kept) noise - sqrt(1 - kept) image."""
-        known = self.time(_waves(times, self.length)) + self.classes(labels)
+        known = self.time(_waves(times, self.length).to(x.dtype)) + self.classes(labels)
         x = self.first(x)
         kept = []
         for i, block in enumerate(self.downs):
@@ -119,10 +120,10 @@ class DdpmGenerator(Generator):
         steps = torch.linspace(config.timesteps - 1, 0, config.sampling_steps).round().long()
         self.register_buffer("times", steps, persistent=False)
 
-    def loss(self, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Mean squared error of the velocity at random times; `generator` is a CPU source."""
-        times = torch.randint(len(self.kept), (len(images),), generator=generator).to(images.device)
-        noise = torch.randn(images.shape, generator=generator).to(images.device)
+    def loss(self, images: torch.Tensor, labels: torch.Tensor, draws: Draws) -> torch.Tensor:
+        """Mean squared error of the velocity at random times."""
+        times = draws.integers(0, len(self.kept), len(images)).to(images.device)
+        noise = draws.normal(*images.shape).to(images.device)
         kept = self.kept[times][:, None, None, None]
         noisy = kept.sqrt() * images + (1 - kept).sqrt() * noise
         return F.mse_loss(self.network(noisy, times, labels), kept.sqrt() * noise - (1 - kept).sqrt() * images)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from hqgan.config import LightweightConfig, LightweightCriticConfig
+from hqgan.draws import Draws
 from hqgan.models.base import Generator
 from hqgan.models.critic import Critic
 
@@ -153,11 +154,11 @@ class LightweightCritic(Critic):
         x = self.last(self.to_whole(self.to_part(self.first(images))))
         return self.score(x).mean((1, 2, 3)) + (self.projection(labels) * x.mean((2, 3))).mean(1)
 
-    def auxiliary(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def auxiliary(self, images: torch.Tensor, draws: Draws) -> torch.Tensor:
         """How far real images are from what the decoders redraw: the whole at half the size, and a random quarter."""
         part = self.to_part(self.first(images))
         half, cell = self.size // 2, self.size // 8
-        y, x = (int(torch.randint(0, cell + 1, (), generator=generator)) for _ in range(2))
+        y, x = (int(torch.randint(0, cell + 1, (), generator=draws.source)) for _ in range(2))
         whole = self.whole(self.to_whole(part))
         quarter = self.part(part[:, :, y : y + cell, x : x + cell])
         wanted = images[:, :, 4 * y : 4 * y + half, 4 * x : 4 * x + half]

@@ -149,8 +149,8 @@ class StyleGenerator(Generator):
         """Images (B, 3, size, size) in [-1, 1] from standard normal noise (B, noise_size) and labels (B,)."""
         return self.draft(noise, labels).clamp(-1, 1)
 
-    def path_penalty(self, noise: torch.Tensor, labels: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-        """Mean squared difference of path lengths from their running mean (equation 4), which it moves.
+    def path_lengths(self, noise: torch.Tensor, labels: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+        """How far (B,) an image moves along a direction for a small step of its style.
 
         Args:
             noise: (B, noise_size).
@@ -160,9 +160,12 @@ class StyleGenerator(Generator):
         w = self.styles(noise, labels)
         image = self.synthesise(w)
         projected = (image * direction / math.sqrt(image.shape[2] * image.shape[3])).sum()
-        lengths = torch.autograd.grad(projected, w, create_graph=True)[0].square().sum(1).sqrt()
+        return torch.autograd.grad(projected, w, create_graph=True)[0].square().sum(1).sqrt()
+
+    def path_penalty(self, lengths: torch.Tensor, mean: float) -> torch.Tensor:
+        """Mean squared difference of path lengths from their running mean (equation 4), which it moves to the batch's `mean`."""
         with torch.no_grad():
-            self.path_mean.lerp_(lengths.mean(), 0.01)
+            self.path_mean.lerp_(self.path_mean.new_tensor(mean), 0.01)
         return (lengths - self.path_mean).square().mean()
 
     def parts(self) -> dict[str, list[nn.Parameter]]:

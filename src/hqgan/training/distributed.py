@@ -1,0 +1,173 @@
+"""Training by several processes, started by torchrun and joined by lightning-fabric: the same numbers as one makes.
+
+Every process holds the whole model and a `Share` of each batch. Gradients are averaged here, explicitly, after backward: the
+hooks of DistributedDataParallel do not see through gradient penalties.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import nn
+
+from hqgan.processes import WHOLE, Share, own_share
+from hqgan.types import UserError
+
+PATIENCE = timedelta(hours=6)
+"""How long a process waits for the others: as long as the first may take to decode a data set or to judge."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes that train one model; by default this one alone.
+
+    Attributes:
+        share: the rows of each batch that this one holds.
+        fabric: what joins them, a ``lightning_fabric.Fabric``; None for one process.
+    """
+
+    share: Share = WHOLE
+    fabric: Any = None
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes, evaluates and speaks."""
+        return self.share.rank == 0
+
+    @property
+    def device(self) -> torch.device | None:
+        """Where this process computes, if that was settled by joining."""
+        return self.fabric.device if self.fabric else None
+
+    def wait(self) -> None:
+        """Until all have come here."""
+        if self.fabric:
+            self.fabric.barrier()
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """First the first process of each machine, then its others: they find in the cache what that one left there."""
+        if self.fabric is None:
+            yield
+            return
+        with self.fabric.rank_zero_first(local=True):
+            yield
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Make every process's gradients their mean over all, which for equal shares is the whole batch's.
+
+        A weight that nobody's images have used keeps no gradient, so that its optimiser leaves it alone, as for one process;
+        some weights belong to a class, and a share may have none of it.
+        """
+        if self.fabric is None:
+            return
+        mine = list(parameters)
+        here = torch.tensor([p.grad is not None for p in mine], dtype=torch.float32, device=self.fabric.device)
+        used = self.fabric.all_reduce(here, reduce_op="sum").tolist()
+        gradients = []
+        for parameter, somewhere in zip(mine, used, strict=True):
+            if somewhere:
+                parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                gradients.append(parameter.grad)
+        for dtype in dict.fromkeys(g.dtype for g in gradients):
+            alike = [g for g in gradients if g.dtype == dtype]
+            flat = self.fabric.all_reduce(torch.cat([g.flatten() for g in alike]), reduce_op="mean")
+            for gradient, mean in zip(alike, flat.split([g.numel() for g in alike]), strict=True):
+                gradient.copy_(mean.view(gradient.shape))
+
+    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Means over all processes of numbers that each has under the same names."""
+        if self.fabric is None or not values:
+            return dict(values)
+        own = torch.tensor(list(values.values()), dtype=torch.float64, device=self.fabric.device)
+        return dict(zip(values, self.fabric.all_reduce(own, reduce_op="mean").tolist(), strict=True))
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is true in one of the processes."""
+        return self.mean({"flag": float(flag)})["flag"] > 0
+
+    def make_equal(self, *modules: nn.Module | None) -> None:
+        """Give every process the first one's weights and buffers."""
+        if self.fabric is None:
+            return
+        for module in modules:
+            for tensor in module.state_dict().values() if module is not None else ():
+                whole = tensor.contiguous()  # whatever its layout in memory
+                torch.distributed.broadcast(whole, 0)
+                tensor.copy_(whole)
+
+
+ALONE = Ranks()
+
+
+@contextmanager
+def together(device: str, share: Share) -> Iterator[Ranks]:
+    """The processes that share a training, met at the start and, if all went well, at the end.
+
+    Args:
+        share: this process's, as torchrun has told it.
+        device: ``auto``, ``cpu`` or ``cuda``; each process takes the accelerator of its number on its machine.
+
+    Raises:
+        UserError: lightning-fabric is not there, or the device is not one that each process can have.
+    """
+    world = share.world
+    if world == 1:
+        yield ALONE
+        return
+    try:
+        from lightning_fabric import Fabric
+        from lightning_fabric.strategies import DDPStrategy
+    except ImportError as error:
+        raise UserError(
+            "Training by several processes needs lightning-fabric: pip install 'hqgan[distributed]'."
+        ) from error
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    local = int(os.environ["LOCAL_WORLD_SIZE"])
+    if device not in ("cpu", "cuda"):
+        raise UserError(f"The device {device!r} cannot be shared by {world} processes; give cpu, cuda or auto.")
+    if device == "cuda" and torch.cuda.device_count() < local:
+        raise UserError(
+            f"There are {torch.cuda.device_count()} CUDA devices here for {local} processes; give torchrun a smaller "
+            "--nproc-per-node, or --device cpu."
+        )
+    backend = "nccl" if device == "cuda" else "gloo"
+    if not torch.distributed.is_initialized():
+        _meet(backend, world)
+    fabric = Fabric(
+        accelerator=device,
+        devices=local,
+        num_nodes=world // local,
+        strategy=DDPStrategy(process_group_backend=backend, timeout=PATIENCE),
+    )
+    fabric.launch()
+    yield Ranks(Share(fabric.global_rank, fabric.world_size), fabric)
+    fabric.barrier()  # nobody leaves while another still needs it
+
+
+def _meet(backend: str, world: int) -> None:
+    """Make the process group, as Fabric would, but in a place of its own for each of torchrun's attempts.
+
+    After a restart the store of torchrun's agent still holds the addresses of the processes that ended, and PyTorch 2.5 to 2.13
+    hand them out again (pytorch/pytorch issue 135712). Left once, when this process ends.
+    """
+    how: dict[str, Any] = {}
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = torch.distributed.TCPStore(host, port, world, is_master=False, timeout=PATIENCE)
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        how = {
+            "store": torch.distributed.PrefixStore(f"attempt-{attempt}", store),
+            "rank": own_share().rank,
+            "world_size": world,
+        }
+    torch.distributed.init_process_group(backend, timeout=PATIENCE, **how)
+    atexit.register(torch.distributed.destroy_process_group)

@@ -243,6 +243,8 @@ def inspect_data(
 
     with bar("images") as update:
         found = inspection.inspect(path, size, seed, choice=choice_of(classes, merge, protocol, label), progress=update)
+    if own_share().rank:
+        return  # several processes that decode together; one speaks
     write_json(json_file, found)
     show(*inspection.summary(found), inspection.table(found))
 

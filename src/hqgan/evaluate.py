@@ -29,13 +29,28 @@ from hqgan.types import ImageData, Split, UserError, listed, plural
 Say = Callable[[str], None]
 Progress = Callable[[int, int], None] | None
 
+LEARNT = 20_000
+"""Training images that judges are fitted to, at most: they are held in memory."""
+HELD_OUT = 5_000
+"""Held-out images that anything is compared with, at most."""
+
+
+def judged(split: Split) -> Split:
+    """The images that judges look at: all, or of large data a draw of `LEARNT` and `HELD_OUT`, always the same."""
+    sides = ((split.train, LEARNT), (split.validation, HELD_OUT), (split.test, HELD_OUT))
+    return Split(*(_drawn(rows, most) for rows, most in sides))
+
+
+def _drawn(rows: np.ndarray, most: int) -> np.ndarray:
+    return rows if len(rows) <= most else np.sort(np.random.default_rng(most).choice(rows, most, replace=False))
+
 
 def views_of(data: ImageData, split: Split, say: Say) -> list[View]:
     """The views for a data set's training part, trained now or from the cache."""
     return load_views(
         data.images,
         data.labels,
-        split.train,
+        judged(split).train,
         fingerprint=data.fingerprint,
         cache=cache_folder(None),
         report=say,
@@ -48,16 +63,17 @@ def judge_of(data: ImageData, split: Split, real: np.ndarray, seed: int, say: Sa
     Args:
         data: the data set.
         split: its split.
-        real: (N,) which images: of the validation side in training, of the test side for results.
+        real: (N,) which images: of the validation side in training, of the test side for results; at most `HELD_OUT` of them.
         seed: of the judge's draws.
         say: told what is being trained.
     """
+    real, train = _drawn(real, HELD_OUT), judged(split).train
     return Judge(
         views_of(data, split, say),
         data.images[real],
         data.labels[real],
-        data.images[split.train],
-        data.labels[split.train],
+        data.images[train],
+        data.labels[train],
         data.classes,
         seed=seed,
     )
@@ -152,6 +168,7 @@ def evaluate(
         raise UserError(f"There is no run or folder at {target}.")
     loaded = load(target) if is_run(target) else None
     data, split = real_data(target, loaded, data_path, seed, choice, on_data)
+    split = judged(split)
     about: dict[str, Any] = {
         "target": str(target),
         "data": data.name,
@@ -213,7 +230,7 @@ def check(
 ) -> dict[str, Any]:
     """Judge every view by planted degradations of the test part; see `hqgan.metrics.check`."""
     data = open_data(data_path, 64, seed=seed, choice=choice, progress=on_data)
-    split = split_of(data, seed)
+    split = judged(split_of(data, seed))
     rows = check_extractors(
         views_of(data, split, say),
         data.images[split.train],
@@ -324,4 +341,4 @@ def read_folder(folder: Path, data: ImageData) -> tuple[np.ndarray, np.ndarray, 
             raise UserError(f"{folder / file} cannot be read ({decoded.reason}); remove it and run again.")
         images.append(decoded.pixels)
         labels.append(data.classes.index(name))
-    return np.stack(images), np.array(labels, np.int64), listing.files
+    return np.stack(images), np.array(labels, np.int64), list(listing.files)

@@ -25,7 +25,7 @@ from hqgan.lock import LOCK, only_one
 from hqgan.processes import WHOLE, own_share, restarted
 from hqgan.run_hooks import evaluate, sample_grid, settler
 from hqgan.run_log import RunLog, read_lines
-from hqgan.run_start import batches_of, check_shares, run_split, start_state
+from hqgan.run_start import batches_of, check_shares, narrow_convolutions, run_split, start_state
 from hqgan.trained import load
 from hqgan.training import checkpoint, distributed
 from hqgan.training.distributed import Ranks
@@ -113,8 +113,8 @@ def _in_folder(
 ) -> None:
     """Train in a folder that is held."""
     device = ranks.device or resolve_device(config.training.device)
-    with ranks.in_turn():
-        data = open_configured(config.data, on_data)
+    narrow_convolutions()
+    data = open_configured(config.data, on_data)  # all decode together what is not in the cache
     for file, reason in data.skipped[:5]:
         say(f"left out {file}: {reason}")
     if len(data.skipped) > 5:

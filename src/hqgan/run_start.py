@@ -13,8 +13,10 @@ from hqgan import config as configs
 from hqgan.config import Config, HybridConfig
 from hqgan.data import BatchSampler, augment_dihedral, check_leaks, dihedral_ways, load_split, save_split, split_of
 from hqgan.data.cache import cache_folder
+from hqgan.evaluate import judged
 from hqgan.images import to_float
 from hqgan.metrics.features import train_proto
+from hqgan.models.base import Generator
 from hqgan.models.build import build_critic, build_generator
 from hqgan.models.generator import HybridGenerator
 from hqgan.models.prototypes import PrototypeLatent
@@ -46,6 +48,12 @@ def check_shares(config: Config, world: int) -> None:
         raise UserError("The branch of noise measures moments of whole batches; train it by one process.")
 
 
+def narrow_convolutions() -> None:
+    """On CUDA, TF32 for convolutions in single precision; never for matrix products, by which circuits are simulated."""
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def run_split(config: Config, data: ImageData, out: Path) -> Split:
     """The run's split, and its config beside it: the config first, for what has none is not known as a run."""
     path = out / "split.json"
@@ -54,7 +62,7 @@ def run_split(config: Config, data: ImageData, out: Path) -> Split:
         configs.write(config, out / "config.json")
         return split
     split = split_of(data, config.data.seed, config.data.fraction)
-    check_leaks(split, data.groups)
+    check_leaks(split, data.group_of, data.groups)
     if empty := [side for side in ("train", "validation") if not len(getattr(split, side))]:
         raise UserError(
             f"{config.data.path} has no image on the side {empty[0]}: training needs a class of at least three groups (lesions, "
@@ -83,16 +91,16 @@ def start_state(
     source = generator.source if isinstance(generator, HybridGenerator) else None
     start = checkpoint.latest(out / "checkpoints")
     with ranks.in_turn():
-        if start is None:
-            # What a checkpoint holds need not be learnt again.
-            rows = split.train
+        rows = judged(split).train
+        # What a checkpoint holds need not be learnt again, and most generators learn nothing beforehand.
+        if start is None and type(generator).fit is not Generator.fit:
             generator.fit(to_float(data.images[rows]), torch.from_numpy(data.labels[rows]), config.training.seed, say)
         if isinstance(source, PrototypeLatent):
             say("training the feature network that prototypes start from")
             means = train_proto(
                 data.images,
                 data.labels,
-                split.train,
+                rows,
                 len(data.classes),
                 fingerprint=data.fingerprint,
                 cache=cache_folder(None),

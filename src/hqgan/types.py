@@ -48,6 +48,7 @@ class ImageData:
         images: (N, S, S, 3) uint8, usually a read-only memory map.
         labels: (N,) int64.
         groups: (N,) str; images of one group (lesion, patient) never stand on two sides of a split.
+        group_of: (N,) int32; the same as numbers, by first appearance.
         files: (N,) str; where each image came from, relative to the data set's root.
         fingerprint: hex SHA-256 of content, size and classes; equal for equal data.
         licence: one line on what the publisher allows, or ``unknown``.
@@ -61,6 +62,7 @@ class ImageData:
     images: np.ndarray
     labels: np.ndarray
     groups: np.ndarray
+    group_of: np.ndarray
     files: np.ndarray
     fingerprint: str
     licence: str = "unknown"

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +16,18 @@ import pytest
 from tiny_pictures import write
 
 from hqgan.data import cache as store
+from hqgan.data import hashes, open_data
 from hqgan.data import open as opening
-from hqgan.data import open_data
-from hqgan.types import UserError
+from hqgan.types import ImageData, UserError
 
 
 def entries(cache: Path) -> list[Path]:
-    return sorted((cache / "images").iterdir())
+    """What anybody can open."""
+    return sorted(path for path in (cache / "images").iterdir() if not path.name.startswith("."))
+
+
+def leftovers(cache: Path) -> list[Path]:
+    return sorted((cache / "images").glob(".*"))
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def test_second_opening_decodes_and_hashes_nothing(
 ) -> None:
     first = open_data(tree, 16)
     assert len(decoded) == 20
-    monkeypatch.setattr(store, "_hash_file", lambda path: pytest.fail("hashed again"))
+    monkeypatch.setattr(hashes, "_hash_file", lambda path: pytest.fail("hashed again"))
     second = open_data(tree, 16)
     assert len(decoded) == 20
     assert second.fingerprint == first.fingerprint
@@ -107,7 +113,7 @@ def garble_meta(place: Path) -> None:
 
 def lie_in_meta(place: Path) -> None:
     meta = json.loads((place / "meta.json").read_text())
-    meta["files"].pop()
+    meta["images"] -= 1
     (place / "meta.json").write_text(json.dumps(meta))
 
 
@@ -175,13 +181,13 @@ def test_a_full_disk_leaves_nothing_behind(
     original = Path.open
 
     def opened(path: Path, *args: object, **options: object) -> object:
-        return FullDisk(number) if path.name == "images.npy" else original(path, *args, **options)  # type: ignore
+        return FullDisk(number) if path.name == "images.slots" else original(path, *args, **options)  # type: ignore
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", opened)
         with pytest.raises(UserError, match=sentence):
             open_data(tree, 16)
-    assert entries(cache) == []
+    assert entries(cache) == leftovers(cache) == []
     assert len(open_data(tree, 16)) == 20
 
 
@@ -193,17 +199,115 @@ def test_a_full_disk_at_the_last_flush(tree: Path, cache: Path, monkeypatch: pyt
         patch.setattr(os, "fsync", full)
         with pytest.raises(UserError, match="is full"):
             open_data(tree, 16)
-    assert entries(cache) == []
+    assert entries(cache) == leftovers(cache) == []
 
 
-def test_ctrl_c_leaves_nothing_behind(tree: Path, cache: Path) -> None:
-    def stop(done: int, total: int) -> None:
-        if done == 7:
+def stop_at(wanted: int) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        if done == wanted:
             raise KeyboardInterrupt
 
+    return progress
+
+
+def test_what_was_stopped_goes_on_with_the_first_part_that_is_not_whole(
+    tree: Path, cache: Path, tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = open_data(tree, 16, cache=tmp_path / "other")
+    decoded.clear()
+    monkeypatch.setattr(store, "PART", 6)
     with pytest.raises(KeyboardInterrupt):
-        open_data(tree, 16, progress=stop)
+        open_data(tree, 16, progress=stop_at(14))
     assert entries(cache) == []
+    before = len(decoded)
+    told: list[tuple[int, int]] = []
+    data = open_data(tree, 16, progress=lambda *numbers: told.append(numbers))
+    assert sorted(decoded[before:]) == sorted(str(file).rpartition("/")[2] for file in data.files[12:])
+    assert told == [(done, 20) for done in range(13, 21)]
+    assert (data.images == whole.images).all()
+    assert data.fingerprint == whole.fingerprint
+    assert leftovers(cache) == []
+
+
+def test_unreadable_images_leave_no_hole(tree: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = open_data(tree, 16)
+    gone = [5, 13]
+    good = [row for row in range(20) if row not in gone]
+    for row in gone:
+        (tree / str(whole.files[row])).write_bytes(b"")
+    monkeypatch.setattr(store, "PART", 6)
+    monkeypatch.setattr(opening, "MAX_UNREADABLE", 0.2)
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    # Whatever is killed after the last part is done again from where it stood.
+    for name in ("_close", "_write_texts", "_publish"):
+        with monkeypatch.context() as patch:
+            patch.setattr(store, name, killed)
+            with pytest.raises(KeyboardInterrupt):
+                open_data(tree, 16)
+    data = open_data(tree, 16)
+    assert (data.images == whole.images[good]).all()
+    assert data.files.tolist() == whole.files[good].tolist()
+    assert (data.labels == whole.labels[good]).all()
+    assert [file for file, _ in data.skipped] == whole.files[gone].tolist()
+    _, original = opening.open_with_sizes(tree, 16)
+    assert original.shape == (18, 2)
+    assert (original > 0).all()
+    assert leftovers(cache) == []
+
+
+def test_what_is_refused_is_not_kept(tree: Path, cache: Path) -> None:
+    for path in sorted(tree.rglob("*.*"))[:3]:
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="3 of the 20 images"):
+        open_data(tree, 16)
+    assert entries(cache) == leftovers(cache) == []
+
+
+def test_several_share_the_parts(tree: Path, cache: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes later makes what nobody makes, and waits for the rest."""
+    monkeypatch.setattr(store, "PART", 5)
+    second = threading.Thread(target=lambda: seen.append(open_data(tree, 16)))
+    seen: list[ImageData] = []
+    held, made = threading.Event(), threading.Event()
+
+    def progress(done: int, total: int) -> None:
+        if done == 2:  # in the midst of the first part
+            second.start()
+            assert made.wait(60)
+
+    def progress_of_second() -> None:
+        while len(decoded) < 20:
+            held.wait(0.01)
+        made.set()
+
+    watch = threading.Thread(target=progress_of_second)
+    watch.start()
+    first = open_data(tree, 16, progress=progress)
+    second.join(60)
+    watch.join(60)
+    assert len(decoded) == 20
+    assert (first.images == seen[0].images).all()
+    assert len(entries(cache)) == 1
+    assert leftovers(cache) == []
+
+
+def test_near_duplicates_are_looked_for_once_and_only_where_lesions_are_unknown(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_data(tree, 16)
+    monkeypatch.setattr("hqgan.data.groups.perceptual_hash", lambda image: pytest.fail("looked again"))
+    assert open_data(tree, 16).groups.tolist() == first.groups.tolist()
+    open_data("demo:42", 16)
+
+
+def test_groups_by_name_and_by_number_agree(tree: Path) -> None:
+    for data in (open_data(tree, 16), open_data("demo:100", 16)):
+        _, first, numbers = np.unique(data.groups, return_index=True, return_inverse=True)
+        assert (first[numbers] == np.unique(data.group_of, return_index=True)[1][data.group_of]).all()
+        assert (np.diff(np.unique(data.group_of, return_index=True)[1]) > 0).all()
 
 
 def test_a_file_where_the_cache_should_be(tree: Path, tmp_path: Path) -> None:
@@ -212,17 +316,7 @@ def test_a_file_where_the_cache_should_be(tree: Path, tmp_path: Path) -> None:
         open_data(tree, 16, cache=tmp_path / "taken")
 
 
-def test_the_loser_of_a_race_takes_the_winners_entry(tree: Path, cache: Path) -> None:
-    def race(done: int, total: int) -> None:
-        if done == 10:
-            open_data(tree, 16)
-
-    data = open_data(tree, 16, progress=race)
-    assert len(data) == 20
-    assert len(entries(cache)) == 1
-
-
-def test_leftovers_of_killed_processes_are_swept_after_a_day(tree: Path, cache: Path) -> None:
+def test_leftovers_of_killed_processes_are_swept_after_a_week(tree: Path, cache: Path) -> None:
     old, new = cache / "images" / ".dead.1", cache / "images" / ".busy.2"
     for path in (old, new):
         path.mkdir(parents=True)

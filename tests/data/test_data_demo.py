@@ -90,7 +90,7 @@ def test_any_size(size: int) -> None:
 
 @pytest.mark.parametrize("path", ["demo:", "demo:x", "demo:-5", "demo:41", "demo:²", "demo:99999999999", "demo:1e3"])
 def test_odd_counts(path: str) -> None:
-    with pytest.raises(UserError, match="write demo:COUNT with 42 to 100,000"):
+    with pytest.raises(UserError, match="write demo:COUNT with 42 to 10,000,000"):
         open_data(path)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
+import zlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -121,10 +123,32 @@ def test_changed_data_are_noticed(data: ImageData, tmp_path: Path) -> None:
 
 def test_a_split_that_leaks_is_refused(data: ImageData, tmp_path: Path) -> None:
     path = tmp_path / "split.json"
-    data = dataclasses.replace(data, groups=np.repeat(["a", "b"], 10))
+    data = dataclasses.replace(data, groups=np.repeat(["a", "b"], 10), group_of=np.repeat([0, 1], 10))
     save_split(path, Split(np.array([0]), np.array([1]), np.array([2])), data)
-    with pytest.raises(UserError, match="leaks"):
+    with pytest.raises(UserError, match="leaks: group 'a' stands in train and in validation"):
         load_split(path, data)
+
+
+def test_the_split_of_many_images_is_packed(data: ImageData, tmp_path: Path, monkeypatch) -> None:
+    split = thin(split_by_group(data.labels, data.groups, 0), data.labels, data.groups, 0.5, 0)
+    monkeypatch.setattr("hqgan.data.splits.LISTED", 5)
+    path = tmp_path / "split.json"
+    save_split(path, split, data)
+    content = json.loads(path.read_text())
+    assert "train" not in content
+    again = load_split(path, data)
+    for side in ("train", "validation", "test"):
+        assert getattr(again, side).tolist() == getattr(split, side).tolist()
+    with pytest.raises(UserError, match="made for other data"):
+        load_split(path, dataclasses.replace(data, group_of=data.group_of[::-1].copy()))
+    for sides in (b"\0" * 19, b"\4" * 20, b"\0" * 10**7):
+        path.write_text(json.dumps(content | {"zlib": base64.b64encode(zlib.compress(sides)).decode()}))
+        with pytest.raises(UserError, match="made for other data"):
+            load_split(path, data)
+    for damaged in ("", "AAAA", "?", 3):
+        path.write_text(json.dumps(content | {"zlib": damaged}))
+        with pytest.raises(UserError, match=r"cannot be read|made for other data"):
+            load_split(path, data)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, '{"train": 3}', "\x00"])

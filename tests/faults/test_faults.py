@@ -77,7 +77,7 @@ def test_a_cache_that_refuses(tiny_config, tmp_path, monkeypatch, code):
     def denied(*arguments, **more):
         raise OSError(code, os.strerror(code), str(tmp_path))
 
-    monkeypatch.setattr(cache.tempfile, "mkdtemp", denied)
+    monkeypatch.setattr(cache, "_write_part", denied)
     with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*HQGAN_CACHE"):
         train(configs.replace(tiny_config, {"data.path": "demo:90"}), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -1,7 +1,9 @@
 """Decoded images on disk: one read-only memory map per content and size, visible only when whole.
 
-A folder of the cache holds ``images.npy`` (N, S, S, 3) uint8 and ``meta.json``. It is written under a temporary name,
-flushed, then renamed, so that a crash or two processes at once leave either nothing or all of it.
+A folder of the cache holds ``images.npy`` (N, S, S, 3) uint8, ``files.npy``, ``original.npy`` and ``meta.json``. It is made under
+a hidden name, part by part: whoever opens the same data meanwhile, on this machine or another that shares the disk, makes parts
+that nobody else is making, and what is stopped goes on with the first part that is not there. The last one renames it, so that a
+crash leaves either nothing visible or all of it.
 """
 
 from __future__ import annotations
@@ -14,22 +16,30 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hqgan.data.decode import MAX_BYTES, Decoded
-from hqgan.data.near import first_alike, perceptual_hash
+from hqgan.data.decode import Decoded
+from hqgan.files import write_atomically
 from hqgan.types import UserError
 
-VERSION = 2
+VERSION = 3
 """Part of every key: raise it when an entry holds something else."""
-STALE_SECONDS = 24 * 3600
+STALE_SECONDS = 7 * 24 * 3600
+PART = 4096
+"""Images that one process makes at a time, and that are lost when it is killed."""
+
+SLOTS = ".slots"
+"""Ending of a file that has room for every image, until it is known which can be read."""
+
+Make = Callable[[int, int], Iterable[Decoded]]
+"""Images number start to stop, in order."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +47,20 @@ class Entry:
     """A cached data set.
 
     Attributes:
+        place: its folder.
         images: (N, S, S, 3) uint8, a read-only memory map.
-        files: the N files that were readable, in order.
-        original: (N, 2) int64, their width and height in pixels before cropping.
-        skipped: (file, reason) of the others.
+        files: (N,) str, the files that were readable, in order; a memory map.
+        original: (N, 2) int32, their width and height in pixels before cropping; a memory map.
+        skipped: (row of the listing, reason) of the others.
         digest: hex SHA-256 of the images' bytes.
-        alike: (N,) int64, of each image the first one that it is a near-duplicate of, or itself.
     """
 
+    place: Path
     images: np.ndarray
-    files: list[str]
+    files: np.ndarray
     original: np.ndarray
-    skipped: list[tuple[str, str]]
+    skipped: list[tuple[int, str]]
     digest: str
-    alike: np.ndarray
 
 
 def cache_folder(given: Path | None) -> Path:
@@ -72,117 +82,99 @@ def load(folder: Path, key: str, size: int) -> Entry | None:
     place = folder / "images" / key
     try:
         meta = json.loads((place / "meta.json").read_text(encoding="utf-8"))
-        images = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
-        files = [str(file) for file in meta["files"]]
-        original = np.array(meta["original"], np.int64).reshape(len(files), 2)
-        skipped = [(str(file), str(reason)) for file, reason in meta["skipped"]]
-        alike = np.array(meta["alike"], np.int64)
-        whole = meta["version"] == VERSION and images.shape == (len(files), size, size, 3) and images.dtype == np.uint8
-        whole = whole and alike.shape == (len(files),) and bool(((alike >= 0) & (alike <= np.arange(len(files)))).all())
-        return Entry(images, files, original, skipped, str(meta["images_sha256"]), alike) if whole else None
+        images, files, original = (
+            np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("images", "files", "original")
+        )
+        count = int(meta["images"])
+        skipped = [(int(row), str(reason)) for row, reason in meta["skipped"]]
+        whole = meta["version"] == VERSION and images.shape == (count, size, size, 3) and images.dtype == np.uint8
+        whole = whole and files.shape == (count,) and files.dtype.kind == "U"
+        whole = whole and original.shape == (count, 2) and original.dtype == np.int32
+        return Entry(place, images, files, original, skipped, str(meta["images_sha256"])) if whole else None
     except Exception:
         # Whatever is wrong with it, it can be made again.
         return None
 
 
-def store(folder: Path, key: str, size: int, rows: Iterable[tuple[str, Decoded]], expected: int) -> Entry:
-    """Write an entry from (file, image) pairs, in order, and open it.
+def store(
+    folder: Path,
+    key: str,
+    size: int,
+    files: Sequence[str],
+    make: Make,
+    *,
+    part: int = PART,
+    check: Callable[[list[tuple[int, str]]], None] = lambda skipped: None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Entry:
+    """Make an entry, or those parts of it that are not there and that no other process is making, and open it.
 
-    An exception from `rows` leaves no trace and passes through.
+    What `make`, `check` and `progress` raise passes through. Whole parts are kept for a week.
 
     Args:
         folder: the cache's folder; made where missing.
         key: the entry's name.
         size: side of the images in pixels.
-        rows: the images; those without pixels are noted as skipped.
-        expected: about how many images will come, for the sentence about a full disk.
+        files: their names.
+        make: gives them; those without pixels are noted as skipped.
+        part: images that `make` is asked for at a time.
+        check: told, before the entry is opened to anybody, (row, reason) of all that were skipped; may refuse them.
+        progress: called with (images done, images in all).
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
-    home, temporary = folder / "images", None
+    home, making, count = folder / "images", folder / "images" / f".{key}", len(files)
+    parts = [(start, min(start + part, count)) for start in range(0, count, part)]
     try:
         home.mkdir(parents=True, exist_ok=True)
         _sweep(home)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{key[:16]}.", dir=home))
-        _write(temporary, size, rows)
-        _publish(temporary, home / key, size)
+        # First what nobody makes; then what somebody made, or was killed over.
+        for wait in (False, True):
+            for number, (start, stop) in enumerate(parts):
+                with _held(home / f".{key}.{number:05d}.lock", wait) as mine:
+                    if mine and load(folder, key, size) is None and not _mark(making, number).exists():
+                        making.mkdir(exist_ok=True)
+                        _write_part(making, number, start, size, _told(make(start, stop), start, count, progress))
+        with _held(home / f".{key}.lock", True):
+            entry = load(folder, key, size)
+            if entry is None:
+                skipped = [row for number in range(len(parts)) for row in json.loads(_mark(making, number).read_text())]
+                check(skipped)
+                _finish(making, files, size, skipped)
+                _publish(making, home / key, size)
+                for number in range(len(parts)):
+                    _mark(home / key, number).unlink(missing_ok=True)
+                entry = load(folder, key, size)
+            _forget(home, key)
+    except UserError:
+        _forget(home, key)  # what was refused will not be asked for again
+        raise
     except OSError as error:
-        raise UserError(_why_not(error, folder, expected * size * size * 3)) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-    entry = load(folder, key, size)
+        _forget(home, key)  # half of it is of no use on a disk that takes no more
+        raise UserError(_why_not(error, folder, count * size * size * 3)) from error
     if entry is None:
         raise UserError(f"The image cache in {folder} vanished while it was written: is another program clearing it?")
     return entry
 
 
-def hash_files(root: Path, files: Sequence[str], folder: Path) -> list[str]:
-    """Hex SHA-256 of each file's bytes, empty where it cannot be read.
-
-    An index in the cache remembers (size, modification time, change time) -> hash, so that unchanged files are not read
-    again.
-
-    Args:
-        root: the data set's folder.
-        files: relative to `root`.
-        folder: the cache's folder.
-    """
-    place = folder / "index" / f"{key_of(os.fspath(root.resolve()))}.json"
-    known: dict[str, Any] = {}
-    with suppress(OSError, ValueError, RecursionError):
-        known = json.loads(place.read_text(encoding="utf-8"))
-    known = known if isinstance(known, dict) else {}
-
-    base = os.fspath(root)
-    found: dict[str, list[Any]] = {}
-    unread: list[str] = []
-    for file in files:
-        state = _state(f"{base}/{file}")
-        old = known.get(file)
-        if state and isinstance(old, list) and old[:-1] == state and isinstance(old[-1], str):
-            found[file] = old
-        elif state:
-            found[file] = state
-            unread.append(file)
-    with ThreadPoolExecutor(workers()) as pool:
-        for start in range(0, len(unread), 512):
-            some = unread[start : start + 512]
-            for file, digest in zip(some, pool.map(_hash_file, [root / file for file in some]), strict=True):
-                found[file] = [*found[file], digest]
-    found = {file: entry for file, entry in found.items() if entry[-1]}
-    if found != known:
-        # Only a shortcut: a full or read-only disk is reported where images are stored.
-        with suppress(OSError):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=place.parent, prefix=".", delete=False) as stream:
-                try:
-                    json.dump(found, stream)
-                    stream.close()
-                    Path(stream.name).replace(place)
-                finally:
-                    Path(stream.name).unlink(missing_ok=True)
-    return [found[file][-1] if file in found else "" for file in files]
-
-
-def _state(path: str) -> list[int]:
-    """What changes when a file's content does; empty where there is no such file."""
+def texts(place: Path, name: str, values: Callable[[], Iterable[str]]) -> np.ndarray:
+    """(N,) str, a memory map of ``name.npy`` in an entry's folder; written when missing, in memory where it cannot be."""
+    path = place / f"{name}.npy"
+    with suppress(Exception):
+        return np.load(path, mmap_mode="r", allow_pickle=False)
     try:
-        stat = os.stat(path)  # noqa: PTH116
-        return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
-    except OSError:
-        return []
-
-
-def _hash_file(path: Path) -> str:
-    try:
-        if path.suffix != ".npz" and path.stat().st_size > MAX_BYTES:
-            return ""  # an image that will not be decoded
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return ""
+        with tempfile.NamedTemporaryFile("wb", dir=place, prefix=".", delete=False) as stream:
+            try:
+                _write_texts(stream, values)
+                stream.close()
+                Path(stream.name).replace(path)
+            finally:
+                Path(stream.name).unlink(missing_ok=True)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError:  # only a way to need less memory
+        return np.array(list(values()), np.str_)
 
 
 def workers() -> int:
@@ -195,44 +187,134 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _write(place: Path, size: int, rows: Iterable[tuple[str, Decoded]]) -> None:
-    """Plain writes, not a writable memory map: there a full disk would kill the process instead of raising."""
-    files, original, skipped, digest, hashes = [], [], [], hashlib.sha256(), []
-    with (place / "images.npy").open("wb") as stream:
-        stream.write(_header(0, size))
-        for file, image in rows:
+def _forget(home: Path, key: str) -> None:
+    """Remove what is only needed while an entry is made."""
+    shutil.rmtree(home / f".{key}", ignore_errors=True)
+    with suppress(OSError):
+        for lock in home.glob(f".{key}.*lock"):
+            lock.unlink(missing_ok=True)
+
+
+def _mark(making: Path, number: int) -> Path:
+    """The file that says that a part is whole; it lists what was skipped."""
+    return making / f"{number:05d}.json"
+
+
+@contextmanager
+def _held(path: Path, wait: bool) -> Iterator[bool]:
+    """Whether this process alone holds a lock; it may wait for that. The system lets go of what killed processes held."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _told(
+    rows: Iterable[Decoded], start: int, count: int, progress: Callable[[int, int], None] | None
+) -> Iterator[Decoded]:
+    for done, row in enumerate(rows, start + 1):
+        yield row
+        if progress:
+            progress(done, count)
+
+
+def _write_part(making: Path, number: int, start: int, size: int, rows: Iterable[Decoded]) -> None:
+    """Put images where they belong in the one file; what is skipped leaves a hole.
+
+    Plain writes, not a writable memory map: there a full disk would kill the process instead of raising.
+    """
+    skipped = []
+    pixels_of, sizes_of = making / f"images{SLOTS}", making / f"original{SLOTS}"
+    for path in (pixels_of, sizes_of):
+        path.touch()
+    with pixels_of.open("r+b") as pixels, sizes_of.open("r+b") as sizes:
+        pixels.seek(len(_image_header(0, size)) + start * size * size * 3)
+        sizes.seek(len(_size_header(0)) + start * 8)
+        for row, image in enumerate(rows, start):
             if image.pixels is None:
-                skipped.append((file, image.reason))
-                continue
-            pixels = np.ascontiguousarray(image.pixels, np.uint8)
-            assert pixels.shape == (size, size, 3)
-            stream.write(pixels.data)
-            digest.update(pixels.data)
-            hashes.append(perceptual_hash(pixels))
-            files.append(file)
-            original.append([int(side) for side in image.original])
-        stream.seek(0)
-        stream.write(_header(len(files), size))
-        _flush(stream)
-    meta = {
-        "version": VERSION,
-        "files": files,
-        "original": original,
-        "skipped": skipped,
-        "images_sha256": digest.hexdigest(),
-        "alike": first_alike(hashes).tolist(),
-    }
-    with (place / "meta.json").open("w", encoding="utf-8") as stream:
-        json.dump(meta, stream)
-        _flush(stream)
+                skipped.append((row, image.reason))
+            else:
+                assert image.pixels.shape == (size, size, 3)
+            blank = np.zeros((size, size, 3), np.uint8)
+            pixels.write(np.ascontiguousarray(blank if image.pixels is None else image.pixels, np.uint8).data)
+            sizes.write(np.array(image.original, "<i4").tobytes())
+        _flush(pixels)
+        _flush(sizes)
+    write_atomically(_mark(making, number), json.dumps(skipped).encode())
 
 
-def _header(count: int, size: int) -> bytes:
-    """The .npy header; its length does not depend on `count`, for numpy leaves room for a growing first axis."""
+def _finish(making: Path, files: Sequence[str], size: int, skipped: list[tuple[int, str]]) -> None:
+    """Close the holes, write headers, names and facts. What was killed here is done again, from where it stood."""
+    gone = frozenset(row for row, _ in skipped)
+    kept = len(files) - len(gone)
+    _close(making / "images.npy", _image_header(kept, size), size * size * 3, len(files), gone)
+    _close(making / "original.npy", _size_header(kept), 8, len(files), gone)
+    with (making / "files.npy").open("wb") as stream:
+        _write_texts(stream, lambda: (file for row, file in enumerate(files) if row not in gone))
+        _flush(stream)
+    digest = hashlib.sha256()
+    with (making / "images.npy").open("rb") as stream:
+        stream.seek(len(_image_header(kept, size)))
+        while piece := stream.read(2**20):
+            digest.update(piece)
+    meta = {"version": VERSION, "images": kept, "skipped": skipped, "images_sha256": digest.hexdigest()}
+    write_atomically(making / "meta.json", json.dumps(meta).encode())
+
+
+def _close(path: Path, header: bytes, each: int, count: int, gone: frozenset[int]) -> None:
+    """An array of `count` rows of `each` bytes without those that are `gone`, from its slots, if they are still there."""
+    slots = path.with_suffix(SLOTS)
+    if not slots.exists():
+        return
+    if gone:
+        with slots.open("rb") as old, path.open("wb") as new:
+            new.write(header)
+            old.seek(len(header))
+            for row in range(count):
+                content = old.read(each)
+                if row not in gone:
+                    new.write(content)
+            _flush(new)
+        slots.unlink()
+    else:
+        with slots.open("r+b") as stream:
+            stream.write(header)
+            _flush(stream)
+        slots.replace(path)
+
+
+def _image_header(count: int, size: int) -> bytes:
+    return _header("|u1", (count, size, size, 3))
+
+
+def _size_header(count: int) -> bytes:
+    return _header("<i4", (count, 2))
+
+
+def _header(kind: str, shape: tuple[int, ...]) -> bytes:
+    """The .npy header; its length does not depend on the first axis, for numpy leaves room for one that grows."""
     buffer = io.BytesIO()
-    fields = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    np.lib.format.write_array_header_1_0(buffer, fields)
+    np.lib.format.write_array_header_1_0(buffer, {"descr": kind, "fortran_order": False, "shape": shape})
     return buffer.getvalue()
+
+
+def _write_texts(stream: Any, values: Callable[[], Iterable[str]]) -> None:
+    """Texts as an array (N,) of the longest one's length, a piece at a time."""
+    count, longest = 0, 1
+    for value in values():
+        count, longest = count + 1, max(longest, len(value))
+    stream.write(_header(f"<U{longest}", (count,)))
+    rest = iter(values())
+    while piece := list(islice(rest, 4096)):
+        stream.write(np.array(piece, f"<U{longest}").tobytes())
 
 
 def _flush(stream: Any) -> None:
@@ -240,12 +322,11 @@ def _flush(stream: Any) -> None:
     os.fsync(stream.fileno())
 
 
-def _publish(temporary: Path, place: Path, size: int) -> None:
+def _publish(making: Path, place: Path, size: int) -> None:
     """Rename into place. Another process may have been first: its entry, if whole, is as good as ours."""
-    temporary.chmod(0o755)
     for _ in range(3):
         try:
-            temporary.rename(place)
+            making.rename(place)
             return
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
@@ -259,11 +340,11 @@ def _publish(temporary: Path, place: Path, size: int) -> None:
 
 
 def _sweep(home: Path) -> None:
-    """Remove what killed processes left behind; a day is longer than any caching takes."""
+    """Remove what killed processes left behind and nobody went on with."""
     for path in home.glob(".*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _why_not(error: OSError, folder: Path, needed: int) -> str:

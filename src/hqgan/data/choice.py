@@ -26,6 +26,8 @@ def choose(listing: Listing, choice: ChoiceConfig, seed: int) -> Listing:
     Raises:
         UserError: a class that is not there, or in two merged ones; a protocol of another data set.
     """
+    if not (choice.protocol or choice.merge or choice.classes):
+        return listing
     rows = list(range(len(listing.files)))
     labels, classes = list(listing.labels), list(listing.classes)
     if choice.protocol == "hybridq":

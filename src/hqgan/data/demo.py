@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from hqgan.data.decode import Decoded
 from hqgan.data.lesions import LESIONS
 from hqgan.data.listing import Listing
 from hqgan.data.painting import Canvas, along, arc, cells, cover, noise, step
@@ -26,30 +27,38 @@ def count_of(path: str) -> int | None:
     name, colon, count = path.partition(":")
     if name != "demo":
         return None
-    least, most = len(LESIONS) * SMALLEST, 100_000
+    least, most = len(LESIONS) * SMALLEST, 10_000_000
     if colon and not (count.isascii() and count.isdigit() and len(count) < 9 and least <= int(count) <= most):
         raise UserError(f"{path!r} asks for no valid number of images: write demo:COUNT with {least} to {most:,}.")
     return int(count) if colon else DEFAULT_COUNT
 
 
 def listing(count: int, seed: int) -> Listing:
-    """Names of `count` images: a few views of each lesion, classes with a long tail."""
-    plan = _plan(count, seed)
+    """Names of `count` images: a few views of each lesion, classes with a long tail. They are made as they are asked for."""
+    plan, kinds = _plan(count, seed), tuple(LESIONS)
+
+    def group(i: int) -> str:
+        return f"{kinds[plan.kind[i]]}-{plan.lesion[i]:05d}"
+
+    def file(i: int) -> str:
+        return f"{kinds[plan.kind[i]]}/{plan.lesion[i]:05d}-{'abc'[plan.view[i]]}.png"
+
     return Listing(
         name="demo",
-        classes=tuple(LESIONS),
-        files=[_file(*row) for row in plan],
-        labels=[kind for kind, _, _ in plan],
-        groups=[f"{kind}-{lesion:05d}" for kind, lesion, _ in plan],
+        classes=kinds,
+        files=_Column(count, file),
+        labels=_Column(count, lambda i: kinds[plan.kind[i]]),
+        groups=_Column(count, group),
         licence=LICENCE,
-        total=len(plan),
+        total=count,
     )
 
 
-def render(count: int, seed: int, size: int) -> Iterator[tuple[str, Decoded]]:
-    """Paint the images of `listing`, in order."""
-    for kind, lesion, view in _plan(count, seed):
-        yield _file(kind, lesion, view), Decoded(paint(kind, seed, lesion, view, size), (size, size))
+def paint_file(file: str, seed: int, size: int) -> np.ndarray:
+    """The picture that a name of `listing` stands for, (size, size, 3) uint8."""
+    kind, _, name = file.partition("/")
+    lesion, _, view = name.removesuffix(".png").partition("-")
+    return paint(kind, seed, int(lesion), "abc".index(view), size)
 
 
 def paint(kind: str, seed: int, lesion: int, view: int, size: int) -> np.ndarray:
@@ -73,25 +82,57 @@ def paint(kind: str, seed: int, lesion: int, view: int, size: int) -> np.ndarray
     return _expose(picture, of_view, size)
 
 
-def _plan(count: int, seed: int) -> list[tuple[str, int, int]]:
-    """(class, lesion, view) of each image: one to three views a lesion, until the class has its share."""
+@dataclass(frozen=True)
+class _Plan:
+    """Class, lesion and view of each image, (N,) each; six bytes an image, for there may be millions."""
+
+    kind: np.ndarray
+    lesion: np.ndarray
+    view: np.ndarray
+
+
+class _Column(Sequence[str]):
+    """Texts made one at a time from their number."""
+
+    def __init__(self, count: int, text: Callable[[int], str]) -> None:
+        self._count, self._text = count, text
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, i: int) -> str: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[str]: ...
+    def __getitem__(self, i: int | slice) -> str | list[str]:
+        if isinstance(i, slice):
+            return [self._text(k) for k in range(*i.indices(self._count))]
+        if not -self._count <= i < self._count:
+            raise IndexError(i)
+        return self._text(i % self._count)
+
+
+def _plan(count: int, seed: int) -> _Plan:
+    """One to three views a lesion, until each class has its share."""
     shares = np.array([share for _, share in LESIONS.values()])
     counts = np.maximum(np.round(shares / shares.sum() * count).astype(int), SMALLEST)
     counts[counts.argmax()] += count - counts.sum()
-    plan = []
-    for number, (kind, images) in enumerate(zip(LESIONS, counts.tolist(), strict=True)):
+    parts = []
+    for number, images in enumerate(counts.tolist()):
         rng = np.random.Generator(np.random.PCG64([seed, number]))
-        lesion = 0
-        while images > 0:
-            # Small classes keep lesions with few views, for the split needs three lesions at least.
-            views = min(images, int(rng.choice(3, p=(0.6, 0.28, 0.12))) + 1, max(1, images // 3))
-            plan += [(kind, lesion, view) for view in range(views)]
-            lesion, images = lesion + 1, images - views
-    return plan
-
-
-def _file(kind: str, lesion: int, view: int) -> str:
-    return f"{kind}/{lesion:05d}-{'abc'[view]}.png"
+        views = rng.choice(3, images, p=(0.6, 0.28, 0.12)) + 1
+        taken, left = 0, images
+        # Small classes keep lesions with few views, for the split needs three lesions at least.
+        sure = int(np.searchsorted(np.cumsum(views), images - 3 * 3))
+        taken, left = sure, images - int(views[:sure].sum())
+        while left > 0:
+            views[taken] = min(left, views[taken], max(1, left // 3))
+            taken, left = taken + 1, left - int(views[taken])
+        views = views[:taken]
+        lesion = np.repeat(np.arange(taken, dtype=np.int32), views)
+        first = np.repeat(np.cumsum(views) - views, views)
+        parts.append((np.full(images, number, np.uint8), lesion, (np.arange(images) - first).astype(np.uint8)))
+    return _Plan(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _look(rng: np.random.Generator, side: int) -> Canvas:

@@ -46,7 +46,7 @@ def inspect(
     classes = []
     for label, name in enumerate(data.classes):
         mine = data.labels == label
-        row: dict[str, Any] = {"name": name, "images": int(mine.sum()), "groups": len(np.unique(data.groups[mine]))}
+        row: dict[str, Any] = {"name": name, "images": int(mine.sum()), "groups": len(np.unique(data.group_of[mine]))}
         classes.append(row | {side: int(mine[getattr(split, side)].sum()) for side in SIDES})
     summaries = {"min": original.min(0), "median": np.median(original, 0), "max": original.max(0)}
     return {
@@ -55,7 +55,7 @@ def inspect(
         "size": size,
         "seed": seed,
         "images": len(data),
-        "groups": len(np.unique(data.groups)),
+        "groups": len(np.unique(data.group_of)),
         "classes": classes,
         "original_size": {name: [int(side) for side in sides] for name, sides in summaries.items()},
         "skipped": [list(row) for row in data.skipped],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -29,9 +30,9 @@ class Listing:
 
     name: str
     classes: tuple[str, ...]
-    files: list[str]
-    labels: list[str]
-    groups: list[str]
+    files: Sequence[str]
+    labels: Sequence[str]
+    groups: Sequence[str]
     licence: str
     total: int
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -50,9 +51,9 @@ class Listing:
             self.skipped.append((image, f"listed twice{other}"))
         else:
             self.taken[file] = label
-            self.files.append(file)
-            self.labels.append(label)
-            self.groups.append(group)
+            for column, value in ((self.files, file), (self.labels, label), (self.groups, group)):
+                assert isinstance(column, list)
+                column.append(value)
 
 
 def hidden(name: str) -> bool:

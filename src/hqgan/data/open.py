@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from hqgan.data import cache as store
 from hqgan.data import demo, fitzpatrick17k, folder, ham10000, isic2019, medmnist, odir, pad_ufes
 from hqgan.data.choice import choose
 from hqgan.data.decode import RULE, Decoded, decode
+from hqgan.data.groups import groups_of
+from hqgan.data.hashes import hash_files
 from hqgan.data.listing import Listing, hidden
 from hqgan.types import ImageData, UserError, listed, plural, unfit_class
 
@@ -26,8 +28,6 @@ LAYOUTS = (
 _LAYOUTS = (isic2019, odir, pad_ufes, ham10000, medmnist, folder)
 """In the order in which they are tried: those that a file's name tells before those that take more."""
 MAX_UNREADABLE = 0.05
-MAX_NAME = 1024
-"""Characters of a lesion's id, or of a file's path that stands for one."""
 # Images handed to the pool at a time: enough to keep it busy, few enough to stop soon after Ctrl-C.
 CHUNK = 64
 
@@ -87,36 +87,44 @@ def open_with_sizes(
         raise UserError("The path of the data is empty: give a data set's folder, or demo for procedural images.")
     place = store.cache_folder(cache)
     count = demo.count_of(str(path))
+    root, part = Path(path), store.PART
     if count is not None:
-        listing = choose(demo.listing(count, seed), choice, seed)
-        contents = [""] * len(listing.files)
-        key = store.key_of("demo", demo.VERSION, count, seed, size, listing.files)
+        whole = demo.listing(count, seed)
+        listing = choose(whole, choice, seed)
+        # Names follow from count and seed; a million of them need not be written down to be hashed.
+        names = [] if listing.files is whole.files else list(listing.files)
+        key = store.key_of("demo", demo.VERSION, count, seed, size, names)
     else:
-        root = Path(path)
         listing = recognise(root, choice.label)
         _refuse_unreadable(root, listing.skipped, listing.total)
         listing = choose(listing, choice, seed)
         _classes(listing.classes, listing.labels, str(path))
         if listing.archive:
-            root = root if root.is_dir() else root.parent
-            contents = [""] * len(listing.files)
-            key = store.key_of(
-                RULE, size, listing.name, store.hash_files(root, [listing.archive], place), listing.files
-            )
+            root, part = (
+                root if root.is_dir() else root.parent,
+                len(listing.files),
+            )  # it can only be read from its start
+            key = store.key_of(RULE, size, listing.name, hash_files(root, [listing.archive], place), listing.files)
         else:
-            contents = store.hash_files(root, listing.files, place)
+            contents = hash_files(root, listing.files, place)
             key = store.key_of(RULE, size, list(zip(listing.files, contents, strict=True)))
+
+    def make(start: int, stop: int) -> Iterator[Decoded]:
+        files = listing.files[start:stop]
+        if count is not None:
+            return (Decoded(demo.paint_file(file, seed, size), (size, size)) for file in files)
+        if listing.archive:
+            wanted = set(files)
+            return (image for file, image in medmnist.images(root / listing.archive, size) if file in wanted)
+        return _decode_all([root / file for file in files], size)
+
+    def check(skipped: list[tuple[int, str]]) -> None:
+        found = [(listing.files[row], reason) for row, reason in skipped]
+        _refuse_unreadable(root, [*listing.skipped, *found], listing.total)
 
     entry = store.load(place, key, size)
     if entry is None:
-        if count is not None:
-            rows = _only(demo.render(count, seed, size), listing.files)
-        elif listing.archive:
-            rows = _only(medmnist.images(root / listing.archive, size), listing.files)
-        else:
-            rows = _decode_all(root, listing, size)
-        counted = _counted(rows, len(listing.files), progress)
-        entry = store.store(place, key, size, counted, len(listing.files))
+        entry = store.store(place, key, size, listing.files, make, part=part, check=check, progress=progress)
     return _assemble(listing, entry, size, str(path)), entry.original
 
 
@@ -163,40 +171,16 @@ def recognise(root: Path, label: str = "") -> Listing:
     return listing
 
 
-def _only(rows: Iterator[tuple[str, Decoded]], files: Sequence[str]) -> Iterator[tuple[str, Decoded]]:
-    """Of images made one after the other, those that were chosen."""
-    wanted = set(files)
-    return (row for row in rows if row[0] in wanted)
-
-
-def _decode_all(root: Path, listing: Listing, size: int) -> Iterator[tuple[str, Decoded]]:
-    """Decode in parallel, in order.
-
-    Raises:
-        UserError: after the last image, where too many were unreadable.
-    """
-    skipped = list(listing.skipped)
+def _decode_all(paths: Sequence[Path], size: int) -> Iterator[Decoded]:
+    """Decode in parallel, in order."""
     with ThreadPoolExecutor(store.workers()) as pool:
-        for start in range(0, len(listing.files), CHUNK):
-            files = listing.files[start : start + CHUNK]
+        for start in range(0, len(paths), CHUNK):
+            some = paths[start : start + CHUNK]
             # Pillow warns of odd files on standard error; what matters of it comes back as a reason.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                images = list(pool.map(decode, [root / file for file in files], [size] * len(files)))
-            for file, image in zip(files, images, strict=True):
-                if image.pixels is None:
-                    skipped.append((file, image.reason))
-                yield file, image
-    _refuse_unreadable(root, skipped, listing.total)
-
-
-def _counted(
-    rows: Iterator[tuple[str, Decoded]], total: int, progress: Progress | None
-) -> Iterator[tuple[str, Decoded]]:
-    for done, row in enumerate(rows, 1):
-        yield row
-        if progress:
-            progress(done, total)
+                images = list(pool.map(decode, some, [size] * len(some)))
+            yield from images
 
 
 def _refuse_unreadable(root: Path, skipped: Sequence[tuple[str, str]], total: int) -> None:
@@ -210,21 +194,17 @@ def _refuse_unreadable(root: Path, skipped: Sequence[tuple[str, str]], total: in
 
 
 def _assemble(listing: Listing, entry: store.Entry, size: int, path: str) -> ImageData:
-    rows = {file: i for i, file in enumerate(listing.files)}
-    kept = [rows[file] for file in entry.files]
-    named = [listing.labels[i] for i in kept]
-    classes = _classes(listing.classes, named, path)
-    labels = np.array([classes.index(name) for name in named], np.int64)
-    named_groups = _groups(listing, kept, entry.alike)
-    if (longest := max(map(len, named_groups))) > MAX_NAME:
-        raise UserError(
-            f"{path} has a lesion or patient whose id is {longest:,} characters long, more than {MAX_NAME:,}: its table "
-            "is damaged."
-        )
-    groups = np.array(named_groups, np.str_)
+    gone = frozenset(row for row, _ in entry.skipped)
+    kept: Sequence[int] = (
+        [row for row in range(len(listing.files)) if row not in gone] if gone else range(len(listing.files))
+    )
+    classes = _classes(listing.classes, (listing.labels[i] for i in kept), path)
+    numbers = {name: number for number, name in enumerate(classes)}
+    labels = np.fromiter((numbers[listing.labels[i]] for i in kept), np.int64, len(kept))
+    groups, group_of = groups_of(listing, kept, entry, path)
     digest = hashlib.sha256(f"{entry.digest} {size} {classes!r}".encode("utf-8", "surrogateescape"))
     digest.update(labels.astype("<i8").tobytes())
-    for array in (labels, groups):
+    for array in (labels, group_of):
         array.flags.writeable = False
     return ImageData(
         name=listing.name,
@@ -232,16 +212,17 @@ def _assemble(listing: Listing, entry: store.Entry, size: int, path: str) -> Ima
         images=entry.images,
         labels=labels,
         groups=groups,
-        files=np.array(entry.files, np.str_),
+        group_of=group_of,
+        files=entry.files,
         fingerprint=digest.hexdigest(),
         licence=listing.licence,
-        skipped=tuple(listing.skipped + entry.skipped),
+        skipped=(*listing.skipped, *((listing.files[row], reason) for row, reason in entry.skipped)),
         sides=np.array([listing.sides[i] for i in kept], np.str_) if listing.sides else None,
         warning=listing.warning,
     )
 
 
-def _classes(known: Sequence[str], labels: Sequence[str], path: str) -> tuple[str, ...]:
+def _classes(known: Sequence[str], labels: Iterable[str], path: str) -> tuple[str, ...]:
     """The classes that have an image, in order; fewer than two are an error."""
     present = set(labels)
     classes = tuple(name for name in known if name in present)
@@ -253,17 +234,3 @@ def _classes(known: Sequence[str], labels: Sequence[str], path: str) -> tuple[st
             f"{path} has a class {unfit!r}, which no folder can be called: give it another name by --merge."
         )
     return classes
-
-
-def _groups(listing: Listing, kept: Sequence[int], alike: np.ndarray) -> list[str]:
-    """The lesion where it is known; else that of an image that this one is a near-duplicate of."""
-    lesions: dict[int, str] = {}
-    for i, first in zip(kept, alike.tolist(), strict=True):
-        if listing.groups[i]:
-            lesions.setdefault(first, listing.groups[i])
-    found = []
-    for i, first in zip(kept, alike.tolist(), strict=True):
-        # Published sides are kept as they are, duplicates and all.
-        own = listing.files[i] if listing.sides else lesions.get(first, listing.files[kept[first]])
-        found.append(listing.groups[i] or own)
-    return found

@@ -28,7 +28,9 @@ class BatchSampler:
         self.balanced = balanced
         self._size = len(labels)
         self._members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-        self._permutation = lru_cache(maxsize=4 * len(self._members) + 8)(_permutation)
+        # One order of the images is kept, and the classes' own; of a million images each takes 8 MB.
+        self._epoch = lru_cache(maxsize=2 * len(self._members) if balanced else 1)(_permutation)
+        self._block = lru_cache(maxsize=1)(_permutation)
         self._seed = seed
 
     def batch(self, step: int) -> np.ndarray:
@@ -39,15 +41,15 @@ class BatchSampler:
 
     def _one(self, position: int) -> int:
         epoch, place = divmod(position, self._size)
-        return self._permutation(self._size, self._seed, 0, epoch)[place]
+        return self._epoch(self._size, self._seed, 0, epoch)[place]
 
     def _one_balanced(self, position: int) -> int:
         # Each block of K positions holds every class once, so a class's k-th image comes in block k.
         block, place = divmod(position, len(self._members))
-        chosen = self._permutation(len(self._members), self._seed, 1, block)[place]
+        chosen = self._block(len(self._members), self._seed, 1, block)[place]
         members = self._members[chosen]
         epoch, within = divmod(block, len(members))
-        return members[self._permutation(len(members), self._seed, 2 + chosen, epoch)[within]]
+        return members[self._epoch(len(members), self._seed, 2 + chosen, epoch)[within]]
 
 
 def augment_dihedral(images: np.ndarray, ways: np.ndarray) -> np.ndarray:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +16,8 @@ from hqgan.files import write_atomically
 from hqgan.types import ImageData, Split, UserError
 
 SIDES = ("train", "validation", "test")
+LISTED = 100_000
+"""Images up to which a stored split names each file."""
 
 
 def split_of(data: ImageData, seed: int, fraction: float = 1.0) -> Split:
@@ -24,10 +29,10 @@ def split_of(data: ImageData, seed: int, fraction: float = 1.0) -> Split:
         fraction: of the training part's groups, see `thin`.
     """
     if data.sides is None:
-        split = split_by_group(data.labels, data.groups, seed)
+        split = split_by_group(data.labels, data.group_of, seed)
     else:
         split = Split(*(np.flatnonzero(data.sides == side) for side in SIDES))
-    return thin(split, data.labels, data.groups, fraction, seed)
+    return thin(split, data.labels, data.group_of, fraction, seed)
 
 
 def split_by_group(
@@ -40,7 +45,7 @@ def split_by_group(
 
     Args:
         labels: (N,) int class indices.
-        groups: (N,) str.
+        groups: (N,) str, or numbers.
         seed: equal seeds give equal splits.
         fractions: of the images in train, validation and test; they sum to 1, and a side of 0 stays empty.
     """
@@ -78,7 +83,7 @@ def thin(split: Split, labels: np.ndarray, groups: np.ndarray, fraction: float, 
     Args:
         split: of the data.
         labels: (N,) int class indices.
-        groups: (N,) str.
+        groups: (N,) str, or numbers.
         fraction: of the training groups of each class; 1 keeps all.
         seed: equal seeds keep equal groups.
     """
@@ -96,26 +101,44 @@ def thin(split: Split, labels: np.ndarray, groups: np.ndarray, fraction: float, 
     return Split(split.train[kept[group_of]], split.validation, split.test)
 
 
-def check_leaks(split: Split, groups: np.ndarray) -> None:
-    """Raise a `UserError` that names a group (or an image of one) standing on two sides of the split."""
-    sides = [(name, set(np.asarray(groups)[getattr(split, name)].tolist())) for name in SIDES]
-    for i, (name, here) in enumerate(sides):
+def check_leaks(split: Split, groups: np.ndarray, names: np.ndarray | None = None) -> None:
+    """Raise a `UserError` that names a group (or an image of one) standing on two sides of the split.
+
+    Args:
+        split: of the data.
+        groups: (N,) str, or numbers.
+        names: (N,) str; what to call a group in the sentence, where groups are numbers.
+    """
+    groups = np.asarray(groups)
+    sides = [(name, np.unique(groups[getattr(split, name)])) for name in SIDES]
+    for i, (side, here) in enumerate(sides):
         for other, there in sides[i + 1 :]:
-            if both := sorted(here & there):
+            both = np.intersect1d(here, there, assume_unique=True)
+            if len(both):
+                name = str(both[0] if names is None else names[np.argmax(groups == both[0])])
                 more = f" and {len(both) - 1:,} more" if len(both) > 1 else ""
                 raise UserError(
-                    f"The split leaks: group {both[0]!r}{more} stands in {name} and in {other}; split by group again."
+                    f"The split leaks: group {name!r}{more} stands in {side} and in {other}; split by group again."
                 )
 
 
 def save_split(path: Path, split: Split, data: ImageData) -> None:
-    """Write a split as JSON, by file names, with a hash of the data that it belongs to; whole or not at all.
+    """Write a split as JSON with a hash of the data that it belongs to; whole or not at all.
+
+    By file names, for whoever wants to read it; of more than `LISTED` images by the side of each in the data's order.
 
     Raises:
         UserError: the file cannot be written.
     """
-    content = {"version": 1, "data": data.name, "hash": _hash(data)}
-    content |= {name: data.files[getattr(split, name)].tolist() for name in SIDES}
+    content: dict[str, Any] = {"version": 1, "data": data.name, "hash": _hash(data)}
+    if len(data) <= LISTED:
+        content |= {name: data.files[getattr(split, name)].tolist() for name in SIDES}
+    else:
+        side_of = np.full(len(data), len(SIDES), np.uint8)
+        for number, name in enumerate(SIDES):
+            side_of[getattr(split, name)] = number
+        packed = base64.b64encode(zlib.compress(side_of.tobytes())).decode()
+        content |= {"version": 2, "images": len(data), "sides": [*SIDES, "none"], "zlib": packed}
     try:
         write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
     except OSError as error:
@@ -130,21 +153,39 @@ def load_split(path: Path, data: ImageData) -> Split:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        names = {side: [str(file) for file in content[side]] for side in SIDES}
-        made_for = content["hash"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if content["hash"] == _hash(data):
+            split = _packed(content, data) if content["version"] == 2 else _by_names(content, data)
+        else:
+            split = None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, zlib.error) as error:
         what = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise UserError(f"The split {path} cannot be read ({what}): remove it to split again.") from error
-    row = {file: i for i, file in enumerate(data.files.tolist())}
-    listed_files = [file for side in SIDES for file in names[side]]
-    if made_for != _hash(data) or len(set(listed_files)) != len(listed_files) or not row.keys() >= set(listed_files):
+    if split is None:
         raise UserError(
             f"The split {path} was made for other data: files, classes or groups have changed since; "
             "restore the data, or start a new run."
         )
-    split = Split(*(np.array(sorted(row[file] for file in names[side]), np.int64) for side in SIDES))
-    check_leaks(split, data.groups)
+    check_leaks(split, data.group_of, data.groups)
     return split
+
+
+def _by_names(content: dict[str, Any], data: ImageData) -> Split | None:
+    """Version 1; None where a file is named twice, or not the data's."""
+    names = {side: [str(file) for file in content[side]] for side in SIDES}
+    row = {file: i for i, file in enumerate(data.files.tolist())}
+    every = [file for side in SIDES for file in names[side]]
+    if len(set(every)) != len(every) or not row.keys() >= set(every):
+        return None
+    return Split(*(np.array(sorted(row[file] for file in names[side]), np.int64) for side in SIDES))
+
+
+def _packed(content: dict[str, Any], data: ImageData) -> Split | None:
+    """Version 2; None where it is not of as many images. What would unpack to more is not unpacked."""
+    raw = zlib.decompressobj().decompress(base64.b64decode(content["zlib"], validate=True), len(data) + 1)
+    side_of = np.frombuffer(raw, np.uint8)
+    if len(side_of) != len(data) or side_of.max() > len(SIDES):
+        return None
+    return Split(*(np.flatnonzero(side_of == number) for number in range(len(SIDES))))
 
 
 def _group_labels(labels: np.ndarray, group_of: np.ndarray, count: int) -> np.ndarray:
@@ -156,5 +197,7 @@ def _group_labels(labels: np.ndarray, group_of: np.ndarray, count: int) -> np.nd
 
 
 def _hash(data: ImageData) -> str:
+    if len(data) > LISTED:
+        return hashlib.sha256(data.fingerprint.encode() + data.group_of.astype("<i4").tobytes()).hexdigest()
     rows = [data.classes, data.files.tolist(), data.labels.tolist(), data.groups.tolist()]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -1,0 +1,84 @@
+"""Which images belong together, so that no split parts them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from hqgan.data.cache import Entry, texts
+from hqgan.data.listing import Listing
+from hqgan.data.near import first_alike, perceptual_hash
+from hqgan.files import write_atomically
+from hqgan.types import UserError
+
+MAX_NAME = 1024
+"""Characters of a lesion's id, or of a file's path that stands for one."""
+
+
+def groups_of(listing: Listing, kept: Sequence[int], entry: Entry, path: str) -> tuple[np.ndarray, np.ndarray]:
+    """The lesion of each image where it is known; else that of an image that this one is a near-duplicate of, or its own file.
+
+    Args:
+        listing: of the data set.
+        kept: rows of the listing that have an image.
+        entry: those images.
+        path: of the data, for a sentence.
+
+    Returns:
+        Names (N,) str, a memory map, and numbers (N,) int32 by first appearance.
+
+    Raises:
+        UserError: a name is far too long.
+    """
+    found: Callable[[], Iterable[str]]
+    if all(listing.groups[i] for i in kept):
+        found = lambda: (listing.groups[i] for i in kept)  # noqa: E731
+    elif listing.sides:
+        # Published sides are kept as they are, duplicates and all.
+        found = lambda: (listing.groups[i] or listing.files[i] for i in kept)  # noqa: E731
+    else:
+        alike = _alike(entry).tolist()
+        lesions: dict[int, str] = {}
+        for i, first in zip(kept, alike, strict=True):
+            if listing.groups[i]:
+                lesions.setdefault(first, listing.groups[i])
+        named = [
+            listing.groups[i] or lesions.get(first, listing.files[kept[first]])
+            for i, first in zip(kept, alike, strict=True)
+        ]
+        found = lambda: named  # noqa: E731
+    # By a hash of 64 bits each: a million names would not fit where a million pictures are not held.
+    marks = np.fromiter((_hash64(name, path) for name in found()), np.uint64, len(kept))
+    digest = hashlib.sha256(marks.tobytes()).hexdigest()
+    _, first_row, numbers = np.unique(marks, return_index=True, return_inverse=True)
+    rank = np.empty(len(first_row), np.int32)
+    rank[np.argsort(first_row)] = np.arange(len(first_row), dtype=np.int32)
+    return texts(entry.place, f"groups-{digest[:16]}", found), rank[numbers]
+
+
+def _hash64(name: str, path: str) -> int:
+    if len(name) > MAX_NAME:
+        raise UserError(
+            f"{path} has a lesion or patient whose id is {len(name):,} characters long, more than {MAX_NAME:,}: its table "
+            "is damaged."
+        )
+    return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _alike(entry: Entry) -> np.ndarray:
+    """(N,) of each image the first one that it is a near-duplicate of, or itself; found once."""
+    path, count = entry.place / "alike.npy", len(entry.files)
+    with suppress(Exception):  # made again, whatever is wrong with it
+        alike = np.load(path, allow_pickle=False)
+        if alike.shape == (count,) and alike.dtype == np.int64 and ((alike >= 0) & (alike <= np.arange(count))).all():
+            return alike
+    alike = first_alike([perceptual_hash(image) for image in entry.images])
+    stream = io.BytesIO()
+    np.save(stream, alike)
+    with suppress(OSError):  # a shortcut
+        write_atomically(path, stream.getvalue())
+    return alike

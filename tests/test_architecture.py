@@ -57,12 +57,15 @@ MAY_SEE = {
     "evidence": FLOOR | SIBLINGS | {"models", "trained", "generate"},
     "audit": RUN_AND_BELOW | {"evidence"},
     "report": {"types", "config", "images"},
+    "page": RUN_AND_BELOW | {"evidence", "audit", "report"},
     "console": FLOOR | {"training"},
     "cli_options": FLOOR,
     "cli_evidence": RUN_AND_BELOW | {"study", "audit", "report", "console", "cli_options"},
     "cli_circuits": FLOOR | {"circuits", "models", "noise", "console"},
     "cli_compare": RUN_AND_BELOW | {"compare", "study", "report", "console", "cli_options"},
-    "cli": RUN_AND_BELOW | {"console", "cli_circuits", "cli_compare", "cli_evidence", "cli_options", "cli_share"},
+    "cli_serve": FLOOR | {"page", "console"},
+    "cli": RUN_AND_BELOW
+    | {"console", "cli_circuits", "cli_compare", "cli_evidence", "cli_options", "cli_serve", "cli_share"},
     "__main__": {"cli"},
     "__init__": {"api"},
 }

@@ -21,6 +21,7 @@ from hqgan.cli_options import (
     choice_changes,
     choice_of,
 )
+from hqgan.cli_serve import app as serve_app
 from hqgan.cli_share import app as share_app
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.processes import own_share, restarted
@@ -41,6 +42,7 @@ app.add_typer(circuits_app, name="circuits")
 app.add_typer(evidence_app)
 app.add_typer(compare_app)
 app.add_typer(share_app)
+app.add_typer(serve_app)
 
 DataOption = Annotated[str, typer.Option("--data", help="A data set's folder, or demo for procedural lesions.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,13 +54,19 @@ class Evidence:
 def spaces_of(data: ImageData, images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Name to (all real images, generated ones) in pixels and in features of a network that has seen neither set."""
     flat = [np.asarray(x, np.float32).reshape(len(x), -1) for x in (data.images, images)]
+    real, look = neutral_features(data)
+    return {"pixels": (flat[0], flat[1]), "features": (real, look(images))}
+
+
+def neutral_features(data: ImageData) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Features (N, D) of all real images, of a network that has seen none of them; and what gives other images theirs."""
     kinds = [(kind, lesion) for kind in demo.LESIONS for lesion in range(_NEUTRAL_IMAGES // len(demo.LESIONS))]
     painted = np.stack([demo.paint(kind, _NEUTRAL_SEED, lesion, 0, data.images.shape[1]) for kind, lesion in kinds])
     network = networks.untrained_eye(painted, _NEUTRAL_SEED)
     # All real images alike set the scale: it is the same however lesions are permuted.
-    look = fit_directions(networks.run(network, np.asarray(data.images)))
-    features = tuple(look(networks.run(network, np.asarray(x))) for x in (data.images, images))
-    return {"pixels": (flat[0], flat[1]), "features": (features[0], features[1])}
+    seen = networks.run(network, np.asarray(data.images))
+    look = fit_directions(seen)
+    return look(seen), lambda images: look(networks.run(network, np.asarray(images)))
 
 
 def nearest(evidence: Evidence) -> list[dict[str, Any]]:
@@ -88,30 +95,64 @@ def nearest(evidence: Evidence) -> list[dict[str, Any]]:
 
 def single(evidence: Evidence, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Images that are flagged, with why; and the closest pairs."""
-    data, split, images, labels = evidence.data, evidence.split, evidence.images, evidence.labels
-    train = split.train
-    copies = dict(nearest_copies(images, np.asarray(data.images[train])).tolist())
-    ratios, nearest = {}, {}
-    for name, (real, made) in evidence.spaces.items():
-        nearest[name], ratios[name] = privacy.closeness(made, real[train], data.groups[train])
-    flagged = []
-    for i, row in enumerate(rows):
-        space = min(ratios, key=lambda name: ratios[name][i])
-        if i in copies or ratios[space][i] < privacy.COPIED:
-            j = train[copies.get(i, nearest[space][i])]
-            why = "copy" if i in copies else f"near in {space}"
-            flagged.append(
-                {**row, "why": why, "ratio": round(float(ratios[space][i]), 4), "training_file": str(data.files[j])}
-            )
-    lowest = np.min(list(ratios.values()), 0)
-    lowest[list(copies)] = 0.0  # a mirrored copy lies anywhere
+    data, labels = evidence.data, evidence.labels
+    found = closest(data, evidence.split.train, evidence.images, evidence.spaces)
+    flagged = [
+        {**row, "why": near.why, "ratio": round(near.ratio, 4), "training_file": str(data.files[near.row])}
+        for row, near in zip(rows, found, strict=True)
+        if near.why
+    ]
+    lowest = [0.0 if near.copy else near.ratio for near in found]  # a mirrored copy lies anywhere
     pairs = []
-    for i in np.argsort(lowest, kind="stable")[:PAIRS]:
-        space = min(ratios, key=lambda name: ratios[name][i])
-        j = train[copies.get(int(i), nearest[space][i])]
-        pairs.append({"file": rows[i]["file"], "row": int(i), "training_row": int(j), "training_file": str(data.files[j]),
-                      "class": data.classes[labels[i]], "ratio": float(lowest[i]), "space": space})  # fmt: skip
+    for i in np.argsort(lowest, kind="stable")[:PAIRS].tolist():
+        near = found[i]
+        pairs.append({"file": rows[i]["file"], "row": i, "training_row": near.row, "training_file": str(data.files[near.row]),
+                      "class": data.classes[labels[i]], "ratio": lowest[i], "space": near.space})  # fmt: skip
     return flagged, pairs
+
+
+@dataclass(frozen=True)
+class Closest:
+    """The training image that a generated one lies nearest to.
+
+    Attributes:
+        row: of the data.
+        ratio: its distance over that of the nearest of another lesion, in `space`, where that is lowest.
+        space: of `Evidence`.
+        copy: whether the two are one picture, turned or mirrored or not.
+    """
+
+    row: int
+    ratio: float
+    space: str
+    copy: bool
+
+    @property
+    def why(self) -> str:
+        """Why the image is flagged; empty where it is not."""
+        return "copy" if self.copy else f"near in {self.space}" if self.ratio < privacy.COPIED else ""
+
+
+def closest(
+    data: ImageData, train: np.ndarray, images: np.ndarray, spaces: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> list[Closest]:
+    """Each generated image's nearest training image.
+
+    Args:
+        data: the real images.
+        train: rows of the training part.
+        images: (G, S, S, 3) uint8 generated ones.
+        spaces: as in `Evidence`.
+    """
+    copies = dict(nearest_copies(images, np.asarray(data.images[train])).tolist())
+    by_space = {name: privacy.closeness(made, real[train], data.groups[train]) for name, (real, made) in spaces.items()}
+    found = []
+    for i in range(len(images)):
+        space = min(by_space, key=lambda name: by_space[name][1][i])
+        nearest, ratios = by_space[space]
+        row = int(train[copies.get(i, int(nearest[i]))])
+        found.append(Closest(row, float(ratios[i]), space, i in copies))
+    return found
 
 
 def memory(evidence: Evidence) -> list[dict[str, Any]]:

@@ -68,17 +68,22 @@ def numbered(
     return found
 
 
-@torch.no_grad()
 def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Sequence[int]) -> Iterator[np.ndarray]:
     """uint8 images (S, S, 3), one for each label and latent seed, in order; the generator in evaluation mode."""
-    device = next(generator.parameters()).device
     for start in range(0, len(labels), BATCH):
-        here, seeds = list(labels[start : start + BATCH]), list(latent_seeds[start : start + BATCH])
-        # Another backend's time is dear, and its shots depend on the batch anyhow.
-        filler = 0 if _watched(generator) else BATCH - len(here)
-        noise = noise_of(seeds + [0] * filler, generator.noise_size).to(device)
-        images = generator(noise, torch.tensor(here + [0] * filler, device=device))
-        yield from to_uint8(images)[: len(here)]
+        noise = noise_of(latent_seeds[start : start + BATCH], generator.noise_size)
+        yield from images_of_noise(generator, labels[start : start + BATCH], noise)
+
+
+@torch.no_grad()
+def images_of_noise(generator: Generator, labels: Sequence[int], noise: torch.Tensor) -> np.ndarray:
+    """uint8 images (B, S, S, 3), up to `BATCH`, of labels (B) and noise (B, noise_size); the generator in evaluation mode."""
+    device = next(generator.parameters()).device
+    # Another backend's time is dear, and its shots depend on the batch anyhow.
+    filler = 0 if _watched(generator) else BATCH - len(labels)
+    whole = torch.cat([noise, noise_of([0] * filler, generator.noise_size)]).to(device)
+    images = generator(whole, torch.tensor([*labels, *[0] * filler], device=device))
+    return to_uint8(images)[: len(labels)]
 
 
 def images_of(loaded: Loaded, made: Sequence[tuple[str, str, int]]) -> tuple[np.ndarray, Iterator[np.ndarray]]:

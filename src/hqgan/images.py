@@ -6,6 +6,7 @@ generated image is never rescaled by its own minimum and maximum.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,13 +77,20 @@ def read_png(path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def write_png(path: Path, image: np.ndarray) -> None:
-    """Write one uint8 image (H, W, 3) as PNG, whole or not at all; equal pixels give equal bytes."""
+def png(image: np.ndarray) -> bytes:
+    """One uint8 image (H, W, 3) as PNG; equal pixels give equal bytes."""
     from PIL import Image
 
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, format="PNG", optimize=False, compress_level=6)
+    return stream.getvalue()
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write one uint8 image (H, W, 3) as PNG, whole or not at all; equal pixels give equal bytes."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        Image.fromarray(image).save(temporary, format="PNG", optimize=False, compress_level=6)
+        temporary.write_bytes(png(image))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

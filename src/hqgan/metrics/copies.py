@@ -40,10 +40,12 @@ def nearest_copies(images: np.ndarray, others: np.ndarray, near: float = NEAR) -
 
 def _shrink(images: np.ndarray, side: int) -> np.ndarray:
     """(N, side, side, 3) float32 means over square cells."""
-    n, size = images.shape[:2]
-    cell = size // side
-    whole = np.asarray(images, np.float32)
-    return whole.reshape(n, side, cell, side, cell, 3).mean((2, 4))
+    cell = images.shape[1] // side
+    small = np.empty((len(images), side, side, 3), np.float32)
+    for start in range(0, len(images), _BATCH):  # a whole data set in floats would take four times its memory
+        part = np.asarray(images[start : start + _BATCH], np.float32)
+        small[start : start + _BATCH] = part.reshape(-1, side, cell, side, cell, 3).mean((2, 4))
+    return small
 
 
 def _turn(images: np.ndarray, turn: int) -> np.ndarray:

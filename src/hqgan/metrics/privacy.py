@@ -19,6 +19,8 @@ PERMUTATIONS = 9999
 COPIED = 1 / 3
 """Distance to the nearest training lesion over that to the second nearest, below which an image counts as copied."""
 
+_BLOCK = 1024
+
 
 @dataclass(frozen=True)
 class Test:
@@ -205,7 +207,8 @@ def closeness(generated: np.ndarray, train: np.ndarray, groups: np.ndarray) -> t
         Yoon et al., "Diffusion Probabilistic Models Generalize when They Fail to Memorize", 2023, who call an image copied
         where the ratio is below a third.
     """
-    cross = np.sqrt(pairwise(generated, train))
+    blocks = range(0, len(train), _BLOCK)  # pixels of a data set in doubles would not fit many memories
+    cross = np.sqrt(np.concatenate([pairwise(generated, train[i : i + _BLOCK]) for i in blocks], 1))
     nearest = cross.argmin(1)
     rows = np.arange(len(generated))
     least = cross[rows, nearest].copy()

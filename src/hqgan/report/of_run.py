@@ -13,6 +13,9 @@ Result = dict[str, Any]
 
 CIRCUIT, BESIDE = "circuit.svg", "real-and-generated.png"
 
+MOST_POINTS = 500
+"""Of a curve of losses; of longer ones every so many."""
+
 
 def run_sections(run: Path, name: str, real: bool) -> list[Section]:
     """Everything that a run's folder holds.
@@ -26,8 +29,8 @@ def run_sections(run: Path, name: str, real: bool) -> list[Section]:
     lines = jsonl(run / "metrics.jsonl")
     sections = [Section(f"Run: {name}", [_facts(run, config, lines)])]
     sections[0].blocks += _pictures(run, real)
-    if curves := _curves(lines):
-        sections.append(Section(f"{name}: how it learnt", curves, 3))
+    if found := curves(lines):
+        sections.append(Section(f"{name}: how it learnt", [*found], 3))
     sections.append(Section(f"{name}: how its images measure", _metrics(run, lines), 3))
     if (run / CIRCUIT).exists():
         text = (run / CIRCUIT).read_text()
@@ -104,26 +107,27 @@ def _pictures(run: Path, real: bool) -> list[Block]:
     return found
 
 
-def _curves(lines: list[Result]) -> list[Block]:
+def curves(lines: list[Result]) -> list[Picture]:
+    """Distances and losses against images shown, of the lines of a metrics.jsonl; what has two points or more."""
     found = [line for line in lines if line["kind"] == "evaluate"]
-    if len(found) < 2:
-        return []
     across = [line["images"] / 1000 for line in found]
-    views = list(dict.fromkeys(row["view"] for row in found[-1]["rows"] if row["view"] != "laplacian"))
-    series = []
-    for view in views:
-        values = [_normalised(line["rows"], "frechet", view) for line in found]
-        known = [(x, y) for x, y in zip(across, values, strict=True) if y is not None and y > 0]
-        if known:
+    views = dict.fromkeys(row["view"] for line in found[-1:] for row in line["rows"] if row["view"] != "laplacian")
+    out: list[Picture] = []
+    for kind, called in (("frechet", "Fréchet"), ("kernel", "kernel")):  # there is no Fréchet distance of few images
+        series = []
+        for view in views:
+            values = [_normalised(line["rows"], kind, view) for line in found]
+            known = [(x, y) for x, y in zip(across, values, strict=True) if y is not None and y > 0]
             series.append((view, [x for x, _ in known], [y for _, y in known]))
-    out: list[Block] = []
-    if series:
-        picture = figures.lines(series, "thousands of real images shown", "normalised Fréchet distance", log=True)
-        out.append(
-            Picture(picture, "Each view's distance on the validation part: 0 is real against real, 1 the PCA-Gaussian.")
-        )
+        if distances := [one for one in series if len(one[1]) > 1]:
+            label = f"normalised {called} distance"
+            picture = figures.lines(distances, "thousands of real images shown", label, log=True)
+            text = "Each view's distance on the validation part: 0 is real against real, 1 the PCA-Gaussian."
+            out.append(Picture(picture, text))
+            break
     steps = [line for line in lines if line["kind"] == "train"]
-    names = [key for key in ("loss/critic", "loss/generator") if steps and key in steps[-1]]
+    steps = steps[:: -(-len(steps) // MOST_POINTS) or 1]
+    names = [key for key in ("loss/critic", "loss/generator") if len(steps) > 1 and key in steps[-1]]
     x = [line["images"] / 1000 for line in steps]
     losses = [(key.removeprefix("loss/"), x, [line[key] for line in steps]) for key in names]
     if losses:

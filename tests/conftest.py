@@ -55,6 +55,22 @@ def tiny_run(tiny_config, tmp_path_factory) -> Path:
     return train(tiny_config, tmp_path_factory.mktemp("runs") / "tiny")
 
 
+@pytest.fixture(scope="session")
+def private_config(tiny_changes):
+    from hqgan.config import preset
+
+    return preset("private", {**tiny_changes, "training.critic_steps": 2, "training.kimg": 0.128})
+
+
+@pytest.fixture(scope="session")
+def private_run(private_config, tmp_path_factory) -> tuple[Path, list[str]]:
+    """A finished private run of eight steps, not to be written to, and what it said; its secret is its own."""
+    from hqgan.run import train
+
+    said: list[str] = []
+    return train(private_config, tmp_path_factory.mktemp("runs") / "private", say=said.append), said
+
+
 @pytest.fixture
 def hqgan(capsys, monkeypatch):
     """Run the command line; returns exit code, standard output and standard error."""

@@ -22,6 +22,7 @@ RUN_AND_BELOW = (
         "run_log",
         "run_hooks",
         "run_start",
+        "private_start",
         "run",
         "presets",
     }
@@ -45,7 +46,10 @@ MAY_SEE = {
     "geometry": FLOOR | {"metrics", "models", "trained", "generate"},
     "evaluate": FLOOR | {"data", "metrics", "models", "training", "trained", "generate", "geometry"},
     "run_log": FLOOR | {"training"},
-    **dict.fromkeys(("run_hooks", "run_start"), RUN_AND_BELOW - {"run_hooks", "run_start", "run", "presets"}),
+    **dict.fromkeys(
+        ("run_hooks", "run_start"), RUN_AND_BELOW - {"run_hooks", "run_start", "private_start", "run", "presets"}
+    ),
+    "private_start": FLOOR | {"data", "training", "run_log"},
     "run": RUN_AND_BELOW - {"run", "presets"},
     "noise": RUN_AND_BELOW,
     "augmented": FLOOR | {"trained", "generate"},

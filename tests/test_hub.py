@@ -76,6 +76,27 @@ def test_nothing_of_this_machine_goes_along(place, tiny_run, tiny_config, tmp_pa
     assert json.loads(files["checkpoint.json"])["tensors"].keys() == {k for k in tensors if k.startswith("ema/")}
 
 
+def test_of_a_private_run_its_epsilon_goes_along_and_neither_secret_nor_split(place, private_run):
+    _, repositories = place
+    run, _ = private_run
+    loaded = load(run)
+    hubs.push(
+        loaded.path,
+        lambda sha256: model_card(loaded.config, loaded.classes, loaded.values, sha256),
+        "clinic/private",
+        say=str,
+    )
+    files = repositories["clinic/private"]
+    assert files.keys() == {"checkpoint.json", "checkpoint.safetensors", "README.md"}
+    facts = json.loads(files["checkpoint.json"])
+    assert facts["privacy"] == loaded.values["privacy"]
+    assert (facts["data"]["fingerprint"], facts["data"]["training_images"]) == ("", [])
+    assert all(name.startswith("ema/") for name in facts["tensors"])
+    assert f"epsilon {facts['privacy']['spent']:.2f}" in files["README.md"].decode()
+    secret = (run / "private-seed").read_text().split()[0].encode()
+    assert all(secret not in content for content in files.values())
+
+
 def test_no_rights_no_repository_no_name(place, tiny_run, monkeypatch, hqgan):
     _, repositories = place
     path = load(tiny_run).path

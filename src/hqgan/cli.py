@@ -59,10 +59,16 @@ def _options(
 def train(
     out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
     data: Annotated[str | None, typer.Option("--data", help="A data set's folder, or demo. (default: demo)")] = None,
-    preset: Annotated[str | None, typer.Option("--preset", help="See `hqgan presets`. (default: hqgan)")] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="See `hqgan presets`. (default: hqgan; with --dp-epsilon private)")
+    ] = None,
     kimg: Annotated[float | None, typer.Option("--kimg", help="Thousands of real images to show the critic.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of weights, noise and data order.")] = None,
     device: Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ... (default: auto)")] = None,
+    dp_epsilon: Annotated[
+        float | None, typer.Option("--dp-epsilon", help="Train with differential privacy by lesion (docs/privacy.md).")
+    ] = None,
+    dp_delta: Annotated[float | None, typer.Option("--dp-delta", help="Its delta. (default: 1e-5)")] = None,
     classes: ClassesOption = None,
     merge: MergeOption = None,
     protocol: ProtocolOption = None,
@@ -75,9 +81,12 @@ def train(
     from hqgan import config as configs
 
     given = {"data.path": data, "training.kimg": kimg, "training.seed": seed, "training.device": device}
+    given |= {"privacy.epsilon": dp_epsilon, "privacy.delta": dp_delta}
     changes = {k: v for k, v in given.items() if v is not None} | choice_changes(classes, merge, protocol, label)
     changes |= configs.parse_assignments(set_ or [])
     config = _resolve(out, preset, changes, resume)
+    if dp_delta is not None and not config.private:
+        raise UserError("--dp-delta alone makes nothing private; give --dp-epsilon with it.")
     if dry_run:
         print(config.model_dump_json(indent=2))
         return
@@ -135,6 +144,8 @@ def generate(
     from hqgan.trained import load, on_backend
 
     loaded = load(run, str(resolve_device(device)), say)
+    if drop_copies and loaded.config.private:
+        raise UserError(f"{run} was trained privately; --drop-copies would choose its images by looking at real ones.")
     options: dict[str, Any] = {"shots": shots, "noise": noise, "mitigation": mitigation, "seed": seed}
     runs_on = backend_of(backend, **options, folder=out, confirm=lambda plan: _confirmed(str(plan), yes))
     if backend != "statevector":
@@ -307,7 +318,7 @@ def _resolve(out: Path, preset: str | None, changes: dict[str, Any], resume: boo
     stored = stored_config(out) if resume or restarted() else None
     if stored is not None and preset is None:
         return configs.replace(stored, changes)
-    return configs.preset(preset or "hqgan", changes)
+    return configs.preset(preset or ("private" if changes.get("privacy.epsilon") else "hqgan"), changes)
 
 
 def _confirmed(plan: str, yes: bool) -> bool:

@@ -95,11 +95,13 @@ def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> 
     config = loaded.config.data
     path = data_path or config.path
     data = open_configured(config.model_copy(update={"path": path}), on_data)
+    recorded = loaded.path.parent.parent / "split.json"
+    if loaded.config.private:  # it keeps no fingerprint, but its split names files, classes and lesions
+        return data, load_split(recorded, data)
     if loaded.values["data"]["fingerprint"] != data.fingerprint:
         raise UserError(
             f"{loaded.path.parent.parent} was not trained on {path}, or that has changed since; give the run's own --data."
         )
-    recorded = loaded.path.parent.parent / "split.json"
     return data, load_split(recorded, data) if recorded.exists() else split_of(data, config.seed, config.fraction)
 
 

@@ -14,7 +14,7 @@ from hqgan.types import UserError
 PREFIX = "hf:"
 """Of a place on the hub, as in hf:owner/name; anything else is a path."""
 NAME = "checkpoint"
-KEPT = ("config", "classes", "data", "step", "images", "ema_sha256")
+KEPT = ("config", "classes", "data", "step", "images", "ema_sha256", "privacy")
 """Of a checkpoint's JSON, that goes along."""
 """Bytes."""
 FRONT = """---

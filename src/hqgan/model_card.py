@@ -27,7 +27,8 @@ def model_card(
         backend: what ran the circuits for the images, in words.
     """
     data = values["data"]
-    counts = ", ".join(f"{name} {n}" for name, n in zip(classes, data["training_images"], strict=True))
+    fingerprint = f", fingerprint `{data['fingerprint'][:16]}`" if data["fingerprint"] else ""
+    counts = data["training_images"]
     return "\n".join(
         [
             f"# Model card: HQ-GAN `{config.preset}` on {data['name']}",
@@ -43,11 +44,11 @@ def model_card(
             f"- Size of the images: {config.data.size}x{config.data.size} pixels.",
             "",
             "## Training data",
-            f"- {data['name']}, fingerprint `{data['fingerprint'][:16]}`; training part of the split with seed "
-            f"{config.data.seed}, no lesion on two sides.",
-            f"- Training images by class: {counts}.",
+            f"- {data['name']}{fingerprint}; training part of the split with seed {config.data.seed}, no lesion on two sides.",
+            f"- Training images by class: {_counted(classes, counts) if counts else 'withheld, for the training was private'}.",
             f"- Licence of the data: {data['licence']}. Generated images inherit its conditions; ask its publisher where unsure.",
             "",
+            *_privacy(values.get("privacy")),
             "## Intended use",
             "- Research on generative models and on augmenting rare classes, with a test on real images never seen.",
             "- Not for diagnosis, treatment, or any decision about a person; not as evidence of what a disease looks like.",
@@ -63,6 +64,27 @@ def model_card(
             "",
         ]
     )
+
+
+def _counted(classes: Sequence[str], counts: Sequence[int]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in zip(classes, counts, strict=True))
+
+
+def _privacy(facts: Mapping[str, Any] | None) -> list[str]:
+    """Of a private run's checkpoint: what holds, for whom, and what it rests on."""
+    if facts is None:
+        return []
+    return [
+        "## Privacy",
+        f"- Trained with differential privacy: epsilon {facts['spent']:.2f} at delta {facts['delta']:g}, for adding or removing "
+        f"any one of {facts['lesions']:,} lesions with all its images.",
+        f"- DP-SGD on the critic (arXiv 1607.00133): clip {facts['clip']:g}, noise multiplier {facts['noise_multiplier']:.4g}, "
+        f"Poisson sampling at rate {facts['sampling_rate']:.4g}, {facts['done']:,} critic steps, accounted for by Rényi "
+        "differential privacy.",
+        "- It holds for these weights and for everything made from them without the real images, while the run's seed file is "
+        "secret. Measurements against real images are not covered, and other runs on the same lesions spend their own.",
+        "",
+    ]
 
 
 def _where(backend: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from hqgan.files import others, sweep
 from hqgan.generate import latent_seed, make_images
 from hqgan.images import labelled_rows, write_png
 from hqgan.lock import LOCK, only_one
+from hqgan.private_start import SECRET, check_process, facts, sentence, start_private
 from hqgan.processes import WHOLE, own_share, restarted
 from hqgan.run_hooks import evaluate, sample_grid, settler
 from hqgan.run_log import RunLog, read_lines
@@ -34,7 +36,7 @@ from hqgan.training.loop import train as train_loop
 from hqgan.training.state import State
 from hqgan.types import ImageData, Split, UserError, out_of_memory
 
-OWN = ("config.json", "split.json", "run.json", "metrics.jsonl", "timing.jsonl")
+OWN = ("config.json", "split.json", "run.json", "metrics.jsonl", "timing.jsonl", SECRET)
 """Files that training writes in a run's folder."""
 
 
@@ -95,6 +97,7 @@ def train(
     check_outside(config.data.path, out)
     share = WHOLE if alone else own_share()
     check_shares(config, share.world)
+    check_process(config, share.world)
     with distributed.together(config.training.device, share) as ranks:
         if not ranks.first:
             say, on_data, on_step = silent, None, lambda state, total: None
@@ -153,12 +156,17 @@ def _train(
     say: Callable[[str], None],
     on_step: Callable[[State, int], None],
 ) -> None:
-    batches, total = batches_of(data, split, config, device, ranks.share), images_of(config)
+    private = start_private(config, out, data, split, device) if config.private else None
+    batches = private or batches_of(data, split, config, device, ranks.share)
+    total = images_of(config)
     if not ranks.first:
         train_loop(state, batches, config.training, [], _nothing, ranks=ranks)
         return
-    say("preparing the judges on the validation part")
-    judge = judge_of(data, split, split.validation, config.data.seed, say)
+    judge = None
+    if private is None:  # judges are trained on the training part, and look at real images
+        say("preparing the judges on the validation part")
+        judge = judge_of(data, split, split.validation, config.data.seed, say)
+    counts = np.bincount(data.labels[split.train], minlength=len(data.classes)).tolist()
     log = RunLog(out, state)
     describe = {
         "config": config.model_dump(mode="json"),
@@ -167,9 +175,11 @@ def _train(
         "data": {
             "name": data.name,
             "licence": data.licence,
-            "fingerprint": data.fingerprint,
-            "training_images": np.bincount(data.labels[split.train], minlength=len(data.classes)).tolist(),
+            # Both change with every single image: a private run keeps them to itself.
+            "fingerprint": "" if private else data.fingerprint,
+            "training_images": [] if private else counts,
         },
+        **({"privacy": asdict(private.plan)} if private else {}),
     }
     log.start(describe, device, ranks.share.world)
 
@@ -183,6 +193,8 @@ def _train(
             raise Diverged(f"Training diverged at step {state.step}: {bad[0]} is no longer finite")
         average = {k.removeprefix("ema/"): v for k, v in tensors.items() if k.startswith("ema/")}
         values = {**describe, **state.values(), "ema_sha256": checkpoint.tensors_hash(average)}
+        if private:
+            values["privacy"] = facts(private, state.step * config.training.critic_steps)
         log.flush()
         checkpoint.write(out / "checkpoints", f"images-{state.images:09d}", tensors, values)
 
@@ -191,7 +203,7 @@ def _train(
     }
     hooks = [
         Hook("sample", every["sample"], lambda state: sample_grid(settle(state), data, out)),
-        Hook("evaluate", every["evaluate"], lambda state: evaluate(settle(state), judge, log)),
+        *([Hook("evaluate", every["evaluate"], lambda state: evaluate(settle(state), judge, log))] if judge else []),
         Hook("checkpoint", steps_of(config.training.checkpoint_kimg, config.training), save),
     ]
     try:
@@ -222,6 +234,8 @@ def _train(
     finally:
         log.close()
     log.finish(state)
+    if private:
+        say(sentence(private.plan.spent(state.step * config.training.critic_steps), private.plan))
 
 
 def images_of(config: Config) -> int:
@@ -257,6 +271,8 @@ def stored_config(out: Path) -> Config | None:
 def draw_beside_real(run: Path, path: Path, columns: int = 5) -> None:
     """Write a picture of real training images of each class, left, and generated ones, right, of a finished run."""
     loaded = load(run)
+    if loaded.config.private:
+        raise UserError(f"{run} was trained privately: no picture shows real images beside its own; leave them away.")
     data = open_configured(loaded.config.data)
     split = load_split(run / "split.json", data)
     rows = []
@@ -299,6 +315,11 @@ def _check_folder(config: Config, out: Path, resume: bool) -> None:
         return
     if not resume:
         raise UserError(f"{out} holds a run already; go on with it by --resume, or choose another --out.")
+    if before.private and config.training.kimg > before.training.kimg:
+        raise UserError(
+            f"The noise of the private run in {out} was planned for {before.training.kimg:g} kimg, and more would spend more "
+            "than its epsilon; leave --kimg away, or start in another --out."
+        )
     # Data may have been moved; that they are the same is seen by their fingerprint.
     same = {"training.kimg": max(before.training.kimg, config.training.kimg), "data.path": config.data.path}
     longer = configs.replace(before, same)

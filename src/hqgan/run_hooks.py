@@ -30,9 +30,12 @@ SETTLING_IMAGES = 512
 def settler(data: ImageData, split: Split, config: Config, device: torch.device) -> Callable[[State], State]:
     """What readies the averaged generator for use: its batch norms' statistics, from images as training makes them."""
     training = config.training
-    sampler = BatchSampler(data.labels[split.train], training.batch, training.seed, training.balanced)
-    rows = np.concatenate([sampler.batch(step) for step in range(-(-SETTLING_IMAGES // training.batch))])
-    labels = torch.from_numpy(data.labels[split.train][rows[:SETTLING_IMAGES]]).to(device)
+    if config.private:  # the mix of the real images is theirs
+        labels = torch.arange(SETTLING_IMAGES, device=device) % len(data.classes)
+    else:
+        sampler = BatchSampler(data.labels[split.train], training.batch, training.seed, training.balanced)
+        rows = np.concatenate([sampler.batch(step) for step in range(-(-SETTLING_IMAGES // training.batch))])
+        labels = torch.from_numpy(data.labels[split.train][rows[:SETTLING_IMAGES]]).to(device)
 
     settled = -1  # the step; sample, evaluation and checkpoint often fall on one
 

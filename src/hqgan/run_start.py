@@ -109,7 +109,8 @@ def start_state(
     state = new_state(generator, critic, config.training, device)
     if start is not None:
         tensors, values = checkpoint.read(start)
-        if facts_of(values, start).data.fingerprint != data.fingerprint:
+        # A private run's checkpoints hold no fingerprint: `private_start` sees to it.
+        if not config.private and facts_of(values, start).data.fingerprint != data.fingerprint:
             raise UserError(
                 f"{config.data.path} is not the data that {out} was trained on; give that, or another --out."
             )

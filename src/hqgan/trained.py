@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import torch
-from pydantic import BaseModel, Field, StrictInt, StrictStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, StrictFloat, StrictInt, StrictStr, ValidationError, model_validator
 
 from hqgan import config as configs
 from hqgan import hub
@@ -53,6 +53,18 @@ class DataFacts(BaseModel):
     training_images: list[Number]
 
 
+class PrivacyFacts(BaseModel):
+    """Of a private run, as `hqgan.private_start.facts` says."""
+
+    spent: StrictFloat
+    delta: StrictFloat
+    clip: StrictFloat
+    noise_multiplier: StrictFloat
+    sampling_rate: StrictFloat
+    done: Number
+    lesions: Number
+
+
 class Facts(BaseModel):
     """What has to stand in a checkpoint's JSON for its generator to be used."""
 
@@ -61,10 +73,12 @@ class Facts(BaseModel):
     images: Number
     step: Number
     data: DataFacts
+    privacy: PrivacyFacts | None = None
 
     @model_validator(mode="after")
     def _one_count_a_class(self) -> Self:
-        if len(self.data.training_images) != len(self.classes) or len(set(self.classes)) != len(self.classes):
+        # A private run counts none.
+        if len(self.data.training_images) not in {0, len(self.classes)} or len(set(self.classes)) != len(self.classes):
             raise ValueError("the classes do not fit the counts of their images, or one is named twice")
         return self
 

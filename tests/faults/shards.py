@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--run", type=Path, help="a trained run; otherwise a tiny one is trained")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pause", type=float, default=60, help="seconds from a start to its kill, at most")
+    parser.add_argument("--pause", type=float, default=20, help="seconds from a start to its kill, at most")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as home:

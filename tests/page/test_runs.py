@@ -1,9 +1,11 @@
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from hqgan.audit import FLAGGED
 from hqgan.generate import latent_seed
+from hqgan.page import runs
 from hqgan.page.real import RealImages
 from hqgan.page.runs import open_runs
 from hqgan.training import checkpoint
@@ -55,3 +57,8 @@ def test_what_the_runs_own_audit_flagged_is_known(tiny_run, tmp_path):
     assert opened(run)[0].flagged == {latent}
     (run / "audit" / FLAGGED).write_text(f"{head}nevus/nevus-00002.png,nevus,{latent},other\n")
     assert opened(run)[0].flagged == frozenset()
+
+
+def test_no_real_image_beside_those_of_a_private_run():
+    private = SimpleNamespace(config=SimpleNamespace(private=True))
+    assert "private" in runs._real(private, "demo:160", print, None)

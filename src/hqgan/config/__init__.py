@@ -34,7 +34,8 @@ from hqgan.config.generators import (
     StyleConfig,
 )
 from hqgan.config.presets import PRESETS
-from hqgan.config.sections import ChoiceConfig, DataConfig, Section, TrainingConfig
+from hqgan.config.refusals import refusal
+from hqgan.config.sections import ChoiceConfig, DataConfig, PrivacyConfig, Section, TrainingConfig
 from hqgan.files import read_json, write_atomically
 from hqgan.types import UserError, listed
 
@@ -57,6 +58,7 @@ __all__ = [
     "MosaiqConfig",
     "NoCriticConfig",
     "PqwganConfig",
+    "PrivacyConfig",
     "ResidualCriticConfig",
     "Section",
     "StyleConfig",
@@ -85,6 +87,12 @@ class Config(Section):
     generator: GeneratorConfig
     critic: AnyCriticConfig = CriticConfig()
     training: TrainingConfig = TrainingConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
+
+    @property
+    def private(self) -> bool:
+        """Whether training is differentially private."""
+        return self.privacy.epsilon is not None
 
     @model_validator(mode="before")
     @classmethod
@@ -112,6 +120,8 @@ class Config(Section):
             raise ValueError("training.path_weight: only a generator of kind style has path lengths; set it to 0")
         if isinstance(g, HybridConfig) and self.data.size != 64 and g.decoder == "vanilla":
             raise ValueError("generator.decoder: the vanilla decoder makes 64x64 images only; set data.size=64")
+        if self.private and (why := refusal(self)) is not None:
+            raise ValueError(why)
         return self
 
 
@@ -163,6 +173,8 @@ def digest(config: Config) -> str:
     """Twelve hex digits that change when anything that decides the result does (the device does not)."""
     values = config.model_dump(mode="json")
     del values["training"]["device"]
+    if not config.private:
+        del values["privacy"]  # which is as it was before there was any
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 

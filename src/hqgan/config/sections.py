@@ -49,6 +49,16 @@ class DataConfig(Section):
     """Share of the training part's lesions, class by class, that is used at all: for studies of little data."""
 
 
+class PrivacyConfig(Section):
+    """Differential privacy of the training part by lesion (docs/privacy.md)."""
+
+    epsilon: float | None = Field(None, gt=0, le=1e4, allow_inf_nan=False)
+    """Never exceeded; none for training without privacy."""
+    delta: float = Field(1e-5, gt=0, lt=1)
+    clip: Rate = 1.0
+    """Largest norm of one lesion's gradient (arXiv 1607.00133)."""
+
+
 class TrainingConfig(Section):
     """How the run learns. Lengths are in kimg: thousands of real images shown to the critic, repeats counted."""
 

@@ -70,9 +70,10 @@ class ConvolutionalCritic(Critic):
         """
         slopes, x = [], images
         with torch.no_grad():
+            one = torch.ones((), dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
             for convolution in self.convolutions:
                 x = convolution(x)
-                slopes.append(torch.where(x > 0, 1.0, LEAK))
+                slopes.append(torch.where(x > 0, one, LEAK * one))
                 x = x * slopes[-1]
         pooled = self.projection(self.embedding(labels))
         if self.flat:
@@ -81,7 +82,9 @@ class ConvolutionalCritic(Critic):
             by = ((pooled + self.score.weight) / x[0, 0].numel())[..., None, None]
         by = by.expand_as(x)
         for convolution, slope in zip(reversed(self.convolutions), reversed(slopes), strict=True):
-            by = F.conv_transpose2d(by * slope, convolution.get_parameter("weight"), stride=2, padding=1)
+            # By its attribute: torch.func puts other tensors in a parameter's place.
+            assert isinstance(convolution.weight, torch.Tensor)
+            by = F.conv_transpose2d(by * slope, convolution.weight, stride=2, padding=1)
         return by
 
 

@@ -91,6 +91,8 @@ def _name(folder: Path) -> str:
 def _real(
     loaded: Loaded, data: str | None, say: Callable[[str], None], on_data: Callable[[int, int], None] | None
 ) -> RealImages | str:
+    if loaded.config.private:
+        return "This run is a private one, beside whose images no real ones are shown."
     try:
         images, split = data_of(loaded, data, on_data)
     except UserError as error:

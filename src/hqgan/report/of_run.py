@@ -28,10 +28,11 @@ def run_sections(run: Path, name: str, real: bool) -> list[Section]:
     config = read(run / "config.json")
     lines = jsonl(run / "metrics.jsonl")
     sections = [Section(f"Run: {name}", [_facts(run, config, lines)])]
-    sections[0].blocks += _pictures(run, real)
+    private = config.get("privacy", {}).get("epsilon") is not None
+    sections[0].blocks += _pictures(run, real and not private)
     if found := curves(lines):
         sections.append(Section(f"{name}: how it learnt", [*found], 3))
-    sections.append(Section(f"{name}: how its images measure", _metrics(run, lines), 3))
+    sections.append(Section(f"{name}: how its images measure", _metrics(run, lines, private), 3))
     if (run / CIRCUIT).exists():
         text = (run / CIRCUIT).read_text()
         drawing = Picture(text[text.index("<svg") :], "Each of the circuits: qubit 0 on top, one layer drawn.")
@@ -87,12 +88,27 @@ def _facts(run: Path, config: Result, lines: list[Result]) -> Table:
         rows.append(
             ["circuits", f"{generator['sub_generators']} of {c['qubits']} qubits and {c['layers']} layers, simulated"]
         )
+    if started.get("privacy"):
+        rows += _privacy(started["privacy"], lines)
     timing = jsonl(run / "timing.jsonl")
     if timing:
         rows.append(["training time", f"{timing[-1]['seconds'] / 60:.0f} min"])
     if data.get("licence"):
         rows.append(["licence of the data", data["licence"]])
     return Table(["", ""], rows, prose=True)
+
+
+def _privacy(plan: Result, lines: list[Result]) -> list[list[str]]:
+    """Of a private run: what was spent so far, and what that rests on."""
+    spent = next((line["privacy/epsilon"] for line in reversed(lines) if "privacy/epsilon" in line), 0.0)
+    return [
+        ["privacy spent", f"epsilon {spent:.2f} of {plan['epsilon']:g} at delta {plan['delta']:g}, for any one lesion"],
+        [
+            "by",
+            f"clip {plan['clip']:g}, noise multiplier {plan['noise_multiplier']:.3g}, {plan['steps']:,} critic steps planned, "
+            f"each on a Poisson sample at rate {plan['sampling_rate']:.3g} of {plan['lesions']:,} lesions",
+        ],
+    ]
 
 
 def _pictures(run: Path, real: bool) -> list[Block]:
@@ -137,7 +153,7 @@ def curves(lines: list[Result]) -> list[Picture]:
     return out
 
 
-def _metrics(run: Path, lines: list[Result]) -> list[Block]:
+def _metrics(run: Path, lines: list[Result], private: bool) -> list[Block]:
     path = run / "evaluation.json"
     if path.exists():
         result = read(path)
@@ -148,7 +164,10 @@ def _metrics(run: Path, lines: list[Result]) -> list[Block]:
         if not found:
             return [Text("Not measured yet: `hqgan evaluate` does that.", "note")]
         rows, side = found[-1]["rows"], "validation"
-    out: list[Block] = [metric_table(rows, f"Generated images against real ones of the {side} part, floors beside.")]
+    out: list[Block] = []
+    if private:
+        out.append(Text("These numbers look at real images: the run's epsilon does not cover them.", "warning"))
+    out += [metric_table(rows, f"Generated images against real ones of the {side} part, floors beside.")]
     absent: dict[str, list[str]] = {}
     for row in rows:
         if row["value"] is None and row["class"] is None:

@@ -43,7 +43,8 @@ def check_run(path: Path, data: ImageData, split: Split) -> None:
         UserError: other data, or another split; a split that leaks.
     """
     loaded = load(path)
-    if loaded.values["data"]["fingerprint"] != data.fingerprint:
+    # A private run keeps no fingerprint, but its split says what it was trained on.
+    if not loaded.config.private and loaded.values["data"]["fingerprint"] != data.fingerprint:
         raise UserError(f"{path} was trained on other data than this study's; leave it out.")
     own = load_split(loaded.path.parent.parent / "split.json", data)
     if set(own.train.tolist()) != set(split.train.tolist()):

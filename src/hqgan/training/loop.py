@@ -18,6 +18,7 @@ from hqgan.draws import Draws
 from hqgan.training import ema, losses
 from hqgan.training.augment import augment
 from hqgan.training.distributed import ALONE, Ranks
+from hqgan.training.private import Private, critic_steps
 from hqgan.training.randomness import seed_modules, stream
 from hqgan.training.state import State
 from hqgan.types import Batch, UserError
@@ -63,7 +64,7 @@ def steps_of(kimg: float, config: TrainingConfig) -> int:
 
 def train(
     state: State,
-    batches: Callable[[int], Batch],
+    batches: Callable[[int], Batch] | Private,
     config: TrainingConfig,
     hooks: list[Hook],
     record: Callable[[str, State, dict[str, Any]], None],
@@ -74,7 +75,7 @@ def train(
 
     Args:
         state: moved in place.
-        batches: step index to real images and labels on the right device; a pure function.
+        batches: step index to real images and labels on the right device; a pure function. Or what private training draws from.
         config: how to learn.
         hooks: run in order after the steps they name.
         record: takes a kind, the state and what is to be written.
@@ -89,7 +90,8 @@ def train(
     with _stop_requests() as stop:
         while state.step < total:
             logged = (state.step + 1) % log_every == 0 or state.step + 1 == total
-            values, norms = step(state, batches(state.step), config, ranks, with_norms=logged)
+            real = batches if isinstance(batches, Private) else batches(state.step)
+            values, norms = step(state, real, config, ranks, with_norms=logged)
             bad = {k: v for k, v in values.items() if not abs(v) < DIVERGED}
             if bad:
                 raise Diverged(
@@ -100,6 +102,8 @@ def train(
             state.count += 1
             if logged:
                 means = {name: value / state.count for name, value in state.sums.items()}
+                if isinstance(batches, Private):
+                    means["privacy/epsilon"] = batches.plan.spent(state.step * config.critic_steps)
                 if ranks.first:
                     record("train", state, {**means, **norms})
                 state.sums, state.count = {}, 0
@@ -114,9 +118,11 @@ def train(
 
 
 def step(
-    state: State, real: Batch, config: TrainingConfig, ranks: Ranks = ALONE, *, with_norms: bool = False
+    state: State, real: Batch | Private, config: TrainingConfig, ranks: Ranks = ALONE, *, with_norms: bool = False
 ) -> tuple[dict[str, float], dict[str, float]]:
     """`config.critic_steps` critic steps on one real batch, then a generator step; or a step of the generator's own loss.
+
+    Private critic steps each have a sample of their own; what is returned of them is covered by their noise.
 
     Of several processes each has its share of the batch, and all end with the same weights.
 
@@ -129,14 +135,18 @@ def step(
     values: dict[str, float] = {}
     norms: dict[str, float] = {}
     if state.critic is None:
+        assert isinstance(real, Batch)
         with mixed(config, real.images):
             total = generator.loss(real.images, real.labels, stream(config.seed, "loss", now, ranks.share))
         values["loss/generator"] = total.item()
     else:
-        # What the critic sees of real images: themselves, but for models that work in a space of their own.
-        with torch.no_grad():
-            seen = Batch(generator.represent(real.images, real.labels), real.labels)
-        values |= _critic_steps(state, real, seen, config, ranks)
+        if isinstance(real, Private):
+            seen = critic_steps(state, real, config)
+        else:
+            # What the critic sees of real images: themselves, but for models that work in a space of their own.
+            with torch.no_grad():
+                seen = Batch(generator.represent(real.images, real.labels), real.labels)
+            values |= _critic_steps(state, real, seen, config, ranks)
         if with_norms:
             norms["norm/critic"] = _norm(list(state.critic.parameters()))
         state.critic.requires_grad_(False)
@@ -151,6 +161,7 @@ def step(
     values = ranks.mean(values)
     if state.critic is not None:
         state.critic.requires_grad_(True)
+    if "loss/critic" in values:
         generator.observe(values["loss/generator"], values["loss/critic"])
     state.step += 1
     state.images += images_per_step(config)

@@ -56,7 +56,12 @@ def interpolation_penalty(gradient: Gradient, real: torch.Tensor, fake: torch.Te
         draws: of the points.
     """
     mix = draws.uniform(len(real), 1, 1, 1).to(real.device)
-    squares = gradient(mix * real + (1 - mix) * fake).square().sum((1, 2, 3))
+    return unit_penalty(gradient, mix * real + (1 - mix) * fake)
+
+
+def unit_penalty(gradient: Gradient, images: torch.Tensor) -> torch.Tensor:
+    """Mean (|grad| - 1)^2 at `images` (B, 3, H, W)."""
+    squares = gradient(images).square().sum((1, 2, 3))
     # The offset keeps the square root's derivative finite where a gradient vanishes.
     return ((squares + 1e-12).sqrt() - 1).square().mean()
 

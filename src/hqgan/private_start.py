@@ -1,0 +1,123 @@
+"""What a private run starts with: its secret, its plan, its samples of lesions; and what it refuses (docs/privacy.md)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hqgan.config import Config
+from hqgan.data import augment_dihedral, dihedral_ways
+from hqgan.data.poisson import PoissonSampler
+from hqgan.images import to_float
+from hqgan.run_log import read_run
+from hqgan.training.accountant import Plan, plan
+from hqgan.training.loop import steps_of
+from hqgan.training.private import Private
+from hqgan.training.state import dtype_of, layout
+from hqgan.types import Batch, ImageData, Split, UserError, plural
+
+SECRET = "private-seed"
+"""File in a run's folder; whoever has it can take the noise off what was trained."""
+
+
+def check_process(config: Config, world: int) -> None:
+    """Refuse several processes."""
+    if config.private and world > 1:
+        raise UserError("Private training runs in one process: its samples vary in size and cannot be shared out.")
+
+
+def start_private(config: Config, out: Path, data: ImageData, split: Split, device: torch.device) -> Private:
+    """Draw the secret and plan the noise, or go on with those of the run in `out`.
+
+    Raises:
+        UserError: the guarantee would not hold: images without a lesion, too few lesions, a delta that lets one be published, a
+            lost secret, other images than before; or opacus is absent.
+    """
+    groups = data.groups[split.train]
+    lesions = len(np.unique(groups))
+    _check(config, data, groups, lesions)
+    before = read_run(out).get("privacy")
+    secret = _secret(out / SECRET, data.fingerprint, started=before is not None)
+    planned = Plan(**before) if before is not None else _plan(config, lesions)
+    sampler = PoissonSampler(groups, config.training.batch)
+    training = config.training
+
+    def sample(critic_step: int) -> Batch:
+        rng = np.random.default_rng([secret, critic_step])
+        rows = split.train[sampler.sample(rng)]
+        images = data.images[rows]
+        if training.dihedral:
+            images = augment_dihedral(images, dihedral_ways(len(rows), rng))
+        floats = to_float(images).to(device, dtype_of(training), memory_format=layout(training))
+        return Batch(floats, torch.from_numpy(data.labels[rows]).to(device))
+
+    return Private(planned, len(data.classes), sample, secret)
+
+
+def facts(private: Private, steps: int) -> dict[str, Any]:
+    """What a checkpoint says of its privacy: the plan, the critic steps done, and the epsilon that they spent."""
+    return {**asdict(private.plan), "done": steps, "spent": private.plan.spent(steps)}
+
+
+def sentence(spent: float, planned: Plan) -> str:
+    """What a finished run says of its privacy."""
+    return (
+        f"privacy spent: epsilon {spent:.2f} at delta {planned.delta:g} for any one of {planned.lesions:,} lesions; never "
+        f"publish {SECRET} or split.json"
+    )
+
+
+def _check(config: Config, data: ImageData, groups: np.ndarray, lesions: int) -> None:
+    privacy, batch = config.privacy, config.training.batch
+    # Where no lesion is known a group is named after an image, and which images are near-duplicates is itself private.
+    if unknown := int(np.isin(groups, data.files).sum()):
+        raise UserError(
+            f"{config.data.path} has {plural(unknown, 'image')} in its training part of which no lesion or patient is known: an "
+            "image is no unit that private training can protect; leave them out, or train without --dp-epsilon."
+        )
+    if batch >= lesions:
+        raise UserError(
+            f"Of {lesions:,} lesions in the training part of {config.data.path} no samples of {batch:,} can be drawn; take a "
+            "smaller --set training.batch=..., or more data."
+        )
+    if privacy.delta >= 1 / lesions:
+        raise UserError(
+            f"A delta of {privacy.delta:g} allows one of {lesions:,} lesions to be given away whole; take a --dp-delta below "
+            f"{1 / lesions:.1g}."
+        )
+
+
+def _plan(config: Config, lesions: int) -> Plan:
+    training, privacy = config.training, config.privacy
+    assert privacy.epsilon is not None
+    steps = steps_of(training.kimg, training) * training.critic_steps
+    return plan(privacy.epsilon, privacy.delta, privacy.clip, lesions, training.batch, steps)
+
+
+def _secret(path: Path, fingerprint: str, started: bool) -> int:
+    """256 bits of the system's randomness, drawn once and readable by their owner alone, for these images.
+
+    The same noise on gradients of others would tell by its absence what has changed.
+    """
+    if not path.exists():
+        if started:
+            raise UserError(
+                f"{path} is gone, without which no further step has the noise that was planned; start in another --out."
+            )
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{secrets.token_hex(32)}\n{fingerprint}\n")
+            file.flush()
+            os.fsync(file.fileno())
+    drawn, *trained_on = path.read_text().split() or [""]
+    if len(drawn) != 64 or set(drawn) - set("0123456789abcdef") or len(trained_on) != 1:
+        raise UserError(f"{path} is damaged: restore it from a copy, or start in another --out.")
+    if trained_on != [fingerprint]:
+        raise UserError(f"The images have changed since {path} was written; restore them, or start in another --out.")
+    return int(drawn, 16)

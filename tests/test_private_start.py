@@ -1,0 +1,267 @@
+"""A private run from start to finish: what it leaves, what it keeps to itself, what it refuses, how it goes on."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hqgan import config as configs
+from hqgan.data import load_split, open_configured
+from hqgan.evaluate import matched_images
+from hqgan.model_card import model_card
+from hqgan.private_start import SECRET, start_private
+from hqgan.report.of_run import run_sections
+from hqgan.run import train
+from hqgan.trained import load
+from hqgan.training import checkpoint
+from hqgan.training.loop import Interrupted
+from hqgan.types import Split, UserError
+
+CPU = torch.device("cpu")
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def real(private_config, private_run):
+    data = open_configured(private_config.data)
+    return data, load_split(private_run[0] / "split.json", data)
+
+
+def test_epsilon_is_in_metrics_checkpoint_card_report_and_the_last_line(private_run):
+    out, said = private_run
+    metrics = [m for m in lines(out / "metrics.jsonl") if m["kind"] == "train"]
+    spent = [m["privacy/epsilon"] for m in metrics]
+    assert spent == sorted(spent)
+    assert 7.5 < spent[-1] <= 8
+    plan = json.loads((out / "run.json").read_text())["privacy"]
+    loaded = load(out)
+    facts = loaded.values["privacy"]
+    assert facts == {**plan, "done": 16, "spent": spent[-1]}
+    assert plan["steps"] == 16
+    card = model_card(loaded.config, loaded.classes, loaded.values, "0")
+    assert f"epsilon {spent[-1]:.2f} at delta 1e-05" in card
+    assert "by class: withheld" in card
+    assert said[-1].startswith(
+        f"privacy spent: epsilon {spent[-1]:.2f} at delta 1e-05 for any one of {plan['lesions']} lesions"
+    )
+    facts_table = run_sections(out, "it", real=True)[0].blocks[0]
+    assert next(row[1] for row in facts_table.rows if row[0] == "privacy spent").startswith(
+        f"epsilon {spent[-1]:.2f} of 8"
+    )
+
+
+def test_opacus_agrees_step_by_step(private_run):
+    from opacus.accountants import RDPAccountant
+
+    plan = json.loads((private_run[0] / "run.json").read_text())["privacy"]
+    theirs = RDPAccountant()
+    for _ in range(plan["steps"]):
+        theirs.step(noise_multiplier=plan["noise_multiplier"], sample_rate=plan["sampling_rate"])
+    last = lines(private_run[0] / "metrics.jsonl")[-1]
+    assert last["privacy/epsilon"] == pytest.approx(theirs.get_epsilon(1e-5), rel=1e-12)
+
+
+def test_only_what_is_independent_of_the_real_images_is_recorded(private_run):
+    out, _ = private_run
+    metrics = lines(out / "metrics.jsonl")
+    assert {m["kind"] for m in metrics} == {"train"}, "no evaluation: judges look at real images"
+    names = {k for m in metrics for k in m} - {"kind", "step", "images"}
+    assert {k for k in names if not k.startswith("norm/")} == {"loss/generator", "privacy/epsilon"}
+
+
+def test_no_real_picture_and_no_private_count_is_left(private_run, real):
+    """In anything but the split, which says so of itself."""
+    out, _ = private_run
+    data, split = real
+    counts = np.bincount(data.labels[split.train], minlength=len(data.classes)).tolist()
+    secret = (out / SECRET).read_text().split()[0]
+    for path in out.rglob("*"):
+        if not path.is_file() or path.name in {"split.json", SECRET}:
+            continue
+        content = path.read_bytes()
+        assert secret.encode() not in content
+        assert int(secret, 16).to_bytes(32, "little") not in content
+        assert data.fingerprint.encode() not in content
+        if path.suffix in {".json", ".jsonl"}:
+            flat = re.sub(r"\s", "", content.decode())
+            assert json.dumps(counts).replace(" ", "") not in flat
+            assert not any(file in content.decode() for file in data.files)
+    grid = checkpoint.latest(out / "checkpoints")
+    assert checkpoint.read_values(grid)["data"] == {
+        "name": "demo", "licence": data.licence, "fingerprint": "", "training_images": [],
+    }  # fmt: skip
+    assert {p.name for p in out.iterdir()} == {
+        ".lock", "checkpoints", "config.json", "metrics.jsonl", "run.json", "samples", "split.json", "tensorboard",
+        "timing.jsonl", SECRET,
+    }  # fmt: skip
+
+
+def test_the_secret_is_its_owners_alone_and_of_every_run_another(private_run, private_config, tmp_path, real):
+    path = private_run[0] / SECRET
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    data, split = real
+    other = start_private(private_config, tmp_path, data, split, CPU)
+    ours, theirs = (int(p.read_text().split()[0], 16) for p in (tmp_path / SECRET, path))
+    assert other.secret == ours != theirs
+    assert other.secret.bit_length() > 200
+
+
+def test_of_each_lesion_one_image_at_most_and_all_randomness_from_the_secret(private_config, tmp_path, real):
+    data, split = real
+    one = start_private(private_config, tmp_path, data, split, CPU)
+    sizes = [len(one.sample(i)) for i in range(200)]
+    assert abs(np.mean(sizes) - private_config.training.batch) < 1
+    assert len(set(sizes)) > 5
+    again = start_private(private_config, tmp_path, data, split, CPU)
+    assert all(torch.equal(a, b) for a, b in ((one.sample(i).images, again.sample(i).images) for i in range(3)))
+    assert one.plan == again.plan
+    assert one.plan.lesions == len(set(data.groups[split.train].tolist())) < len(split.train)
+
+
+@pytest.mark.parametrize("stop_at", [32, 112])
+def test_resumed_equals_uninterrupted(private_config, private_run, tmp_path, monkeypatch, stop_at):
+    whole = private_run[0]
+    monkeypatch.setattr("secrets.token_hex", lambda n: (whole / SECRET).read_text().split()[0])
+
+    def stop(state, total):
+        if state.images == stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train(private_config, tmp_path / "run", on_step=stop)
+    monkeypatch.setattr("secrets.token_hex", lambda n: pytest.fail("the secret is drawn once"))
+    torch.manual_seed(99)
+    train(private_config, tmp_path / "run", resume=True)
+    for name in ("metrics.jsonl", "checkpoints/images-000000128.safetensors"):
+        assert (tmp_path / "run" / name).read_bytes() == (whole / name).read_bytes()
+
+
+def refused(config, data, split, out, words):
+    with pytest.raises(UserError, match=words):
+        start_private(config, out, data, split, CPU)
+
+
+def test_images_without_a_lesion_are_refused(private_config, real, tmp_path):
+    data, split = real
+    groups = data.groups.astype(object).copy()
+    groups[split.train[0]] = data.files[split.train[0]]
+    refused(
+        private_config,
+        replace(data, groups=groups.astype(str)),
+        split,
+        tmp_path,
+        "1 image in its training part of which no",
+    )
+
+
+def test_the_noise_of_other_images_is_not_used_again(private_config, real, tmp_path):
+    data, split = real
+    start_private(private_config, tmp_path, data, split, CPU)
+    refused(private_config, replace(data, fingerprint="0"), split, tmp_path, "The images have changed since")
+
+
+def test_too_few_lesions_are_refused(private_config, real, tmp_path):
+    data, split = real
+    few = Split(split.train[:5], split.validation, split.test)
+    refused(private_config, data, few, tmp_path, "no samples of 8 can be drawn")
+
+
+def test_a_delta_that_gives_a_lesion_away_is_refused(private_config, real, tmp_path):
+    refused(configs.replace(private_config, {"privacy.delta": 0.1}), *real, tmp_path, "A delta of 0.1 allows one of")
+
+
+@pytest.mark.parametrize(("change", "words"), [("unlink", "private-seed is gone"), ("cut", "private-seed is damaged")])
+def test_a_lost_secret_ends_a_run(private_config, private_run, tmp_path, change, words):
+    out = shutil.copytree(private_run[0], tmp_path / "run")
+    if change == "unlink":
+        (out / SECRET).unlink()
+    else:
+        (out / SECRET).write_text("12ab\n")
+    with pytest.raises(UserError, match=words):
+        train(private_config, out, resume=True)
+
+
+def test_no_step_beyond_the_plan(private_config, private_run, tmp_path, hqgan):
+    out = shutil.copytree(private_run[0], tmp_path / "run")
+    code, _, err = hqgan("train", "--out", out, "--resume", "--kimg", 0.256)
+    assert code == 2
+    assert "was planned for 0.128 kimg, and more would spend more" in err
+
+
+def test_several_processes_are_refused(private_config, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="Private training runs in one process"):
+        train(private_config, tmp_path / "run")
+
+
+def test_copies_are_not_dropped_and_no_real_image_is_drawn_beside(private_run, tmp_path, hqgan):
+    out, _ = private_run
+    code, _, err = hqgan("generate", out, "--out", tmp_path / "made", "--per-class", 1, "--drop-copies", tmp_path / "x")
+    assert code == 2
+    assert "--drop-copies would choose its images by looking at real ones" in err
+    code, _, err = hqgan("report", out, "-o", tmp_path / "page.html", "--real")
+    assert code == 2
+    assert "no picture shows real images beside its own" in err
+
+
+def test_generate_evaluate_and_audit_take_a_private_run(private_run, tmp_path, hqgan, monkeypatch):
+    out = shutil.copytree(private_run[0], tmp_path / "run")
+    assert hqgan("generate", out, "--out", tmp_path / "made", "--per-class", 2)[0] == 0
+    assert "## Privacy" in (tmp_path / "made" / "MODEL_CARD.md").read_text()
+    monkeypatch.setattr("hqgan.metrics.privacy.PERMUTATIONS", 99)
+    code, text, err = hqgan("audit", out)
+    assert code == 0, err
+    assert "critic" in text
+    code, _, err = hqgan("evaluate", out)
+    assert code == 0, err
+    assert hqgan("report", out, "-o", tmp_path / "page.html")[0] == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "epsilon does not cover them" in page
+
+
+def test_the_command_maps_its_options(hqgan, tmp_path):
+    code, text, _ = hqgan("train", "--dp-epsilon", 2, "--dp-delta", 1e-6, "--out", tmp_path / "x", "--dry-run")
+    config = json.loads(text)
+    assert (code, config["preset"], config["privacy"]) == (0, "private", {"epsilon": 2.0, "delta": 1e-6, "clip": 1.0})
+    code, _, err = hqgan("train", "--dp-delta", 1e-6, "--out", tmp_path / "x", "--dry-run")
+    assert code == 2
+    assert "--dp-delta alone makes nothing private" in err
+    code, _, err = hqgan("train", "--preset", "ddpm", "--dp-epsilon", 2, "--out", tmp_path / "x", "--dry-run")
+    assert code == 2
+    assert "learns from real images without noise" in err
+
+
+def colours(images):
+    """Mean colour of the inner quarter of images, where the lesion is."""
+    side = images.shape[1]
+    return images[:, side // 4 : -(side // 4), side // 4 : -(side // 4)].reshape(-1, 3).mean(0)
+
+
+@pytest.mark.slow
+def test_at_epsilon_8_the_colours_of_classes_are_learnt(tmp_path, monkeypatch):
+    """On `demo`, most classes' images are nearer to real ones of their class than to any other's, by mean colour."""
+    monkeypatch.setattr("secrets.token_hex", lambda n: "5a" * n)  # so that the outcome is one and the same
+    config = configs.preset("private", {
+        "data.path": "demo:12000", "data.size": 32, "training.kimg": 76.8, "training.sample_kimg": 76.8,
+        "training.checkpoint_kimg": 76.8,
+    })  # fmt: skip
+    run = train(config, tmp_path / "run")
+    data, split = open_configured(config.data), load_split(run / "split.json", open_configured(config.data))
+    loaded, classes = load(run), range(len(data.classes))
+    assert loaded.values["privacy"]["spent"] <= 8
+    labels = np.repeat(classes, 64)
+    made = matched_images(loaded.generator, data.classes, labels, seed=0)
+    real = [colours(data.images[split.test[data.labels[split.test] == c]]) for c in classes]
+    own = [int(np.argmin([np.linalg.norm(colours(made[labels == c]) - r) for r in real])) == c for c in classes]
+    assert sum(own) >= 4, own

@@ -8,7 +8,7 @@ LOCKS := requirements/base.lock requirements/torch.lock requirements/torch-cpu.l
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow lint format bench fuzz lock clean
+.PHONY: help env demo test test-slow lint format docs pictures wheel bench fuzz lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,17 @@ lint: env ## check style and types
 format: env ## put the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: env ## build the documentation, notebooks run, into build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 HQGAN_DOCS_EXECUTE=true $(BIN)/mkdocs build --strict
+
+pictures: env ## draw the diagrams of the documentation again
+	$(BIN)/python website/pictures.py
+
+wheel: env ## build dist/*.whl, install it into empty environments, without and with each extra
+	rm -rf dist
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(BIN)/python tests/release/install.py dist
 
 bench: env ## time the circuit engine against its peers, and a training step
 	@$(INSTALL) -r requirements/bench.lock

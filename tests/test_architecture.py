@@ -65,7 +65,7 @@ MAY_SEE = {
     "console": FLOOR | {"training"},
     "cli_options": FLOOR,
     "cli_evidence": RUN_AND_BELOW | {"study", "audit", "report", "console", "cli_options"},
-    "cli_circuits": FLOOR | {"circuits", "models", "noise", "console"},
+    "cli_circuits": FLOOR | {"circuits", "models", "noise", "console", "cli_options"},
     "cli_compare": RUN_AND_BELOW | {"compare", "study", "report", "console", "cli_options"},
     "cli_serve": FLOOR | {"page", "console"},
     "cli": RUN_AND_BELOW

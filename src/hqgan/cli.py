@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import hqgan
 from hqgan.cli_circuits import app as circuits_app
 from hqgan.cli_compare import app as compare_app
 from hqgan.cli_evidence import app as evidence_app
@@ -20,6 +21,7 @@ from hqgan.cli_options import (
     ProtocolOption,
     choice_changes,
     choice_of,
+    preset_names,
 )
 from hqgan.cli_serve import app as serve_app
 from hqgan.cli_share import app as share_app
@@ -48,9 +50,18 @@ DataOption = Annotated[str, typer.Option("--data", help="A data set's folder, or
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"hqgan {hqgan.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_say_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Options before the command; `main` reads --debug itself."""
 
@@ -60,7 +71,12 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="The run's folder.")],
     data: Annotated[str | None, typer.Option("--data", help="A data set's folder, or demo. (default: demo)")] = None,
     preset: Annotated[
-        str | None, typer.Option("--preset", help="See `hqgan presets`. (default: hqgan; with --dp-epsilon private)")
+        str | None,
+        typer.Option(
+            "--preset",
+            help="See `hqgan presets`. (default: hqgan; with --dp-epsilon private)",
+            autocompletion=preset_names,
+        ),
     ] = None,
     kimg: Annotated[float | None, typer.Option("--kimg", help="Thousands of real images to show the critic.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of weights, noise and data order.")] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hqgan.cli_options import preset_names
 from hqgan.console import bar, say, show, write_json
 from hqgan.types import UserError
 
@@ -24,7 +25,9 @@ FIELDS = {
 }
 """What options change, by kind of generator."""
 
-PresetArgument = Annotated[str, typer.Argument(help="A preset with circuits, see `hqgan presets`.")]
+PresetArgument = Annotated[
+    str, typer.Argument(help="A preset with circuits, see `hqgan presets`.", autocompletion=preset_names)
+]
 QubitsOption = Annotated[int | None, typer.Option("--qubits", min=1, help="Instead of the preset's.")]
 DepthOption = Annotated[int | None, typer.Option("--depth", min=0, help="Layers, instead of the preset's.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Any field: --set generator.circuit.entangler=cnot")]

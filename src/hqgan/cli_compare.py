@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from hqgan.cli_options import ClassesOption, JsonOption, LabelOption, Lists, MergeOption, ProtocolOption, choice_changes
+from hqgan.cli_options import (
+    ClassesOption,
+    JsonOption,
+    LabelOption,
+    Lists,
+    MergeOption,
+    ProtocolOption,
+    choice_changes,
+    preset_names,
+)
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.types import UserError
 
@@ -30,6 +39,7 @@ def compare(
             "--presets",
             help="PRESET, PRESET:FIELD=VALUE or PRESET@BACKEND,SHOTS; the first is tested against each of the others. "
             "(default: hqgan hqgan-mlp dcgan)",
+            autocompletion=preset_names,
         ),
     ] = None,
     seeds: Annotated[

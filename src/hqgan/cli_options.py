@@ -28,6 +28,13 @@ LabelOption = Annotated[
 ]
 
 
+def preset_names(incomplete: str) -> list[str]:
+    """Presets that begin so, for the shell's completion; loads no heavy library."""
+    from hqgan.config import PRESETS
+
+    return [name for name in PRESETS if name.startswith(incomplete)]
+
+
 class Lists(TyperCommand):
     """A command whose repeatable options take several values at once: ``--seeds 0 1 2``."""
 

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from kill import TINY
@@ -42,7 +43,8 @@ def main() -> None:
             time.sleep(seconds)
             early = process.poll() is not None
             if not early:
-                os.killpg(process.pid, signal.SIGKILL)
+                for one in [process.pid, *descendants(process.pid)]:  # torchrun's have sessions of their own
+                    os.kill(one, signal.SIGKILL)
             process.wait()
             there = sum(1 for _ in out.glob("*/*.png"))
             print(
@@ -51,6 +53,19 @@ def main() -> None:
             )
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         sys.exit(count(out, options.images))
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that a process has started, and theirs (Linux)."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            name, rest = stat.read_text().rsplit(") ", 1)
+            parents[int(name.split(" ", 1)[0])] = int(rest.split()[1])
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
 
 
 def trained(home: Path) -> Path:

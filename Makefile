@@ -28,8 +28,8 @@ $(STAMP): pyproject.toml $(LOCKS)
 demo: env ## train the small model on procedural lesions and draw a contact sheet
 	$(BIN)/hqgan demo
 
-test: env lint ## lint, check types, run the tests
-	$(BIN)/pytest
+test: env lint ## lint, check types, run the tests, two files at a time
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: env ## run every test, the slow ones too
 	$(BIN)/pytest -m ''

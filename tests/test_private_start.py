@@ -22,7 +22,7 @@ from hqgan.run import train
 from hqgan.trained import load
 from hqgan.training import checkpoint
 from hqgan.training.loop import Interrupted
-from hqgan.types import Split, UserError
+from hqgan.types import Split, UserError, at_most
 
 CPU = torch.device("cpu")
 
@@ -49,14 +49,14 @@ def test_epsilon_is_in_metrics_checkpoint_card_report_and_the_last_line(private_
     assert facts == {**plan, "done": 16, "spent": spent[-1]}
     assert plan["steps"] == 16
     card = model_card(loaded.config, loaded.classes, loaded.values, "0")
-    assert f"epsilon {spent[-1]:.2f} at delta 1e-05" in card
+    assert f"epsilon {at_most(spent[-1])} at delta 1e-05" in card
     assert "by class: withheld" in card
     assert said[-1].startswith(
-        f"privacy spent: epsilon {spent[-1]:.2f} at delta 1e-05 for any one of {plan['lesions']} lesions"
+        f"privacy spent: epsilon {at_most(spent[-1])} at delta 1e-05 for any one of {plan['lesions']} lesions"
     )
     facts_table = run_sections(out, "it", real=True)[0].blocks[0]
     assert next(row[1] for row in facts_table.rows if row[0] == "privacy spent").startswith(
-        f"epsilon {spent[-1]:.2f} of 8"
+        f"epsilon {at_most(spent[-1])} of 8"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hqgan.config import Config, HybridConfig
+from hqgan.types import at_most
 
 
 def model_card(
@@ -76,8 +77,8 @@ def _privacy(facts: Mapping[str, Any] | None) -> list[str]:
         return []
     return [
         "## Privacy",
-        f"- Trained with differential privacy: epsilon {facts['spent']:.2f} at delta {facts['delta']:g}, for adding or removing "
-        f"any one of {facts['lesions']:,} lesions with all its images.",
+        f"- Trained with differential privacy: epsilon {at_most(facts['spent'])} at delta {facts['delta']:g}, for adding or "
+        f"removing any one of {facts['lesions']:,} lesions with all its images.",
         f"- DP-SGD on the critic (arXiv 1607.00133): clip {facts['clip']:g}, noise multiplier {facts['noise_multiplier']:.4g}, "
         f"Poisson sampling at rate {facts['sampling_rate']:.4g}, {facts['done']:,} critic steps, accounted for by Rényi "
         "differential privacy.",

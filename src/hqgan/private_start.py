@@ -20,7 +20,7 @@ from hqgan.training.accountant import Plan, plan
 from hqgan.training.loop import steps_of
 from hqgan.training.private import Private
 from hqgan.training.state import dtype_of, layout
-from hqgan.types import Batch, ImageData, Split, UserError, plural
+from hqgan.types import Batch, ImageData, Split, UserError, at_most, plural
 
 SECRET = "private-seed"
 """File in a run's folder; whoever has it can take the noise off what was trained."""
@@ -68,7 +68,7 @@ def facts(private: Private, steps: int) -> dict[str, Any]:
 def sentence(spent: float, planned: Plan) -> str:
     """What a finished run says of its privacy."""
     return (
-        f"privacy spent: epsilon {spent:.2f} at delta {planned.delta:g} for any one of {planned.lesions:,} lesions; never "
+        f"privacy spent: epsilon {at_most(spent)} at delta {planned.delta:g} for any one of {planned.lesions:,} lesions; never "
         f"publish {SECRET} or split.json"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,6 +118,11 @@ class Backend(Protocol):
 def plural(n: int, noun: str) -> str:
     """``1 image``, ``2 images``; for sentences."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}{'es' if noun.endswith('ss') else 's'}"
+
+
+def at_most(value: float) -> str:
+    """Two decimals, rounded up; for bounds."""
+    return f"{math.ceil(100 * value - 1e-9) / 100:.2f}"
 
 
 def listed(names: Sequence[str]) -> str:

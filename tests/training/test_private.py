@@ -9,8 +9,7 @@ from hqgan.models.build import build_critic, build_generator
 from hqgan.models.critic import ConvolutionalCritic
 from hqgan.training import loop, losses
 from hqgan.training.accountant import Plan
-from hqgan.training.private import CHUNK, PairLoss, Private, clipped_sum, critic_steps, gradients_by_row
-from hqgan.training.randomness import stream
+from hqgan.training.private import CHUNK, PairLoss, Private, SecretDraws, clipped_sum, critic_steps, gradients_by_row
 from hqgan.training.state import new_state
 from hqgan.types import Batch
 
@@ -191,6 +190,19 @@ def test_the_secret_is_not_printed():
     assert "987654321" not in repr(private_of(1, secret=987654321))
 
 
-def test_a_secret_of_256_bits_draws_as_any_seed_does():
+def test_draws_know_every_part_of_the_secret():
     big = 2**255 + 1
-    assert not torch.equal(stream(big, "a", 0).normal(4), stream(big - 1, "a", 0).normal(4))
+    first = SecretDraws(big, "a", 0).normal(4)
+    assert torch.equal(first, SecretDraws(big, "a", 0).normal(4))
+    for other in ((big - 1, "a", 0), (big - 2**200, "a", 0), (big + 2**32, "a", 0), (big, "b", 0), (big, "a", 1)):
+        assert not torch.equal(first, SecretDraws(*other).normal(4))
+
+
+def test_draws_are_what_they_are_called():
+    draws = SecretDraws(3, "a", 0)
+    normal, uniform, integers = draws.normal(100, 100), draws.uniform(100, 100), draws.integers(-2, 3, 10_000)
+    assert (normal.mean().item(), normal.std().item()) == pytest.approx((0, 1), abs=0.03)
+    assert 0 <= uniform.min() < 0.01
+    assert 0.99 < uniform.max() < 1
+    assert integers.unique().tolist() == [-2, -1, 0, 1, 2]
+    assert normal.dtype == uniform.dtype == torch.float32

@@ -8,6 +8,7 @@ from typing import Any
 
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read
+from hqgan.types import at_most
 
 Result = dict[str, Any]
 
@@ -102,7 +103,10 @@ def _privacy(plan: Result, lines: list[Result]) -> list[list[str]]:
     """Of a private run: what was spent so far, and what that rests on."""
     spent = next((line["privacy/epsilon"] for line in reversed(lines) if "privacy/epsilon" in line), 0.0)
     return [
-        ["privacy spent", f"epsilon {spent:.2f} of {plan['epsilon']:g} at delta {plan['delta']:g}, for any one lesion"],
+        [
+            "privacy spent",
+            f"epsilon {at_most(spent)} of {plan['epsilon']:g} at delta {plan['delta']:g}, for any one lesion",
+        ],
         [
             "by",
             f"clip {plan['clip']:g}, noise multiplier {plan['noise_multiplier']:.3g}, {plan['steps']:,} critic steps planned, "

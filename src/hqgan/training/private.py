@@ -6,15 +6,18 @@ generator learns from the critic and from noise, so whatever it becomes is post-
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
 from hqgan.config import TrainingConfig
+from hqgan.draws import Draws
 from hqgan.training import losses
 from hqgan.training.accountant import Plan
 from hqgan.training.augment import augment
@@ -41,6 +44,32 @@ class Private:
     classes: int
     sample: Callable[[int], Batch]
     secret: int = field(repr=False)
+
+
+class SecretDraws(Draws):
+    """Draws that nobody can guess who does not know the secret: torch's own generators take 32 bits of a seed on the CPU.
+
+    Args:
+        secret: 256 bits.
+        name: of the use.
+        step: of the critic.
+    """
+
+    def __init__(self, secret: int, name: str, step: int) -> None:
+        key = hashlib.sha256(f"{secret}/{name}/{step}".encode()).digest()
+        self.numbers = np.random.Generator(np.random.PCG64(int.from_bytes(key, "little")))
+
+    def uniform(self, *shape: int) -> torch.Tensor:
+        """In [0, 1)."""
+        return torch.from_numpy(np.asarray(self.numbers.random(shape, dtype=np.float32)))
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        """Standard normal."""
+        return torch.from_numpy(np.asarray(self.numbers.standard_normal(shape, dtype=np.float32)))
+
+    def integers(self, low: int, high: int, *shape: int) -> torch.Tensor:
+        """Whole numbers in [low, high)."""
+        return torch.from_numpy(np.asarray(self.numbers.integers(low, high, shape)))
 
 
 class PairLoss(nn.Module):
@@ -88,7 +117,7 @@ def critic_steps(state: State, private: Private, config: TrainingConfig) -> Batc
 def _critic_step(state: State, drafts: torch.Tensor, private: Private, config: TrainingConfig, now: int) -> None:
     real, plan = private.sample(now), private.plan
     # Every draw beside an image is independent of all others and secret: where it stands in the sample makes no difference.
-    draws = stream(private.secret, "critic draws", now)
+    draws = SecretDraws(private.secret, "critic draws", now)
     of_class = (len(drafts) - real.labels + private.classes - 1).div(private.classes, rounding_mode="floor")
     which = (draws.uniform(len(real)).to(real.images) * of_class).long()
     fakes = drafts[real.labels + private.classes * which]
@@ -96,11 +125,11 @@ def _critic_step(state: State, drafts: torch.Tensor, private: Private, config: T
     shares = draws.uniform(len(real)).to(real.images)
     loss = PairLoss(state.critic, config)
     sums = clipped_sum(loss, (seen, made, real.labels, shares), plan.clip)
-    noise = stream(private.secret, "critic gradient", now).source
+    noise = SecretDraws(private.secret, "critic gradient", now)
     assert state.critic_optimiser is not None
     state.critic_optimiser.zero_grad(set_to_none=True)
     for name, parameter in loss.named_parameters():
-        added = torch.randn(parameter.shape, generator=noise, dtype=parameter.dtype).to(parameter.device)
+        added = noise.normal(*parameter.shape).to(parameter)
         # The expected size, not that of this sample, which is private.
         parameter.grad = (sums[name] + plan.noise_multiplier * plan.clip * added) / config.batch
     if config.r1_weight and config.loss != "wgan-gp" and now % config.r1_every == 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -149,8 +149,27 @@ def together(device: str, share: Share) -> Iterator[Ranks]:
         strategy=DDPStrategy(process_group_backend=backend, timeout=PATIENCE),
     )
     fabric.launch()
-    yield Ranks(Share(fabric.global_rank, fabric.world_size), fabric)
-    fabric.barrier()  # nobody leaves while another still needs it
+    with _own_cores(local) if device == "cpu" else nullcontext():
+        yield Ranks(Share(fabric.global_rank, fabric.world_size), fabric)
+        fabric.barrier()  # nobody leaves while another still needs it
+
+
+@contextmanager
+def _own_cores(local: int) -> Iterator[None]:
+    """Keep to this process's share of the machine's cores.
+
+    The system likes to wake a process where its message came from, and so puts two that talk often on one core.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    mine = sorted(cores)[int(os.environ["LOCAL_RANK"]) :: local]
+    os.sched_setaffinity(0, mine or cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _meet(backend: str, world: int) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from tiny_pictures import write
 from hqgan.data import cache as store
 from hqgan.data import hashes, open_data
 from hqgan.data import open as opening
+from hqgan.data.decode import Decoded
 from hqgan.types import ImageData, UserError
 
 
@@ -292,6 +293,73 @@ def test_several_share_the_parts(tree: Path, cache: Path, decoded: list[str], mo
     assert (first.images == seen[0].images).all()
     assert len(entries(cache)) == 1
     assert leftovers(cache) == []
+
+
+def plain_rows(start: int, stop: int) -> list[Decoded]:
+    return [Decoded(np.full((8, 8, 3), 100 + row, np.uint8), (9, 9)) for row in range(start, stop)]
+
+
+def test_who_gives_up_takes_nothing_from_others(tmp_path: Path) -> None:
+    """A full disk in one process, while another is writing and a third one comes."""
+    failing, failed = threading.Event(), threading.Event()
+    found: list[store.Entry] = []
+
+    def patient(start: int, stop: int) -> list[Decoded]:
+        failing.set()
+        assert failed.wait(60)
+        return plain_rows(start, stop)
+
+    def impatient(start: int, stop: int) -> list[Decoded]:
+        second.start()
+        assert failing.wait(60)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    names = [f"{row}.png" for row in range(4)]
+    second = threading.Thread(target=lambda: found.append(store.store(tmp_path, "key", 8, names, patient, part=2)))
+    with pytest.raises(UserError, match="is full"):
+        store.store(tmp_path, "key", 8, names, impatient, part=2)
+    third = threading.Thread(target=lambda: found.append(store.store(tmp_path, "key", 8, names, plain_rows, part=2)))
+    third.start()
+    failed.set()
+    for thread in (second, third):
+        thread.join(60)
+    assert len(found) == 2
+    for entry in found:
+        assert entry.images[:, 0, 0, 0].tolist() == [100, 101, 102, 103]
+        assert entry.original.tolist() == [[9, 9]] * 4
+    assert leftovers(tmp_path) == []
+
+
+def test_a_part_whose_file_was_removed_is_not_called_whole(tmp_path: Path) -> None:
+    def removing(start: int, stop: int) -> Iterator[Decoded]:
+        yield from plain_rows(start, stop)
+        shutil.rmtree(tmp_path / "images" / ".key")
+
+    with pytest.raises(UserError, match="cannot be written"):
+        store.store(tmp_path, "key", 8, ["a", "b"], removing)
+    assert store.load(tmp_path, "key", 8) is None
+
+
+def test_all_who_opened_refused_data_hear_why(tree: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in sorted(tree.rglob("*.*"))[:3]:
+        path.write_bytes(b"")
+    monkeypatch.setattr(store, "PART", 5)
+    heard: list[str] = []
+
+    def opened() -> None:
+        try:
+            open_data(tree, 16)
+        except UserError as error:
+            heard.append(str(error))
+
+    threads = [threading.Thread(target=opened) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(heard) == 3
+    assert all("3 of the 20 images" in sentence for sentence in heard), heard
+    assert entries(cache) == leftovers(cache) == []
 
 
 def test_near_duplicates_are_looked_for_once_and_only_where_lesions_are_unknown(

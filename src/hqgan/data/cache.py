@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -127,35 +127,44 @@ def store(
     """
     home, making, count = folder / "images", folder / "images" / f".{key}", len(files)
     parts = [(start, min(start + part, count)) for start in range(0, count, part)]
+    locks = [home / f".{key}.{number:05d}.lock" for number in range(len(parts))]
+    last = home / f".{key}.lock"
+    entry = None
     try:
         home.mkdir(parents=True, exist_ok=True)
         _sweep(home)
-        # First what nobody makes; then what somebody made, or was killed over.
-        for wait in (False, True):
-            for number, (start, stop) in enumerate(parts):
-                with _held(home / f".{key}.{number:05d}.lock", wait) as mine:
-                    if mine and load(folder, key, size) is None and not _mark(making, number).exists():
-                        making.mkdir(exist_ok=True)
-                        _write_part(making, number, start, size, _told(make(start, stop), start, count, progress))
-        with _held(home / f".{key}.lock", True):
-            entry = load(folder, key, size)
-            if entry is None:
-                skipped = [row for number in range(len(parts)) for row in json.loads(_mark(making, number).read_text())]
-                check(skipped)
-                _finish(making, files, size, skipped)
-                _publish(making, home / key, size)
-                for number in range(len(parts)):
-                    _mark(home / key, number).unlink(missing_ok=True)
+        while entry is None:
+            # First what nobody makes; then what somebody made, or was killed over.
+            for wait in (False, True):
+                for number, (start, stop) in enumerate(parts):
+                    with _held(locks[number], wait) as mine:
+                        # In this order: an entry that is opened to everybody takes its marks with it.
+                        if mine and not _mark(making, number).exists() and load(folder, key, size) is None:
+                            making.mkdir(exist_ok=True)
+                            _write_part(making, number, start, size, _told(make(start, stop), start, count, progress))
+            with _held(last, True):
                 entry = load(folder, key, size)
-            _forget(home, key)
+                # Where a mark is gone somebody has given up, and taken all parts with him: once more, then.
+                if entry is None and all(_mark(making, number).exists() for number in range(len(parts))):
+                    marks = [_mark(making, number).read_text() for number in range(len(parts))]
+                    skipped = [row for mark in marks for row in json.loads(mark)]
+                    check(skipped)
+                    _finish(making, files, size, skipped)
+                    _publish(making, home / key, size)
+                    for number in range(len(parts)):
+                        _mark(home / key, number).unlink(missing_ok=True)
+                    entry = load(folder, key, size)
+                    if entry is None:
+                        raise UserError(
+                            f"The image cache in {folder} vanished while it was written: is another program clearing it?"
+                        )
     except UserError:
-        _forget(home, key)  # what was refused will not be asked for again
+        _forget(making, [*locks, last])  # what was refused will not be asked for again
         raise
     except OSError as error:
-        _forget(home, key)  # half of it is of no use on a disk that takes no more
+        _forget(making, [*locks, last])  # half of it is of no use on a disk that takes no more
         raise UserError(_why_not(error, folder, count * size * size * 3)) from error
-    if entry is None:
-        raise UserError(f"The image cache in {folder} vanished while it was written: is another program clearing it?")
+    _forget(making, [*locks, last])
     return entry
 
 
@@ -187,12 +196,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _forget(home: Path, key: str) -> None:
-    """Remove what is only needed while an entry is made."""
-    shutil.rmtree(home / f".{key}", ignore_errors=True)
-    with suppress(OSError):
-        for lock in home.glob(f".{key}.*lock"):
-            lock.unlink(missing_ok=True)
+def _forget(making: Path, locks: Sequence[Path]) -> None:
+    """Remove what is only needed while an entry is made, unless somebody else is at it."""
+    with ExitStack() as stack, suppress(OSError):
+        if all(stack.enter_context(_held(lock, False)) for lock in locks):
+            shutil.rmtree(making, ignore_errors=True)
+            for lock in locks:
+                lock.unlink(missing_ok=True)
 
 
 def _mark(making: Path, number: int) -> Path:
@@ -248,6 +258,9 @@ def _write_part(making: Path, number: int, start: int, size: int, rows: Iterable
             sizes.write(np.array(image.original, "<i4").tobytes())
         _flush(pixels)
         _flush(sizes)
+        for path, stream in ((pixels_of, pixels), (sizes_of, sizes)):
+            if not os.path.samestat(path.stat(), os.fstat(stream.fileno())):
+                raise FileNotFoundError(errno.ENOENT, "Removed while it was written")
     write_atomically(_mark(making, number), json.dumps(skipped).encode())
 
 

@@ -147,6 +147,8 @@ def test_counts():
         (["dff=3"], "no class 'dff' in this run; its classes are df, nv and vasc"),
         (["df"], "--class takes NAME=COUNT"),
         (["df=-1"], "--class takes NAME=COUNT"),
+        (["df=99999999999999999999"], "--class takes NAME=COUNT below a billion"),
+        (["df=" + "9" * 5000], "--class takes NAME=COUNT below a billion"),
         ([], "Nothing to generate"),
     ):
         with pytest.raises(UserError, match=sentence):
@@ -203,3 +205,25 @@ def test_several_processes_take_turns_with_the_shards(loaded, tmp_path, monkeypa
     assert contents(out) == contents(tmp_path / "whole")
     with pytest.raises(UserError, match="choose another --out"):
         generate(loaded, {"nevus": 1}, out, share=Share(0, 3))
+
+
+def test_images_that_a_power_cut_took_are_made_again(loaded, tmp_path, monkeypatch):
+    """Their shard was called whole; a file is empty, another one gone, a third one cut short."""
+    monkeypatch.setattr("hqgan.generate.SHARD", 4)
+    counts, whole, out = {"nevus": 10}, tmp_path / "whole", tmp_path / "out"
+    generate(loaded, counts, whole)
+
+    def stop(done, total):
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(loaded, counts, out, progress=stop)
+    names = [f"nevus/nevus-0000{i}.png" for i in (1, 2, 5)]
+    (out / names[0]).write_bytes(b"")
+    (out / names[1]).unlink()
+    (out / names[2]).write_bytes((whole / names[2]).read_bytes()[:-1])
+    with pytest.raises(UserError, match="missing or cut short"):
+        generate(loaded, counts, out)
+    generate(loaded, counts, out)
+    assert contents(out) == contents(whole)

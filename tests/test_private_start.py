@@ -167,7 +167,14 @@ def test_images_without_a_lesion_are_refused(private_config, real, tmp_path):
 def test_the_noise_of_other_images_is_not_used_again(private_config, real, tmp_path):
     data, split = real
     start_private(private_config, tmp_path, data, split, CPU)
-    refused(private_config, replace(data, fingerprint="0"), split, tmp_path, "The images have changed since")
+    changed = "The images or their lesions have changed since"
+    refused(private_config, replace(data, fingerprint="0"), split, tmp_path, changed)
+    groups = data.groups.copy()
+    alone = next(i for i in split.train if (groups[split.train] == groups[i]).sum() > 1)
+    groups[alone] = "another"
+    refused(private_config, replace(data, groups=groups), split, tmp_path, changed)
+    fewer = Split(split.train[1:], split.validation, split.test)
+    refused(private_config, data, fewer, tmp_path, changed)
 
 
 def test_too_few_lesions_are_refused(private_config, real, tmp_path):
@@ -180,15 +187,32 @@ def test_a_delta_that_gives_a_lesion_away_is_refused(private_config, real, tmp_p
     refused(configs.replace(private_config, {"privacy.delta": 0.1}), *real, tmp_path, "A delta of 0.1 allows one of")
 
 
-@pytest.mark.parametrize(("change", "words"), [("unlink", "private-seed is gone"), ("cut", "private-seed is damaged")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("unlink", "private-seed is gone"),
+        ("forget", "private-seed is gone"),
+        ("cut", "private-seed is damaged"),
+        ("noise", "private-seed is damaged"),
+    ],
+)
 def test_a_lost_secret_ends_a_run(private_config, private_run, tmp_path, change, words):
     out = shutil.copytree(private_run[0], tmp_path / "run")
-    if change == "unlink":
+    if change in ("unlink", "forget"):
         (out / SECRET).unlink()
+        if change == "forget":  # its checkpoints still know
+            (out / "run.json").unlink()
     else:
-        (out / SECRET).write_text("12ab\n")
+        (out / SECRET).write_bytes(b"12ab\n" if change == "cut" else bytes(range(256)))
     with pytest.raises(UserError, match=words):
         train(private_config, out, resume=True)
+
+
+def test_a_plan_that_is_not_whole_ends_a_run(private_config, real, tmp_path):
+    data, split = real
+    (tmp_path / "run.json").write_text('{"privacy": {"epsilon": 8}}')
+    (tmp_path / SECRET).write_text("0" * 64 + " " + "0" * 64)
+    refused(private_config, data, split, tmp_path, "does not hold the plan of a private run")
 
 
 def test_no_step_beyond_the_plan(private_config, private_run, tmp_path, hqgan):
@@ -199,8 +223,8 @@ def test_no_step_beyond_the_plan(private_config, private_run, tmp_path, hqgan):
 
 
 def test_several_processes_are_refused(private_config, tmp_path, monkeypatch):
-    monkeypatch.setenv("RANK", "0")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match="Private training runs in one process"):
         train(private_config, tmp_path / "run")
 
@@ -210,6 +234,14 @@ def test_copies_are_not_dropped_and_no_real_image_is_drawn_beside(private_run, t
     code, _, err = hqgan("generate", out, "--out", tmp_path / "made", "--per-class", 1, "--drop-copies", tmp_path / "x")
     assert code == 2
     assert "--drop-copies would choose its images by looking at real ones" in err
+    code, _, err = hqgan("export", out, tmp_path / "folder", "--class", "nevus=1", "--drop-copies", tmp_path / "x")
+    assert code == 2
+    assert "--drop-copies would choose its images by looking at real ones" in err
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "audit.json").write_text('{"private": true}')
+    code, _, err = hqgan("report", tmp_path / "audit", "-o", tmp_path / "page.html", "--real")
+    assert code == 2
+    assert "no picture shows real images beside its own" in err
     code, _, err = hqgan("report", out, "-o", tmp_path / "page.html", "--real")
     assert code == 2
     assert "no picture shows real images beside its own" in err

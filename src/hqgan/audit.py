@@ -98,6 +98,7 @@ def audit(
         "data": data.name,
         "fingerprint": data.fingerprint,
         "verified": loaded is not None,
+        "private": loaded is not None and loaded.config.private,
         "checkpoint_sha256": loaded.checkpoint_hash if loaded else None,
         "seed": seed,
         "permutations": permutations,

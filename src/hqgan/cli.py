@@ -26,7 +26,7 @@ from hqgan.cli_options import (
 from hqgan.cli_serve import app as serve_app
 from hqgan.cli_share import app as share_app
 from hqgan.console import bar, pairs, say, show, training_progress, write_json
-from hqgan.processes import own_share, restarted
+from hqgan.processes import goes_on, own_share
 from hqgan.types import UserError, out_of_memory, plural
 
 if TYPE_CHECKING:
@@ -331,7 +331,7 @@ def _resolve(out: Path, preset: str | None, changes: dict[str, Any], resume: boo
     from hqgan import config as configs
     from hqgan.run import stored_config
 
-    stored = stored_config(out) if resume or restarted() else None
+    stored = stored_config(out) if resume or goes_on(out) else None
     if stored is not None and preset is None:
         return configs.replace(stored, changes)
     return configs.preset(preset or ("private" if changes.get("privacy.epsilon") else "hqgan"), changes)

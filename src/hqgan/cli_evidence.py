@@ -134,12 +134,15 @@ def report(
     ] = False,
 ) -> None:
     """One self-contained page: curves, grids, metrics with floors and intervals, study, audit, circuit, config."""
+    from hqgan.files import read_json
     from hqgan.report.of_run import BESIDE, CIRCUIT
     from hqgan.report.page import write_report
 
     for path in paths:
         if not path.is_dir():
             raise UserError(f"There is no folder {path}.")
+        if real and (path / "audit.json").exists() and read_json(path / "audit.json").get("private"):
+            raise UserError(f"{path} is of a run trained privately: no picture shows real images beside its own.")
         if (path / "config.json").exists():
             _draw_circuit(path, path / CIRCUIT)
             if real:

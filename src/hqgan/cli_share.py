@@ -43,6 +43,8 @@ def export(
     if balanced and class_:
         raise UserError("--balanced and --class say how many images are added; give one of them.")
     loaded = load(run, str(resolve_device(device)), say)
+    if drop_copies and loaded.config.private:
+        raise UserError(f"{run} was trained privately; --drop-copies would choose its images by looking at real ones.")
     with bar("decoding") as update:
         real, split = data_of(loaded, data or None, update)
     if balanced:

@@ -21,7 +21,7 @@ import torch
 from hqgan.circuits.backends import Watched
 from hqgan.circuits.statevector import simulate
 from hqgan.files import others, sweep, write_atomically
-from hqgan.images import labelled_rows, read_png, to_uint8, write_png
+from hqgan.images import is_whole_png, labelled_rows, read_png, to_uint8, write_png
 from hqgan.lock import LOCK, in_turn
 from hqgan.model_card import model_card
 from hqgan.models.base import Generator
@@ -106,9 +106,11 @@ def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Seque
         name, sign, number = text.rpartition("=")  # a class may be called a=b
         if sign and name not in classes:
             raise UserError(f"There is no class {name!r} in this run; its classes are {listed(classes)}.")
-        if not sign or not number.isdecimal():
-            raise UserError(f"--class takes NAME=COUNT, as in {name}=500, not {text!r}.")
+        if not sign or not number.isdecimal() or len(number) > 9:
+            raise UserError(f"--class takes NAME=COUNT below a billion, as in {name[:200]}=500, not {text[:200]!r}.")
         counts[name] = int(number)
+    if per_class is not None and per_class >= 10**9:
+        raise UserError("--per-class is a number below a billion.")
     counts = {name: n for name, n in counts.items() if n > 0}
     if not counts:
         raise UserError("Nothing to generate: ask for --per-class 200 or --class df=500.")
@@ -178,6 +180,7 @@ def generate(
         write_atomically(out / BACKEND, (json.dumps(apart, indent=1) + "\n").encode())
     with _turn(out, manifest):
         if all((out / MARKS / f"{number:06d}").exists() for number in range(len(shards))):
+            _refuse_torn(shards, out)
             _finish(loaded, rows, out, seed, metrics, manifest)
     return out / MANIFEST
 
@@ -218,6 +221,17 @@ def _sweep(out: Path) -> None:
     shutil.rmtree(out / MARKS, ignore_errors=True)
     for name in (UNFINISHED, LOCK):
         (out / name).unlink(missing_ok=True)
+
+
+def _refuse_torn(shards: Sequence[Sequence[tuple[str, str, int]]], out: Path) -> None:
+    """Marks can outlive a power cut that files do not."""
+    torn = [number for number, shard in enumerate(shards) if not all(is_whole_png(out / file) for file, _, _ in shard)]
+    for number in torn:
+        (out / MARKS / f"{number:06d}").unlink()
+    if torn:
+        raise UserError(
+            f"Images in {out} are missing or cut short, though they were written; run the same command again to make them anew."
+        )
 
 
 def read_dropped(path: Path, checkpoint_hash: str) -> frozenset[int]:

@@ -77,6 +77,16 @@ def read_png(path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
+def is_whole_png(path: Path) -> bool:
+    """Whether a file is there and ends as a PNG ends."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-8, os.SEEK_END)
+            return file.read() == b"IEND\xaeB`\x82"
+    except OSError:
+        return False
+
+
 def png(image: np.ndarray) -> bytes:
     """One uint8 image (H, W, 3) as PNG; equal pixels give equal bytes."""
     from PIL import Image

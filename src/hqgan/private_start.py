@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import secrets
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from hqgan.data import augment_dihedral, dihedral_ways
 from hqgan.data.poisson import PoissonSampler
 from hqgan.images import to_float
 from hqgan.run_log import read_run
+from hqgan.training import checkpoint
 from hqgan.training.accountant import Plan, plan
 from hqgan.training.loop import steps_of
 from hqgan.training.private import Private
@@ -42,10 +45,12 @@ def start_private(config: Config, out: Path, data: ImageData, split: Split, devi
     groups = data.groups[split.train]
     lesions = len(np.unique(groups))
     _check(config, data, groups, lesions)
-    before = read_run(out).get("privacy")
-    secret = _secret(out / SECRET, data.fingerprint, started=before is not None)
-    planned = Plan(**before) if before is not None else _plan(config, lesions)
+    before = _planned_before(out)
+    secret = _secret(out / SECRET, _digest(data, groups, split), started=before is not None)
+    planned = _plan(config, lesions) if before is None else before
     sampler = PoissonSampler(groups, config.training.batch)
+    if (sampler.lesions, sampler.rate) != (planned.lesions, planned.sampling_rate):
+        raise UserError(f"{out} was planned for other samples of lesions; restore its data, or start in another --out.")
     training = config.training
 
     def sample(critic_step: int) -> Batch:
@@ -100,8 +105,31 @@ def _plan(config: Config, lesions: int) -> Plan:
     return plan(privacy.epsilon, privacy.delta, privacy.clip, lesions, training.batch, steps)
 
 
-def _secret(path: Path, fingerprint: str, started: bool) -> int:
-    """256 bits of the system's randomness, drawn once and readable by their owner alone, for these images.
+def _planned_before(out: Path) -> Plan | None:
+    """The plan of the run in `out`, from its newest checkpoint or its run.json; None where no step was taken yet."""
+    newest = checkpoint.latest(out / "checkpoints")
+    path = newest or out / "run.json"
+    found = checkpoint.read_values(newest).get("privacy") if newest else read_run(out).get("privacy")
+    if found is None:
+        return None
+    try:
+        return Plan(**{field.name: found[field.name] for field in fields(Plan)})
+    except (KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged: it does not hold the plan of a private run; start in another --out."
+        ) from error
+
+
+def _digest(data: ImageData, groups: np.ndarray, split: Split) -> str:
+    """What noise belongs to: images, labels, and which lesions of them are sampled."""
+    digest = hashlib.sha256(data.fingerprint.encode())
+    digest.update(split.train.astype("<i8").tobytes())
+    digest.update(json.dumps(groups.tolist()).encode())
+    return digest.hexdigest()
+
+
+def _secret(path: Path, drawn_for: str, started: bool) -> int:
+    """256 bits of the system's randomness, drawn once and readable by their owner alone, for these images and lesions.
 
     The same noise on gradients of others would tell by its absence what has changed.
     """
@@ -110,14 +138,18 @@ def _secret(path: Path, fingerprint: str, started: bool) -> int:
             raise UserError(
                 f"{path} is gone, without which no further step has the noise that was planned; start in another --out."
             )
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        half = path.with_name(f".{SECRET}.{os.getpid()}.part")
+        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(f"{secrets.token_hex(32)}\n{fingerprint}\n")
+            file.write(f"{secrets.token_hex(32)}\n{drawn_for}\n")
             file.flush()
             os.fsync(file.fileno())
-    drawn, *trained_on = path.read_text().split() or [""]
-    if len(drawn) != 64 or set(drawn) - set("0123456789abcdef") or len(trained_on) != 1:
+        half.replace(path)
+    drawn, *belongs_to = path.read_bytes().decode("ascii", "replace").split() or [""]
+    if len(drawn) != 64 or set(drawn) - set("0123456789abcdef") or len(belongs_to) != 1:
         raise UserError(f"{path} is damaged: restore it from a copy, or start in another --out.")
-    if trained_on != [fingerprint]:
-        raise UserError(f"The images have changed since {path} was written; restore them, or start in another --out.")
+    if belongs_to != [drawn_for]:
+        raise UserError(
+            f"The images or their lesions have changed since {path} was written; restore them, or start in another --out."
+        )
     return int(drawn, 16)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 Rows = TypeVar("Rows")
+
+LAUNCH = ".launch"
+"""File in a folder that names the launch which is at work there."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,23 @@ WHOLE = Share()
 
 
 def own_share() -> Share:
-    """What torchrun's environment variables make of this process; the whole where there are none."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    return Share(int(os.environ["RANK"]), world) if world > 1 else WHOLE
+    """What torchrun's environment variables make of this process; the whole where they are not all there.
+
+    Schedulers set some of them for purposes of their own.
+    """
+    numbers = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")]
+    if not all(number.isdecimal() for number in numbers) or int(numbers[1]) < 2:
+        return WHOLE
+    return Share(int(numbers[0]), int(numbers[1]))
 
 
-def restarted() -> bool:
-    """Whether torchrun has started the processes again after one of them ended badly (``--max-restarts``)."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+def launch() -> str:
+    """What torchrun calls this launch, all its attempts together; empty without torchrun."""
+    return os.environ.get("TORCHELASTIC_RUN_ID", "")
+
+
+def goes_on(folder: Path) -> bool:
+    """Whether this launch was at work in a folder when torchrun had to start its processes again (``--max-restarts``)."""
+    mark = folder / LAUNCH
+    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+    return again and mark.exists() and mark.read_text() == launch()

@@ -19,12 +19,12 @@ from hqgan.data import (
     open_configured,
 )
 from hqgan.evaluate import judge_of
-from hqgan.files import others, sweep
+from hqgan.files import others, sweep, write_atomically
 from hqgan.generate import latent_seed, make_images
 from hqgan.images import labelled_rows, write_png
 from hqgan.lock import LOCK, only_one
 from hqgan.private_start import SECRET, check_process, facts, sentence, start_private
-from hqgan.processes import WHOLE, own_share, restarted
+from hqgan.processes import LAUNCH, WHOLE, goes_on, launch, own_share
 from hqgan.run_hooks import evaluate, sample_grid, settler
 from hqgan.run_log import RunLog, read_lines
 from hqgan.run_start import batches_of, check_shares, narrow_convolutions, run_split, start_state
@@ -101,7 +101,7 @@ def train(
     with distributed.together(config.training.device, share) as ranks:
         if not ranks.first:
             say, on_data, on_step = silent, None, lambda state, total: None
-        with _held(config, out, resume or (restarted() and not alone), ranks):
+        with _held(config, out, resume or (goes_on(out) and not alone), ranks):
             _in_folder(config, out, ranks, say, on_data, on_step)
     return out
 
@@ -141,8 +141,12 @@ def _held(config: Config, out: Path, resume: bool, ranks: Ranks) -> Iterator[Non
     with only_one(out) if ranks.first else nullcontext():
         if ranks.first:
             _check_folder(config, out, resume)  # now that nobody else can change it
+            if launch():
+                write_atomically(out / LAUNCH, launch().encode())
         ranks.wait()
         yield
+        if ranks.first:
+            (out / LAUNCH).unlink(missing_ok=True)
 
 
 def _train(
@@ -310,7 +314,7 @@ def _check_folder(config: Config, out: Path, resume: bool) -> None:
         raise UserError(f"{out} is a file; choose another --out.")
     before = stored_config(out)
     if before is None:
-        if others(out, "log.txt", LOCK, "config.json"):
+        if others(out, "log.txt", LOCK, LAUNCH, "config.json"):
             raise UserError(f"{out} holds files that are not a run's; choose another --out.")
         return
     if not resume:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from hqgan import config as configs
+from hqgan.processes import LAUNCH, WHOLE, own_share
 from hqgan.run import train
 from hqgan.types import UserError
 
@@ -129,3 +131,30 @@ def test_numbers_in_16_bits_stay_close_and_circuits_keep_32(tiny_config, tiny_ru
         if key.startswith(("generator/", "critic/")) and theirs[key].is_floating_point():
             assert ours[key].dtype == theirs[key].dtype
             torch.testing.assert_close(ours[key], theirs[key], rtol=0.1, atol=0.01, msg=key)
+
+
+def test_a_second_attempt_goes_on_only_where_the_first_was_at_work(tiny_run, tiny_config, tmp_path, monkeypatch):
+    """What the first attempt was refused is refused to the second."""
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "this")
+    for count in ("0", "1"):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", count)
+        with pytest.raises(UserError, match="holds a run already"):
+            train(tiny_config, run)
+    (run / LAUNCH).write_text("another")
+    with pytest.raises(UserError, match="holds a run already"):
+        train(tiny_config, run)
+    (run / LAUNCH).write_text("this")
+    train(tiny_config, run)
+    assert not (run / LAUNCH).exists()
+
+
+@pytest.mark.parametrize(
+    "variables", [{"WORLD_SIZE": "2"}, {"WORLD_SIZE": "two"}, {"WORLD_SIZE": "2", "RANK": "0"}, {"RANK": "x"}]
+)
+def test_variables_that_are_not_torchruns(variables, monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert own_share() == WHOLE

@@ -27,6 +27,10 @@ def audit_section(found: Result, folder: Path, name: str, real: bool) -> Section
                 "warning",
             )
         )
+    if found.get("private"):
+        section.blocks.append(
+            Text("These tests look at real images: the run's epsilon does not cover them.", "warning")
+        )
     spaces = list(dict.fromkeys(row["space"] for row in found["nearest"]))
     rows = []
     for title in dict.fromkeys(row["class"] for row in found["nearest"]):

@@ -61,7 +61,7 @@ MAY_SEE = {
     "evidence": FLOOR | SIBLINGS | {"models", "trained", "generate"},
     "audit": RUN_AND_BELOW | {"evidence"},
     "report": {"types", "config", "images"},
-    "page": RUN_AND_BELOW | {"evidence", "audit", "report"},
+    "page": RUN_AND_BELOW | {"hub", "evidence", "audit", "report"},
     "console": FLOOR | {"training"},
     "cli_options": FLOOR,
     "cli_evidence": RUN_AND_BELOW | {"study", "audit", "report", "console", "cli_options"},

@@ -97,6 +97,10 @@ def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> 
     data = open_configured(config.model_copy(update={"path": path}), on_data)
     recorded = loaded.path.parent.parent / "split.json"
     if loaded.config.private:  # it keeps no fingerprint, but its split names files, classes and lesions
+        if not recorded.exists():
+            raise UserError(
+                f"{recorded} is not there, by which alone a private run knows its data; it is never uploaded: ask who trained it."
+            )
         return data, load_split(recorded, data)
     if loaded.values["data"]["fingerprint"] != data.fingerprint:
         raise UserError(

@@ -16,7 +16,6 @@ PREFIX = "hf:"
 NAME = "checkpoint"
 KEPT = ("config", "classes", "data", "step", "images", "ema_sha256", "privacy")
 """Of a checkpoint's JSON, that goes along."""
-"""Bytes."""
 FRONT = """---
 library_name: hqgan
 pipeline_tag: unconditional-image-generation

@@ -94,7 +94,7 @@ def _check(config: Config, data: ImageData, groups: np.ndarray, lesions: int) ->
     if privacy.delta >= 1 / lesions:
         raise UserError(
             f"A delta of {privacy.delta:g} allows one of {lesions:,} lesions to be given away whole; take a --dp-delta below "
-            f"{1 / lesions:.1g}."
+            f"{0.5 / lesions:.1g}."
         )
 
 

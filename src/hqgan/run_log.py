@@ -110,7 +110,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             break
         if not isinstance(line, dict) or any(not isinstance(line.get(k, 0), int) for k in ("images", "step")):
             break
-        if "images" not in line:
+        if "images" not in line or (path.name == "metrics.jsonl" and not isinstance(line.get("kind"), str)):
             break
         found.append(line)
     return found

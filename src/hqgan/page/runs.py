@@ -10,6 +10,7 @@ from pathlib import Path
 from hqgan.audit import FLAGGED
 from hqgan.evaluate import data_of
 from hqgan.generate import read_dropped
+from hqgan.hub import PREFIX
 from hqgan.page.real import RealImages
 from hqgan.run import resolve_device, stored_config
 from hqgan.trained import Loaded, load
@@ -76,7 +77,8 @@ def open_runs(
         real = hidden or _real(loaded, data, say, on_data)
         if isinstance(real, RealImages):  # runs on the same images look at them once
             real = known.setdefault((real.data.fingerprint, real.train.tobytes()), real)
-        found.append(Served(_name(folder), folder, loaded, real, _flagged(loaded, folder, say)))
+        name = run if run.startswith(PREFIX) else _name(folder)
+        found.append(Served(name, folder, loaded, real, _flagged(loaded, folder, say)))
     counts = Counter(served.name for served in found)
     return [
         served if counts[served.name] == 1 else replace(served, name=f"{served.name} ({i + 1})")

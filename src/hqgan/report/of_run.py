@@ -67,9 +67,12 @@ def jsonl(path: Path) -> list[Result]:
     found = []
     for line in path.read_text().splitlines():
         try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(values, dict) or (path.name == "metrics.jsonl" and not isinstance(values.get("kind"), str)):
+            break
+        found.append(values)
     return found
 
 

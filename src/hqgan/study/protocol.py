@@ -85,6 +85,10 @@ def study(
     _check_folder(out, settings)
     with only_one(out if share.world == 1 else out / PROCESSES / str(share.rank)):
         _check_folder(out, settings)  # now that nobody else can change it
+        if share.world == 1:
+            for held in (out / PROCESSES).glob("*"):
+                with only_one(held):  # refused while processes of torchrun are at work here
+                    pass
         _write_settings(out, settings)
         mine = share.rows(cells)
         for cell in mine:

@@ -163,6 +163,7 @@ def generate(
             return out / MANIFEST  # others were faster
     shards = [rows[start : start + SHARD] for start in range(0, len(rows), SHARD)]
     mine, done = share.rows(list(enumerate(shards))), 0
+    total = sum(len(shard) for _, shard in mine)
     for number, shard in mine:
         mark = out / MARKS / f"{number:06d}"
         if watched or not mark.exists():
@@ -170,7 +171,7 @@ def generate(
                 (out / file).parent.mkdir(exist_ok=True)
                 write_png(out / file, image)
                 done += 1
-                progress(done, sum(len(shard) for _, shard in mine))
+                progress(done, total)
             mark.parent.mkdir(exist_ok=True)
             mark.touch()
         else:

@@ -22,6 +22,21 @@ _SMALL_CRITIC = {"channels": (48, 96, 192, 384), "head": "flat", "bias": True, "
 
 _QUANTUM_PEER: dict[str, Any] = {"augment": (), "ema_half_life_kimg": 0.0}
 
+_SMALL_GENERATOR: dict[str, Any] = {
+    "kind": "hybrid",
+    "latent": 64,
+    "latent_source": "normal",
+    "encoder": "spatial",
+    "encoder_channels": 96,
+    "feature_channels": 64,
+    "quantum_share": 0.25,
+    "circuit": {"qubits": 4, "layers": 4, "readout": ("X", "Z"), "start": 0.2},
+    "sub_generators": 16,
+    "readout": "full",
+    "decoder": "transposed",
+    "decoder_channels": (48, 24),
+}
+
 _BASE: dict[str, dict[str, Any]] = {
     "hqgan": {
         "generator": {
@@ -43,20 +58,7 @@ _BASE: dict[str, dict[str, Any]] = {
     "paper": {"generator": {"kind": "hybrid"}, "training": _PAPER_TRAINING},
     "dcgan": {"generator": {"kind": "dcgan"}, "critic": _SMALL_CRITIC},
     "demo": {
-        "generator": {
-            "kind": "hybrid",
-            "latent": 64,
-            "latent_source": "normal",
-            "encoder": "spatial",
-            "encoder_channels": 96,
-            "feature_channels": 64,
-            "quantum_share": 0.25,
-            "circuit": {"qubits": 4, "layers": 4, "readout": ("X", "Z"), "start": 0.2},
-            "sub_generators": 16,
-            "readout": "full",
-            "decoder": "transposed",
-            "decoder_channels": (48, 24),
-        },
+        "generator": _SMALL_GENERATOR,
         "critic": {"channels": (32, 64, 128, 256), "head": "flat", "bias": True, "start": "he"},
         "training": {
             "lr_generator": 4e-4,
@@ -69,20 +71,7 @@ _BASE: dict[str, dict[str, Any]] = {
     # What private training can hold its guarantee with: a narrow critic, so that the noise falls on few weights, large samples
     # of lesions, and several critic steps to one of the generator (arXiv 2302.02936).
     "private": {
-        "generator": {
-            "kind": "hybrid",
-            "latent": 64,
-            "latent_source": "normal",
-            "encoder": "spatial",
-            "encoder_channels": 96,
-            "feature_channels": 64,
-            "quantum_share": 0.25,
-            "circuit": {"qubits": 4, "layers": 4, "readout": ("X", "Z"), "start": 0.2},
-            "sub_generators": 16,
-            "readout": "full",
-            "decoder": "transposed",
-            "decoder_channels": (48, 24),
-        },
+        "generator": _SMALL_GENERATOR,
         "critic": {"channels": (8, 16, 32, 64), "head": "flat", "bias": True, "start": "he"},
         "training": {
             "batch": 128,

@@ -241,7 +241,7 @@ def _write_part(making: Path, number: int, start: int, size: int, rows: Iterable
 
     Plain writes, not a writable memory map: there a full disk would kill the process instead of raising.
     """
-    skipped = []
+    skipped, hole = [], np.zeros((size, size, 3), np.uint8)
     pixels_of, sizes_of = making / f"images{SLOTS}", making / f"original{SLOTS}"
     for path in (pixels_of, sizes_of):
         path.touch()
@@ -253,8 +253,7 @@ def _write_part(making: Path, number: int, start: int, size: int, rows: Iterable
                 skipped.append((row, image.reason))
             else:
                 assert image.pixels.shape == (size, size, 3)
-            blank = np.zeros((size, size, 3), np.uint8)
-            pixels.write(np.ascontiguousarray(blank if image.pixels is None else image.pixels, np.uint8).data)
+            pixels.write(np.ascontiguousarray(hole if image.pixels is None else image.pixels, np.uint8).data)
             sizes.write(np.array(image.original, "<i4").tobytes())
         _flush(pixels)
         _flush(sizes)

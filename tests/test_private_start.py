@@ -183,6 +183,15 @@ def test_too_few_lesions_are_refused(private_config, real, tmp_path):
     refused(private_config, data, few, tmp_path, "no samples of 8 can be drawn")
 
 
+def test_a_refused_start_leaves_the_folder_to_the_next(private_config, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(UserError, match="no samples of 4,096 can be drawn"):
+        train(configs.replace(private_config, {"training.batch": 4096}), out)
+    assert not out.exists()
+    train(configs.replace(private_config, {"training.kimg": 0.016}), out)
+    assert (out / "run.json").exists()
+
+
 def test_a_delta_that_gives_a_lesion_away_is_refused(private_config, real, tmp_path):
     refused(configs.replace(private_config, {"privacy.delta": 0.1}), *real, tmp_path, "A delta of 0.1 allows one of")
 

@@ -46,6 +46,9 @@ app.add_typer(compare_app)
 app.add_typer(share_app)
 app.add_typer(serve_app)
 
+SHARED = ("train", "generate", "study", "data")
+"""Commands whose work torchrun's processes share."""
+
 DataOption = Annotated[str, typer.Option("--data", help="A data set's folder, or demo for procedural lesions.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]
 
@@ -58,12 +61,18 @@ def _say_version(asked: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and stop.", callback=_say_version, is_eager=True)
     ] = False,
 ) -> None:
     """Options before the command; `main` reads --debug itself."""
+    # Several processes that each did the whole would write over each other.
+    if own_share().world > 1 and context.invoked_subcommand not in SHARED:
+        raise UserError(
+            f"hqgan {context.invoked_subcommand} does not share its work among processes: start it without torchrun."
+        )
 
 
 @app.command()

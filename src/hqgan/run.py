@@ -102,7 +102,15 @@ def train(
         if not ranks.first:
             say, on_data, on_step = silent, None, lambda state, total: None
         with _held(config, out, resume or (goes_on(out) and not alone), ranks):
-            _in_folder(config, out, ranks, say, on_data, on_step)
+            new = not (out / "config.json").exists()
+            try:
+                _in_folder(config, out, ranks, say, on_data, on_step)
+            except UserError:
+                if new and ranks.first and not (out / "run.json").exists():
+                    # Refused before it began: the mended command finds the folder as this one did.
+                    for name in OWN:
+                        (out / name).unlink(missing_ok=True)
+                raise
     return out
 
 

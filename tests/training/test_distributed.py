@@ -110,6 +110,19 @@ def test_what_several_processes_cannot_do_is_a_sentence(monkeypatch, tmp_path, n
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("command", ["demo", "compare", "evaluate", "audit"])
+def test_commands_that_share_nothing_refuse_several_processes(monkeypatch, hqgan, command):
+    for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"):
+        monkeypatch.setenv(key, "2")
+    for key in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(key, "0")
+    code, _, err = hqgan(command)
+    assert (code, err) == (
+        2,
+        f"hqgan: hqgan {command} does not share its work among processes: start it without torchrun.\n",
+    )
+
+
 def test_numbers_in_16_bits_stay_close_and_circuits_keep_32(tiny_config, tiny_run, tmp_path, monkeypatch):
     from hqgan.circuits import layer
 

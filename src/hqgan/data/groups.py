@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -34,30 +34,25 @@ def groups_of(listing: Listing, kept: Sequence[int], entry: Entry, path: str) ->
     Raises:
         UserError: a name is far too long.
     """
-    found: Callable[[], Iterable[str]]
-    if all(listing.groups[i] for i in kept):
-        found = lambda: (listing.groups[i] for i in kept)  # noqa: E731
-    elif listing.sides:
-        # Published sides are kept as they are, duplicates and all.
-        found = lambda: (listing.groups[i] or listing.files[i] for i in kept)  # noqa: E731
-    else:
-        alike = _alike(entry).tolist()
-        lesions: dict[int, str] = {}
+    # Published sides are kept as they are, duplicates and all.
+    settled = bool(listing.sides) or all(listing.groups[i] for i in kept)
+    alike = range(len(kept)) if settled else _alike(entry)
+    lesions: dict[int, str] = {}
+    for i, first in () if settled else zip(kept, alike, strict=True):
+        if listing.groups[i]:
+            lesions.setdefault(first, listing.groups[i])
+
+    def names() -> Iterator[str]:
         for i, first in zip(kept, alike, strict=True):
-            if listing.groups[i]:
-                lesions.setdefault(first, listing.groups[i])
-        named = [
-            listing.groups[i] or lesions.get(first, listing.files[kept[first]])
-            for i, first in zip(kept, alike, strict=True)
-        ]
-        found = lambda: named  # noqa: E731
+            yield listing.groups[i] or lesions.get(first, listing.files[kept[first]])
+
     # By a hash of 64 bits each: a million names would not fit where a million pictures are not held.
-    marks = np.fromiter((_hash64(name, path) for name in found()), np.uint64, len(kept))
+    marks = np.fromiter((_hash64(name, path) for name in names()), np.uint64, len(kept))
     digest = hashlib.sha256(marks.tobytes()).hexdigest()
     _, first_row, numbers = np.unique(marks, return_index=True, return_inverse=True)
     rank = np.empty(len(first_row), np.int32)
     rank[np.argsort(first_row)] = np.arange(len(first_row), dtype=np.int32)
-    return texts(entry.place, f"groups-{digest[:16]}", found), rank[numbers]
+    return texts(entry.place, f"groups-{digest[:16]}", names), rank[numbers]
 
 
 def _hash64(name: str, path: str) -> int:

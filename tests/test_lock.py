@@ -6,6 +6,9 @@ import sys
 import pytest
 
 from hqgan.lock import LOCK, only_one
+from hqgan.processes import Share
+from hqgan.study import Settings, study
+from hqgan.study.protocol import PROCESSES
 from hqgan.types import UserError
 
 HOLD = "import sys, time\nfrom pathlib import Path\nfrom hqgan.lock import only_one\n\
@@ -34,6 +37,14 @@ def test_the_second_is_told_and_writes_nothing(holder, hqgan, set_options):
         assert code == 2
         assert err.splitlines()[-1].startswith(f"hqgan: Another hqgan is at work in {folder}: wait until it has ended")
     assert [p.name for p in folder.iterdir()] == [LOCK]
+
+
+def test_a_process_of_torchrun_is_told_so_too(holder):
+    _, folder = holder
+    with pytest.raises(UserError, match=f"Another hqgan is at work in {folder}: wait"):
+        study(Settings("demo:200", size=32, seeds=(0, 1)), folder, say=print, share=Share(0, 2))
+    assert {p.name for p in folder.iterdir()} == {LOCK, PROCESSES}
+    assert list((folder / PROCESSES).iterdir()) == []
 
 
 def test_a_killed_process_lets_go(holder):

@@ -13,8 +13,12 @@ LOCK = ".lock"
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
+def only_one(folder: Path, patience: float = 0) -> Iterator[None]:
     """Hold a folder, made where missing, while this process writes to it.
+
+    Args:
+        folder: the folder.
+        patience: seconds to wait for another process that holds it.
 
     Raises:
         UserError: another process holds it.
@@ -24,7 +28,7 @@ def only_one(folder: Path) -> Iterator[None]:
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / LOCK, timeout=0):
+        with FileLock(folder / LOCK, timeout=patience):
             yield
     except Timeout:
         raise UserError(

@@ -85,10 +85,11 @@ def study(
     _check_folder(out, settings)
     with only_one(out if share.world == 1 else out / PROCESSES / str(share.rank)):
         _check_folder(out, settings)  # now that nobody else can change it
-        if share.world == 1:
-            for held in (out / PROCESSES).glob("*"):
-                with only_one(held):  # refused while processes of torchrun are at work here
-                    pass
+        # Either is refused while the other is at work here: one process alone, and processes of torchrun.
+        others_held = (out / PROCESSES).glob("*") if share.world == 1 else [out]
+        for held in others_held:
+            with only_one(held, patience=5 if share.world > 1 else 0):  # processes of torchrun look in turn
+                pass
         _write_settings(out, settings)
         mine = share.rows(cells)
         for cell in mine:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from jupyter_client.manager import KernelManager
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -19,6 +20,11 @@ TEXTS = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 COMMANDS = "<!-- commands -->"
 """The place in docs/cli.md that the reference is put into."""
 MERMAID = re.compile(r"<script type=\"module\">(?:(?!</script>).)*mermaid(?:(?!</script>).)*</script>", re.S)
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Have notebooks' kernels encrypt what goes to them and back: they warn of anything else."""
+    KernelManager.transport_encryption.default_value = "auto"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -27,6 +27,12 @@ from hqgan.types import Split, UserError, at_most
 CPU = torch.device("cpu")
 
 
+def page_says(run):
+    rows = run_sections(run, "it", real=True)[0].blocks[0].rows
+    assert "training time" not in [row[0] for row in rows], "it follows the sizes of samples"
+    return next(row[1] for row in rows if row[0] == "privacy spent")
+
+
 def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -54,10 +60,7 @@ def test_epsilon_is_in_metrics_checkpoint_card_report_and_the_last_line(private_
     assert said[-1].startswith(
         f"privacy spent: epsilon {at_most(spent[-1])} at delta 1e-05 for any one of {plan['lesions']} lesions"
     )
-    facts_table = run_sections(out, "it", real=True)[0].blocks[0]
-    assert next(row[1] for row in facts_table.rows if row[0] == "privacy spent").startswith(
-        f"epsilon {at_most(spent[-1])} of 8"
-    )
+    assert page_says(out).startswith(f"epsilon {at_most(spent[-1])} of 8")
 
 
 def test_opacus_agrees_step_by_step(private_run):
@@ -140,6 +143,10 @@ def test_resumed_equals_uninterrupted(private_config, private_run, tmp_path, mon
     with pytest.raises(Interrupted):
         train(private_config, tmp_path / "run", on_step=stop)
     monkeypatch.setattr("secrets.token_hex", lambda n: pytest.fail("the secret is drawn once"))
+    spent = load(tmp_path / "run").values["privacy"]["spent"]
+    assert page_says(tmp_path / "run").startswith(f"epsilon {at_most(spent)} of 8"), (
+        "also after the last line of metrics"
+    )
     torch.manual_seed(99)
     train(private_config, tmp_path / "run", resume=True)
     for name in ("metrics.jsonl", "checkpoints/images-000000128.safetensors"):
@@ -153,15 +160,10 @@ def refused(config, data, split, out, words):
 
 def test_images_without_a_lesion_are_refused(private_config, real, tmp_path):
     data, split = real
-    groups = data.groups.astype(object).copy()
-    groups[split.train[0]] = data.files[split.train[0]]
-    refused(
-        private_config,
-        replace(data, groups=groups.astype(str)),
-        split,
-        tmp_path,
-        "1 image in its training part of which no",
-    )
+    ungrouped = np.zeros(len(data), bool)
+    ungrouped[[split.train[0], split.test[0]]] = True
+    words = "1 image in its training part of which no"
+    refused(private_config, replace(data, ungrouped=ungrouped), split, tmp_path, words)
 
 
 def test_the_noise_of_other_images_is_not_used_again(private_config, real, tmp_path):
@@ -169,10 +171,10 @@ def test_the_noise_of_other_images_is_not_used_again(private_config, real, tmp_p
     start_private(private_config, tmp_path, data, split, CPU)
     changed = "The images or their lesions have changed since"
     refused(private_config, replace(data, fingerprint="0"), split, tmp_path, changed)
-    groups = data.groups.copy()
+    groups = data.group_of.copy()
     alone = next(i for i in split.train if (groups[split.train] == groups[i]).sum() > 1)
-    groups[alone] = "another"
-    refused(private_config, replace(data, groups=groups), split, tmp_path, changed)
+    groups[alone] = groups.max() + 1
+    refused(private_config, replace(data, group_of=groups), split, tmp_path, changed)
     fewer = Split(split.train[1:], split.validation, split.test)
     refused(private_config, data, fewer, tmp_path, changed)
 
@@ -269,6 +271,29 @@ def test_generate_evaluate_and_audit_take_a_private_run(private_run, tmp_path, h
     assert hqgan("report", out, "-o", tmp_path / "page.html")[0] == 0
     page = (tmp_path / "page.html").read_text()
     assert "epsilon does not cover them" in page
+
+
+def test_other_pixels_under_the_same_names_are_not_the_runs_data(
+    private_config, private_run, tmp_path, hqgan, monkeypatch
+):
+    """A private run keeps no fingerprint where it may be seen; its split does."""
+    out, _ = private_run
+    changed = replace(open_configured(private_config.data), fingerprint="0")
+    monkeypatch.setattr("hqgan.evaluate.open_configured", lambda *given: changed)
+    for command in ("audit", "evaluate"):
+        code, _, err = hqgan(command, out)
+        assert code == 2
+        assert "was made for other data: images, files, classes or groups have changed" in err
+
+
+def test_what_measures_private_runs_says_that_it_is_not_covered(tmp_path, hqgan):
+    options = ["--set", "generator.encoder_channels=8", "--set", "training.batch=8", "--size", 32, "--kimg", 0.032]
+    options += ["--data", "demo:200", "--seeds", 1, "--out", tmp_path / "c", "--set", "privacy.epsilon=8"]
+    code, text, err = hqgan("compare", "--presets", "private", *options)
+    assert code == 0, err
+    words = "spent an epsilon of its own in every run"
+    assert words in " ".join(text.split())
+    assert words in (tmp_path / "c" / "compare.html").read_text()
 
 
 def test_the_command_maps_its_options(hqgan, tmp_path):

@@ -68,11 +68,8 @@ def _options(
     ] = False,
 ) -> None:
     """Options before the command; `main` reads --debug itself."""
-    # Several processes that each did the whole would write over each other.
-    if own_share().world > 1 and context.invoked_subcommand not in SHARED:
-        raise UserError(
-            f"hqgan {context.invoked_subcommand} does not share its work among processes: start it without torchrun."
-        )
+    if context.invoked_subcommand not in SHARED:
+        _one_process(str(context.invoked_subcommand))
 
 
 @app.command()
@@ -294,6 +291,7 @@ def fetch_data(
     size: Annotated[int, typer.Option("--size", help="Side of its images in pixels: 28, 64, 128 or 224.")] = 64,
 ) -> None:
     """Download a data set of MedMNIST: size, licence and checksum are said first."""
+    _one_process("data fetch")
     from hqgan.data.fetch import fetch
 
     with bar("fetching", "kB") as update:
@@ -333,6 +331,12 @@ def main() -> None:
             raise
         print(f"{name}: stopped.", file=sys.stderr)
         sys.exit(130)
+
+
+def _one_process(command: str) -> None:
+    """Refuse several: each would do the whole, and they would write over each other."""
+    if own_share().world > 1:
+        raise UserError(f"hqgan {command} does not share its work among processes: start it without torchrun.")
 
 
 def _resolve(out: Path, preset: str | None, changes: dict[str, Any], resume: bool) -> Config:

@@ -25,7 +25,7 @@ from hqgan.evaluate import data_of, judge_of, matched_images
 from hqgan.generate import latent_seed, make_images
 from hqgan.metrics.suite import Judge
 from hqgan.trained import Loaded, load, on_backend
-from hqgan.types import Backend, UserError, plural
+from hqgan.types import UNCOVERED, Backend, UserError, plural
 
 CIRCUITS = 64
 """Circuits whose readouts are compared, or a few more: whole images are made."""
@@ -110,6 +110,7 @@ def noise(
         "run": str(run),
         "checkpoint_sha256": loaded.checkpoint_hash,
         "seed": seed,
+        "private": loaded.config.private,
         "qubits": ansatz.qubits,
         "layers": ansatz.layers,
         "circuits": len(angles) * len(weights),
@@ -243,7 +244,7 @@ def table(result: dict[str, Any]) -> list[Any]:
     for name in names:
         values = [next(m["normalised"] for m in row["metrics"] if m["name"] == name) for row in result["images"]]
         images.add_row(name, *("" if value is None else f"{value:.3f}" for value in values))
-    return [readouts, images]
+    return [readouts, images, *([UNCOVERED] if result["private"] else [])]
 
 
 def plot(result: dict[str, Any], path: Path) -> None:

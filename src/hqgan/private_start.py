@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 from dataclasses import asdict, fields
@@ -42,9 +41,9 @@ def start_private(config: Config, out: Path, data: ImageData, split: Split, devi
         UserError: the guarantee would not hold: images without a lesion, too few lesions, a delta that lets one be published, a
             lost secret, other images than before; or opacus is absent.
     """
-    groups = data.groups[split.train]
+    groups = data.group_of[split.train]
     lesions = len(np.unique(groups))
-    _check(config, data, groups, lesions)
+    _check(config, data, split, lesions)
     before = _planned_before(out)
     secret = _secret(out / SECRET, _digest(data, groups, split), started=before is not None)
     planned = _plan(config, lesions) if before is None else before
@@ -73,15 +72,15 @@ def facts(private: Private, steps: int) -> dict[str, Any]:
 def sentence(spent: float, planned: Plan) -> str:
     """What a finished run says of its privacy."""
     return (
-        f"privacy spent: epsilon {at_most(spent)} at delta {planned.delta:g} for any one of {planned.lesions:,} lesions; never "
-        f"publish {SECRET} or split.json"
+        f"privacy spent: epsilon {at_most(spent)} at delta {planned.delta:g} for any one of {planned.lesions:,} lesions; publish "
+        f"only what docs/privacy.md lists, never {SECRET} or split.json"
     )
 
 
-def _check(config: Config, data: ImageData, groups: np.ndarray, lesions: int) -> None:
+def _check(config: Config, data: ImageData, split: Split, lesions: int) -> None:
     privacy, batch = config.privacy, config.training.batch
-    # Where no lesion is known a group is named after an image, and which images are near-duplicates is itself private.
-    if unknown := int(np.isin(groups, data.files).sum()):
+    # Also of those that are grouped as near-duplicates of others: which are is itself private.
+    if data.ungrouped is not None and (unknown := int(data.ungrouped[split.train].sum())):
         raise UserError(
             f"{config.data.path} has {plural(unknown, 'image')} in its training part of which no lesion or patient is known: an "
             "image is no unit that private training can protect; leave them out, or train without --dp-epsilon."
@@ -124,7 +123,7 @@ def _digest(data: ImageData, groups: np.ndarray, split: Split) -> str:
     """What noise belongs to: images, labels, and which lesions of them are sampled."""
     digest = hashlib.sha256(data.fingerprint.encode())
     digest.update(split.train.astype("<i8").tobytes())
-    digest.update(json.dumps(groups.tolist()).encode())
+    digest.update(groups.astype("<i4").tobytes())
     return digest.hexdigest()
 
 

@@ -48,8 +48,12 @@ def launch() -> str:
     return os.environ.get("TORCHELASTIC_RUN_ID", "")
 
 
+def started_again() -> bool:
+    """Whether torchrun had to start this launch's processes again (``--max-restarts``)."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+
+
 def goes_on(folder: Path) -> bool:
-    """Whether this launch was at work in a folder when torchrun had to start its processes again (``--max-restarts``)."""
+    """Whether this launch was at work in a folder when its processes had to be started again."""
     mark = folder / LAUNCH
-    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
-    return again and mark.exists() and mark.read_text() == launch()
+    return started_again() and mark.exists() and mark.read_text() == launch()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from hqgan.generate import latent_seed, make_images
 from hqgan.images import labelled_rows, write_png
 from hqgan.lock import LOCK, only_one
 from hqgan.private_start import SECRET, check_process, facts, sentence, start_private
-from hqgan.processes import LAUNCH, WHOLE, goes_on, launch, own_share
+from hqgan.processes import LAUNCH, WHOLE, goes_on, launch, own_share, started_again
 from hqgan.run_hooks import evaluate, sample_grid, settler
 from hqgan.run_log import RunLog, read_lines
 from hqgan.run_start import batches_of, check_shares, narrow_convolutions, run_split, start_state
@@ -132,11 +132,13 @@ def _in_folder(
         say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
     if data.warning:
         say(data.warning)
-    if ranks.first:
+
+    def write_split() -> None:
         sweep(out, "checkpoints/.*.part", "samples/.*.part", *(f".{name}.*.part" for name in OWN))
-        split = run_split(config, data, out)
-    ranks.wait()
-    split = split if ranks.first else run_split(config, data, out)
+        run_split(config, data, out)
+
+    ranks.first_alone(write_split)
+    split = load_split(out / "split.json", data)
     state = start_state(config, out, data, split, device, ranks, say)
     _train(config, out, data, split, state, device, ranks, say, on_step)
 
@@ -144,14 +146,19 @@ def _in_folder(
 @contextmanager
 def _held(config: Config, out: Path, resume: bool, ranks: Ranks) -> Iterator[None]:
     """A run's folder, fit to be written to; the first process holds it for all."""
-    if ranks.first:
-        _check_folder(config, out, resume)
-    with only_one(out) if ranks.first else nullcontext():
-        if ranks.first:
+    with ExitStack() as stack:
+
+        def take() -> None:
+            if not started_again() and (out / LAUNCH).exists():
+                with only_one(out):  # left by a launch that was stopped; its name may be this one's
+                    (out / LAUNCH).unlink(missing_ok=True)
+            _check_folder(config, out, resume)
+            stack.enter_context(only_one(out))
             _check_folder(config, out, resume)  # now that nobody else can change it
             if launch():
                 write_atomically(out / LAUNCH, launch().encode())
-        ranks.wait()
+
+        ranks.first_alone(take)
         yield
         if ranks.first:
             (out / LAUNCH).unlink(missing_ok=True)
@@ -222,6 +229,8 @@ def _train(
         train_loop(state, batches, config.training, hooks, log.record, lambda state: on_step(state, total), ranks)
     except Interrupted:
         save(state)
+        if private:
+            say(sentence(private.plan.spent(state.step * config.training.critic_steps), private.plan))
         raise
     except OSError as error:
         last = checkpoint.latest(out / "checkpoints")

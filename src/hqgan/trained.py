@@ -120,7 +120,7 @@ def load(run: str | Path, device: str = "cpu", say: Callable[[str], None] = prin
                 f"{path} holds no checkpoint (checkpoints/*.json): is it a run folder, trained for a while?"
             )
         path = newest
-    elif path.suffix != ".json":
+    elif path.suffix != ".json" or path.name in ("config.json", "run.json", "split.json"):
         raise UserError(f"{path} is not a checkpoint: name the run's folder, or a checkpoint's .json.")
     values = checkpoint.read_values(path)
     facts = facts_of(values, path)

@@ -56,6 +56,8 @@ class ImageData:
         skipped: (file, reason) of images that were left out as unreadable.
         sides: (N,) str, ``train``, ``validation`` or ``test``, where the publisher parted the images; else None.
         warning: what whoever uses these data has to know; may be empty.
+        ungrouped: (N,) bool, images whose lesion or patient is not known, though they may be grouped as near-duplicates of
+            others; None where all are known.
     """
 
     name: str
@@ -70,6 +72,7 @@ class ImageData:
     skipped: tuple[tuple[str, str], ...] = ()
     sides: np.ndarray | None = None
     warning: str = ""
+    ungrouped: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -82,6 +85,13 @@ class Split:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+
+
+UNCOVERED = (
+    "What was trained privately spent an epsilon of its own in every run, and they add up. What stands here looks at real "
+    "images, which no epsilon covers."
+)
+"""Said beside whatever measures privately trained models on real images (docs/privacy.md)."""
 
 
 class Trainable(Protocol):

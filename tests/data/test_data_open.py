@@ -96,6 +96,17 @@ def test_ham10000_without_lesion_is_its_own_group(ham: Ham) -> None:
     data = open_data(ham(ISIC_0000003=",ISIC_0000003,mel,histo,,male,back"), 16)
     assert data.groups[3] == data.files[3]
     assert data.groups[2] != data.groups[3]
+    assert np.flatnonzero(data.ungrouped).tolist() == [3]
+
+
+def test_a_copy_without_a_lesion_has_the_others_and_is_still_ungrouped(ham: Ham) -> None:
+    root = ham(ISIC_0000003=",ISIC_0000003,nv,histo,,male,back")
+    copied, copy = (next(root.rglob(f"ISIC_000000{i}.jpg")) for i in (0, 3))
+    copy.write_bytes(copied.read_bytes())
+    data = open_data(root, 16)
+    assert data.groups[3] == data.groups[0] == "HAM_0000000"
+    assert np.flatnonzero(data.ungrouped).tolist() == [3]
+    assert open_data("demo:42", 16).ungrouped is None
 
 
 def test_ham10000_reports_missing_images_and_unknown_labels(ham: Ham) -> None:

@@ -154,12 +154,30 @@ def test_a_second_attempt_goes_on_only_where_the_first_was_at_work(tiny_run, tin
         monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", count)
         with pytest.raises(UserError, match="holds a run already"):
             train(tiny_config, run)
+    # What a launch of the same name has left, as torchrun's of no name all have one, is not taken for this one's.
+    (run / LAUNCH).write_text("this")
+    for count in ("0", "1"):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", count)
+        with pytest.raises(UserError, match="holds a run already"):
+            train(tiny_config, run)
     (run / LAUNCH).write_text("another")
     with pytest.raises(UserError, match="holds a run already"):
         train(tiny_config, run)
     (run / LAUNCH).write_text("this")
     train(tiny_config, run)
     assert not (run / LAUNCH).exists()
+
+
+def test_what_the_first_process_refuses_all_refuse_in_a_sentence(tiny_run, tmp_path, set_options):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    command = [*TORCHRUN, "-m", "hqgan", "train", "--preset", "demo", *set_options, "--out", run]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, env=ALONE)
+    assert done.returncode
+    sentence = f"{run} holds a run already; go on with it by --resume, or choose another --out."
+    assert f"hqgan: {sentence}" in done.stderr
+    assert f"hqgan, process 1: {sentence}" in done.stderr
+    # torchrun itself adds a traceback for processes that fail.
+    assert "hqgan/run.py" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,8 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> Result:
         ``name``, ``seed``, sizes (``parameters``, ``quantum_parameters``, ``critic_parameters``), ``images`` shown, ``epochs``,
         ``seconds`` of training and ``images_per_second`` (median over the log), ``rows`` of the judge and of
         `hqgan.metrics.perceptual`, ``n`` images compared, ``distances`` by view (see `VIEWS`; those that can be normalised),
-        ``halves`` of them, and ``curve``: points ``{images, seconds, distances}`` on the validation part, empty for circuits on a
-        backend, since the run was trained without it.
+        ``halves`` of them, whether the run was ``private``, and ``curve``: points ``{images, seconds, distances}`` on the
+        validation part, empty for circuits on a backend, since the run was trained without it.
     """
     loaded = _loaded(contestant, run, cell)
     judge, data, test = cell.judge, cell.data, cell.split.test
@@ -147,6 +147,7 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> Result:
         "test_part": cell.test_part,
         "distances": distances_of(rows),
         "halves": _halves(images, cell, rows),
+        "private": loaded.config.private,
         "curve": [] if contestant.backend != "statevector" else curve(run),
     }
     if cell.borrowed is not None:

@@ -12,7 +12,7 @@ from hqgan.compare.contestants import Contestant, Result
 from hqgan.compare.measure import VIEWS
 from hqgan.study.bootstrap import holm
 from hqgan.study.summary import LEVEL, VERDICT
-from hqgan.types import plural
+from hqgan.types import UNCOVERED, plural
 
 TARGETS = (1.0, 0.5)
 """Distances on the validation part whose first reaching is timed: as far off as the PCA-Gaussian, and half as far."""
@@ -64,6 +64,7 @@ def _row(own: Sequence[Result], views: Sequence[str], on_validation: Sequence[st
     same = ("name", "preset", "parameters", "quantum_parameters", "critic_parameters", "images")
     return {
         **{key: first[key] for key in same},
+        "private": any(r.get("private") for r in own),
         "epochs": float(np.mean([r["epochs"] for r in own])),
         "seconds": float(np.median([r["seconds"] for r in own])),
         "images_per_second": float(np.median([r["images_per_second"] for r in own])),
@@ -182,5 +183,5 @@ def table(result: Result) -> list[Any]:
                 row["name"], mean, span, f"{row['parameters']:,}", f"{row['quantum_parameters']:,}", f"{row['epochs']:.1f}",
                 f"{row['images_per_second']:.0f}", f"{row['seconds']:.0f}", *to,
             )  # fmt: skip
-        out += [board, *one["sentences"]]
+        out += [board, *one["sentences"], *([UNCOVERED] if any(row["private"] for row in one["leaderboard"]) else [])]
     return out

@@ -19,12 +19,15 @@ MAX_NAME = 1024
 """Characters of a lesion's id, or of a file's path that stands for one."""
 
 
-def groups_of(listing: Listing, kept: Sequence[int], entry: Entry, path: str) -> tuple[np.ndarray, np.ndarray]:
+def groups_of(
+    listing: Listing, kept: Sequence[int], some_unknown: bool, entry: Entry, path: str
+) -> tuple[np.ndarray, np.ndarray]:
     """The lesion of each image where it is known; else that of an image that this one is a near-duplicate of, or its own file.
 
     Args:
         listing: of the data set.
         kept: rows of the listing that have an image.
+        some_unknown: whether there is one of them whose lesion is not known.
         entry: those images.
         path: of the data, for a sentence.
 
@@ -35,7 +38,7 @@ def groups_of(listing: Listing, kept: Sequence[int], entry: Entry, path: str) ->
         UserError: a name is far too long.
     """
     # Published sides are kept as they are, duplicates and all.
-    settled = bool(listing.sides) or all(listing.groups[i] for i in kept)
+    settled = bool(listing.sides) or not some_unknown
     alike = range(len(kept)) if settled else _alike(entry)
     lesions: dict[int, str] = {}
     for i, first in () if settled else zip(kept, alike, strict=True):

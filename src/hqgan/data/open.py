@@ -201,7 +201,8 @@ def _assemble(listing: Listing, entry: store.Entry, size: int, path: str) -> Ima
     classes = _classes(listing.classes, (listing.labels[i] for i in kept), path)
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.fromiter((numbers[listing.labels[i]] for i in kept), np.int64, len(kept))
-    groups, group_of = groups_of(listing, kept, entry, path)
+    ungrouped = np.fromiter((not listing.groups[i] for i in kept), bool, len(kept))
+    groups, group_of = groups_of(listing, kept, bool(ungrouped.any()), entry, path)
     digest = hashlib.sha256(f"{entry.digest} {size} {classes!r}".encode("utf-8", "surrogateescape"))
     digest.update(labels.astype("<i8").tobytes())
     for array in (labels, group_of):
@@ -219,6 +220,7 @@ def _assemble(listing: Listing, entry: store.Entry, size: int, path: str) -> Ima
         skipped=(*listing.skipped, *((listing.files[row], reason) for row, reason in entry.skipped)),
         sides=np.array([listing.sides[i] for i in kept], np.str_) if listing.sides else None,
         warning=listing.warning,
+        ungrouped=ungrouped if ungrouped.any() else None,
     )
 
 

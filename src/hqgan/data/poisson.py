@@ -11,7 +11,7 @@ class PoissonSampler:
     A sample's size varies; it may be empty.
 
     Args:
-        groups: (N,) str, the lesion (or patient) of each image.
+        groups: (N,) str or numbers, the lesion (or patient) of each image.
         expected: lesions in a sample on average.
     """
 

@@ -123,14 +123,14 @@ def check_leaks(split: Split, groups: np.ndarray, names: np.ndarray | None = Non
 
 
 def save_split(path: Path, split: Split, data: ImageData) -> None:
-    """Write a split as JSON with a hash of the data that it belongs to; whole or not at all.
+    """Write a split as JSON with hashes of the data that it belongs to; whole or not at all.
 
     By file names, for whoever wants to read it; of more than `LISTED` images by the side of each in the data's order.
 
     Raises:
         UserError: the file cannot be written.
     """
-    content: dict[str, Any] = {"version": 1, "data": data.name, "hash": _hash(data)}
+    content: dict[str, Any] = {"version": 1, "data": data.name, "hash": _hash(data), "fingerprint": data.fingerprint}
     if len(data) <= LISTED:
         content |= {name: data.files[getattr(split, name)].tolist() for name in SIDES}
     else:
@@ -153,7 +153,7 @@ def load_split(path: Path, data: ImageData) -> Split:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["hash"] == _hash(data):
+        if content["hash"] == _hash(data) and content.get("fingerprint", data.fingerprint) == data.fingerprint:
             split = _packed(content, data) if content["version"] == 2 else _by_names(content, data)
         else:
             split = None
@@ -162,7 +162,7 @@ def load_split(path: Path, data: ImageData) -> Split:
         raise UserError(f"The split {path} cannot be read ({what}): remove it to split again.") from error
     if split is None:
         raise UserError(
-            f"The split {path} was made for other data: files, classes or groups have changed since; "
+            f"The split {path} was made for other data: images, files, classes or groups have changed since; "
             "restore the data, or start a new run."
         )
     check_leaks(split, data.group_of, data.groups)

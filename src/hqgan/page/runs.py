@@ -94,6 +94,8 @@ def _real(
     loaded: Loaded, data: str | None, say: Callable[[str], None], on_data: Callable[[int, int], None] | None
 ) -> RealImages | str:
     if loaded.config.private:
+        if data is not None:
+            say(f"{loaded.path.parent.parent} is a private run: {data} is not looked at for it")
         return "This run is a private one, beside whose images no real ones are shown."
     try:
         images, split = data_of(loaded, data, on_data)

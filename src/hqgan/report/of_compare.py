@@ -7,7 +7,7 @@ from typing import Any
 
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
-from hqgan.types import plural
+from hqgan.types import UNCOVERED, plural
 
 Result = dict[str, Any]
 
@@ -24,7 +24,10 @@ def compare_sections(result: Result, folder: Path) -> list[Section]:
     sections: list[Section] = []
     for one in result["data"]:
         of = f" on {one['name']}" if len(result["data"]) > 1 else ""
-        sections.append(Section(f"What was found{of}", [Text(text, "finding") for text in one["sentences"]]))
+        found = [Text(text, "finding") for text in one["sentences"]]
+        if any(row.get("private") for row in one["leaderboard"]):
+            found.append(Text(UNCOVERED, "warning"))
+        sections.append(Section(f"What was found{of}", [*found]))
         sections.append(Section(f"Leaderboard{of}", _board(one)))
         if curves := _curves(one):
             sections.append(Section(f"Learning{of}", curves))

@@ -8,6 +8,7 @@ from typing import Any
 
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read
+from hqgan.training import checkpoint
 from hqgan.types import at_most
 
 Result = dict[str, Any]
@@ -93,18 +94,21 @@ def _facts(run: Path, config: Result, lines: list[Result]) -> Table:
             ["circuits", f"{generator['sub_generators']} of {c['qubits']} qubits and {c['layers']} layers, simulated"]
         )
     if started.get("privacy"):
-        rows += _privacy(started["privacy"], lines)
+        rows += _privacy(run, started["privacy"], lines)
     timing = jsonl(run / "timing.jsonl")
-    if timing:
+    if timing and not started.get("privacy"):  # a private run's times follow the sizes of its samples
         rows.append(["training time", f"{timing[-1]['seconds'] / 60:.0f} min"])
     if data.get("licence"):
         rows.append(["licence of the data", data["licence"]])
     return Table(["", ""], rows, prose=True)
 
 
-def _privacy(plan: Result, lines: list[Result]) -> list[list[str]]:
+def _privacy(run: Path, plan: Result, lines: list[Result]) -> list[list[str]]:
     """Of a private run: what was spent so far, and what that rests on."""
-    spent = next((line["privacy/epsilon"] for line in reversed(lines) if "privacy/epsilon" in line), 0.0)
+    # A run that was stopped has a checkpoint after its last line of metrics.
+    newest = checkpoint.latest(run / "checkpoints")
+    saved = checkpoint.read_values(newest).get("privacy", {}).get("spent", 0.0) if newest else 0.0
+    spent = max([saved, *(line["privacy/epsilon"] for line in lines if "privacy/epsilon" in line)])
     return [
         [
             "privacy spent",

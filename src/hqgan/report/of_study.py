@@ -7,7 +7,7 @@ from typing import Any
 
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
-from hqgan.types import plural
+from hqgan.types import UNCOVERED, plural
 
 Result = dict[str, Any]
 
@@ -20,6 +20,8 @@ def study_sections(result: Result, folder: Path) -> list[Section]:
         folder: the study's, for its pictures.
     """
     found = Section("What was found", [Text(text, "finding") for text in result["sentences"]])
+    if any(g.get("private") for g in result["generators"]):
+        found.blocks.append(Text(UNCOVERED, "warning"))
     sections = [found]
     for place in result["best_classical"]:
         rows = [r for r in result["arms"] if all(r[k] == place[k] for k in ("classifier", "fraction"))]

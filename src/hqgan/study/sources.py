@@ -76,6 +76,7 @@ def from_run(name: str, path: Path, sizes: np.ndarray, data: ImageData, split: S
             "images_shown": shown,
             "epochs": shown / len(split.train),
             "verified": True,
+            "private": loaded.config.private,
         },
     )
 

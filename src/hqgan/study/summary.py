@@ -13,7 +13,7 @@ from hqgan.study.arms import Arm, balance
 from hqgan.study.bootstrap import Answers
 from hqgan.study.classifiers import Recipe
 from hqgan.study.work import Task
-from hqgan.types import ImageData, Split, UserError, listed, plural
+from hqgan.types import UNCOVERED, ImageData, Split, UserError, listed, plural
 
 VERDICT = 8
 """Seeds below which nothing is called a verdict (a Wilcoxon test of five pairs cannot go below 0.06)."""
@@ -258,6 +258,7 @@ def _generators(found: Sequence[Result]) -> list[Result]:
                 "epochs": own[0]["epochs"],
                 "images_shown": own[0]["images_shown"],
                 "verified": all(f["verified"] for f in own),
+                "private": any(f.get("private") for f in own),
                 "sha256": {f"seed {f['seed']}, {f['fraction']:.0%}": f["sha256"] for f in own},
             }
         )
@@ -300,4 +301,5 @@ def table(result: Result) -> list[Any]:
                 *("" if value is None else f"{value:.2g}" for value in p),
             )
         out.append(arms)
-    return [*out, *result["sentences"]]
+    uncovered = [UNCOVERED] if any(g.get("private") for g in result["generators"]) else []
+    return [*out, *result["sentences"], *uncovered]

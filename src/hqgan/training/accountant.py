@@ -46,7 +46,7 @@ def plan(epsilon: float, delta: float, clip: float, lesions: int, expected: int,
     per cent but estimates.
 
     Raises:
-        UserError: opacus is absent, or no noise is enough.
+        UserError: opacus is absent, or it finds no noise that is enough.
     """
     rate = expected / lesions
     with _opacus():
@@ -58,8 +58,8 @@ def plan(epsilon: float, delta: float, clip: float, lesions: int, expected: int,
             )
         except ValueError as error:
             raise UserError(
-                f"No noise keeps {steps:,} critic steps within epsilon {epsilon:g} at delta {delta:g}; allow more by "
-                "--dp-epsilon, or train for less --kimg."
+                f"opacus's accountant finds no noise that keeps {steps:,} critic steps within epsilon {epsilon:g} at delta "
+                f"{delta:g}; allow more by --dp-epsilon or --dp-delta."
             ) from error
     return Plan(epsilon, delta, clip, float(noise), rate, steps, lesions)
 

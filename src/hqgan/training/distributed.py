@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -50,6 +50,31 @@ class Ranks:
         """Until all have come here."""
         if self.fabric:
             self.fabric.barrier()
+
+    def first_alone(self, work: Callable[[], None]) -> None:
+        """Have the first process do something for all, who wait for it; what it refuses is refused by all.
+
+        Raises:
+            UserError: what `work` raised in the first one.
+        """
+        refused: UserError | None = None
+        if self.first:
+            try:
+                work()
+            except UserError as error:
+                refused = error
+        if self.fabric:
+            text = str(refused or "").encode()
+            length = torch.tensor([len(text)], device=self.fabric.device)
+            torch.distributed.broadcast(length, 0)
+            if length:
+                letters = torch.tensor(list(text) if self.first else [0] * int(length), dtype=torch.uint8).to(
+                    length.device
+                )
+                torch.distributed.broadcast(letters, 0)
+                refused = refused or UserError(bytes(letters.tolist()).decode())
+        if refused:
+            raise refused
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:

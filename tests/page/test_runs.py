@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -60,5 +61,7 @@ def test_what_the_runs_own_audit_flagged_is_known(tiny_run, tmp_path):
 
 
 def test_no_real_image_beside_those_of_a_private_run():
-    private = SimpleNamespace(config=SimpleNamespace(private=True))
-    assert "private" in runs._real(private, "demo:160", print, None)
+    said = []
+    private = SimpleNamespace(config=SimpleNamespace(private=True), path=Path("runs/it/checkpoints/images-1.json"))
+    assert "private" in runs._real(private, "demo:160", said.append, None)
+    assert said == ["runs/it is a private run: demo:160 is not looked at for it"]

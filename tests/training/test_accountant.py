@@ -40,7 +40,7 @@ def test_more_steps_than_planned_are_none_of_its():
 
 
 def test_an_epsilon_out_of_reach_is_said():
-    with pytest.raises(UserError, match="No noise keeps 1,000,000,000 critic steps within epsilon 0.1"):
+    with pytest.raises(UserError, match="finds no noise that keeps 1,000,000,000 critic steps within epsilon 0.1"):
         plan(0.1, 1e-9, 1.0, 100, 99, 10**9)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read
-from hqgan.training import checkpoint
 from hqgan.types import at_most
 
 Result = dict[str, Any]
@@ -106,8 +105,8 @@ def _facts(run: Path, config: Result, lines: list[Result]) -> Table:
 def _privacy(run: Path, plan: Result, lines: list[Result]) -> list[list[str]]:
     """Of a private run: what was spent so far, and what that rests on."""
     # A run that was stopped has a checkpoint after its last line of metrics.
-    newest = checkpoint.latest(run / "checkpoints")
-    saved = checkpoint.read_values(newest).get("privacy", {}).get("spent", 0.0) if newest else 0.0
+    newest = max((run / "checkpoints").glob("*.json"), default=None)
+    saved = read(newest)["privacy"]["spent"] if newest else 0.0
     spent = max([saved, *(line["privacy/epsilon"] for line in lines if "privacy/epsilon" in line)])
     return [
         [

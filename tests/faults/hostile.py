@@ -96,6 +96,13 @@ class Page:
         whole = {"data": [], "fn_index": 0, "session_hash": "hostile", "event_data": None, "trigger_id": None, **fields}
         return self.ask("POST", JOIN, json.dumps(whole).encode(), Content_Type="application/json")
 
+    def join_in_turn(self, seconds: float, **fields: Any) -> Reply:
+        """A request for work, asked for again while the queue is full."""
+        end = time.monotonic() + seconds
+        while (reply := self.join(**fields))[0] == 503 and time.monotonic() < end:
+            time.sleep(0.1)
+        return reply
+
     def answer(self, session: str, timeout: float = 60) -> bytes:
         """What a tab is told, up to the end of its work."""
         return self.ask("GET", f"{DATA}?session_hash={session}", timeout=timeout)[1]
@@ -110,7 +117,7 @@ class Page:
         self.functions = {one["id"]: len(one["inputs"]) for one in whole["dependencies"] if one["backend_fn"]}
         self.first = first["id"], data
         session = f"good{random.randrange(10**9)}"
-        status, _ = self.join(fn_index=first["id"], data=data, session_hash=session)
+        status, _ = self.join_in_turn(60, fn_index=first["id"], data=data, session_hash=session)
         found = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", self.answer(session).decode())
         assert status == 200, status
         return hashlib.sha256(" ".join(found).encode()).hexdigest() if len(found) == 16 else f"{len(found)} pictures"
@@ -159,11 +166,8 @@ def values(page: Page, rng: random.Random) -> None:
     else:
         data = [rng.choice(ODD) if rng.random() < 0.1 else value for value in data]
     session = f"values{rng.randrange(10**6)}"
-    for _ in range(100):  # a full queue would never look at them
-        status, _ = page.join(fn_index=number, data=data, session_hash=session)
-        if status != 503:
-            break
-        time.sleep(0.1)
+    # A full queue would never look at them.
+    status, _ = page.join_in_turn(10, fn_index=number, data=data, session_hash=session)
     if status == 200 and rng.random() < 0.9:
         said = page.answer(session)
         page.answers["sentence" if b"hq-refusal" in said else "pictures" if b"data:image" in said else "other"] += 1

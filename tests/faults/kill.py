@@ -80,7 +80,8 @@ def ends(home: Path) -> dict[str, bytes]:
     """What the work has to end with: every file but clocks and TensorBoard's, and what run.json and study.json conclude."""
     found = {}
     for path in sorted(p for p in home.rglob("*") if p.is_file()):
-        if "tensorboard" in path.parts or path.name in MADE_ANEW or path.name == ".lock":
+        # Locks are empty files, and stay where their process is killed.
+        if "tensorboard" in path.parts or path.name in MADE_ANEW or path.name.endswith(".lock"):
             continue
         # Hashes of files by their times; and what a killed process left hidden in a cache, which a later one removes.
         if path.parts[-2] == "index" or path.parts[-2].startswith("."):

@@ -77,8 +77,8 @@ class Facts(BaseModel):
 
     @model_validator(mode="after")
     def _one_count_a_class(self) -> Self:
-        # A private run counts none.
-        if len(self.data.training_images) not in {0, len(self.classes)} or len(set(self.classes)) != len(self.classes):
+        counts = 0 if self.privacy else len(self.classes)  # a private run tells none
+        if len(self.data.training_images) != counts or len(set(self.classes)) != len(self.classes):
             raise ValueError("the classes do not fit the counts of their images, or one is named twice")
         return self
 

@@ -86,8 +86,7 @@ def study(
     with only_one(out if share.world == 1 else out / PROCESSES / str(share.rank)):
         _check_folder(out, settings)  # now that nobody else can change it
         # Either is refused while the other is at work here: one process alone, and processes of torchrun.
-        others_held = (out / PROCESSES).glob("*") if share.world == 1 else [out]
-        for held in others_held:
+        for held in (out / PROCESSES).glob("*") if share.world == 1 else (out,):
             with only_one(held, patience=5 if share.world > 1 else 0):  # processes of torchrun look in turn
                 pass
         _write_settings(out, settings)

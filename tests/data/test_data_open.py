@@ -395,3 +395,17 @@ def test_only_the_datas_own_folder_is_closed_to_results(tree: Path, tmp_path: Pa
     for inside in (tree, tree / "run", tmp_path / "demo" / ".." / "tree" / "run"):
         with pytest.raises(UserError, match="lies in the data's own folder"):
             check_outside(tree, inside)
+
+
+def test_squeezing_keeps_what_cropping_cuts_away(tmp_path):
+    """A picture white on its left quarter: cropped, none of it is left; squeezed, a quarter."""
+    pixels = np.zeros((100, 200, 3), np.uint8)
+    pixels[:, :50] = 255
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(pixels).save(tmp_path / name / "1.png")
+    cropped = open_data(tmp_path, 32, cache=tmp_path / ".cache").images[0]
+    squeezed = open_data(tmp_path, 32, cache=tmp_path / ".cache", fit="squeeze").images[0]
+    assert cropped.max() == 0
+    assert (squeezed[:, :7] == 255).all()
+    assert (squeezed[:, 9:] == 0).all()

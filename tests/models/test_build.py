@@ -155,3 +155,32 @@ def test_only_a_critic_with_biases_can_bound_brightness():
         with torch.no_grad():
             bends[bias] = critic(images, labels).diff().diff().abs().max()
     assert bends[False] < 1e-5 < 1e-3 < bends[True]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_papers_start_lets_the_latent_through(seed):
+    """At step 0 images deviate over latents by about 0.01, as with the authors' code; by 0.00005 with torch's start."""
+    deviation = {}
+    for start in ("reference", "default"):
+        torch.manual_seed(seed)
+        generator = build_generator(
+            preset("paper", {"generator.start": start, "generator.circuit.qubits": 4}), 7
+        ).eval()
+        with torch.no_grad():
+            images = generator(torch.randn(64, generator.noise_size), torch.zeros(64, dtype=torch.long))
+        deviation[start] = images.std(0).mean().item()
+    assert 0.005 < deviation["reference"] < 0.02
+    assert deviation["default"] < 0.0005
+
+
+def test_the_papers_start_has_its_statistics():
+    torch.manual_seed(0)
+    generator = build_generator(preset("paper"), 7)
+    linear, convolution = generator.decoder.linear, generator.encoder.convolutions[2]
+    assert torch.allclose(linear.weight.T @ linear.weight, torch.eye(2048) * 2 / 1.04, atol=1e-4)
+    assert (linear.bias == 0.02).all()
+    assert (convolution.bias == 0).all()
+    assert convolution.weight.detach().std() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
+    assert generator.encoder.embedding.weight.detach().std() == pytest.approx(0.02, rel=0.2)
+    projection = build_critic(preset("paper"), 7, generator).projection
+    assert projection.weight.detach().std() == pytest.approx(512**-0.5 / 3**0.5, rel=0.02)

@@ -168,6 +168,7 @@ def config_of(contestant: Contestant, data: str, seed: int, settings: Settings, 
     changes = {
         "data.path": data,
         "data.size": settings.size,
+        "data.fit": "crop",  # as all, whatever the preset's own
         "data.seed": seed,
         "training.seed": seed,
         "training.device": settings.device,

@@ -74,6 +74,8 @@ __all__ = [
     "write",
 ]
 
+_NEWER_FIELDS = (("data", "fit", "crop"), ("generator", "start", "default"))
+"""Section, field, and what runs did before it was there: such a config keeps the digest that it had."""
 _IMAGE_CRITICS = ("convolutions", "lightweight", "residual")
 _CRITICS = {"mosaiq": ("features",), "latentqgan": ("features",), "ddpm": ("none",)}
 """Critics that a generator of a kind can learn with, where not those of images."""
@@ -175,6 +177,9 @@ def digest(config: Config) -> str:
     del values["training"]["device"]
     if not config.private:
         del values["privacy"]  # which is as it was before there was any
+    for section, field, before in _NEWER_FIELDS:
+        if values[section].get(field) == before:
+            del values[section][field]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -19,8 +19,9 @@ class CriticConfig(Section):
     """pool: global average, then linear (paper). flat: linear over the 4x4 map, which sees where things are."""
     bias: bool = False
     """Biases in the convolutions. Without (paper) a score is linear in an image's brightness, unable to bound it."""
-    start: Literal["torch", "he"] = "torch"
-    """First weights of the convolutions: torch's default (paper), or He's (arXiv 1502.01852), from which it learns sooner."""
+    start: Literal["torch", "he", "reference"] = "torch"
+    """First weights. torch: torch's own. he: convolutions by He's rule (arXiv 1502.01852), which learns sooner. reference:
+    torch's, with the class projection drawn as the paper's code does, for a map from the features to the embedding."""
 
 
 class FeatureCriticConfig(Section):

@@ -41,6 +41,8 @@ class HybridConfig(Section):
     """constant: the condition repeated over 8x8, then convolutions (paper). spatial: a linear map to the 4x4 sites."""
     encoder_channels: Count = 128
     feature_channels: int = Field(32, ge=2)
+    start: Literal["default", "reference"] = "default"
+    """First weights. default: torch's own. reference: the paper's code, which draws the whole generator anew."""
     quantum_share: float = Field(0.5, gt=0, lt=1)
     """Share of the feature channels that goes to the quantum branch."""
     circuit: CircuitConfig = CircuitConfig()

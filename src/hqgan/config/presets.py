@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 # The paper's own settings for ISIC 2019 (its code's command line; see docs/architecture.md).
+_PAPER: dict[str, Any] = {"data": {"fit": "squeeze"}, "critic": {"start": "reference"}}
 _PAPER_TRAINING: dict[str, Any] = {
     "batch": 10,
     "loss": "wgan-gp",
@@ -55,7 +56,7 @@ _BASE: dict[str, dict[str, Any]] = {
         },
         "critic": _SMALL_CRITIC,
     },
-    "paper": {"generator": {"kind": "hybrid"}, "training": _PAPER_TRAINING},
+    "paper": {**_PAPER, "generator": {"kind": "hybrid", "start": "reference"}, "training": _PAPER_TRAINING},
     "dcgan": {"generator": {"kind": "dcgan"}, "critic": _SMALL_CRITIC},
     "demo": {
         "generator": _SMALL_GENERATOR,
@@ -86,7 +87,11 @@ _BASE: dict[str, dict[str, Any]] = {
         "privacy": {"epsilon": 8.0},
     },
     # The paper's networks with a classical latent alone.
-    "wgan-gp": {"generator": {"kind": "hybrid", "branch": "none"}, "training": _PAPER_TRAINING},
+    "wgan-gp": {
+        **_PAPER,
+        "generator": {"kind": "hybrid", "branch": "none", "start": "reference"},
+        "training": _PAPER_TRAINING,
+    },
     "pqwgan": {
         "generator": {"kind": "pqwgan"},
         "critic": _SMALL_CRITIC,

@@ -44,6 +44,9 @@ class DataConfig(Section):
     path: str = "demo"
     choice: ChoiceConfig = ChoiceConfig()
     size: Literal[32, 64] = 64
+    fit: Literal["crop", "squeeze"] = "crop"
+    """How an image becomes a square. crop: its centre, resized by Lanczos. squeeze: all of it, bilinear, whatever its shape
+    (arXiv 2506.21015)."""
     seed: Seed = 0
     fraction: float = Field(1.0, gt=0, le=1)
     """Share of the training part's lesions, class by class, that is used at all: for studies of little data."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-# Part of every cache key: raise it whenever the pixels that come out change.
-RULE = "centre square, lanczos, 1"
+Fit = Literal["crop", "squeeze"]
+RULES: dict[Fit, str] = {"crop": "centre square, lanczos, 1", "squeeze": "squeezed, bilinear, 1"}
+"""How an image becomes a square. Part of every cache key: raise a number whenever the pixels that come out change."""
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 2**30
 # No other decoder is tried, whatever a file claims to be: Pillow's list ends with Ghostscript.
@@ -43,8 +44,8 @@ class Decoded(NamedTuple):
     reason: str = ""
 
 
-def decode(path: Path, size: int) -> Decoded:
-    """Decode, rotate as EXIF says, put on white where transparent, crop the centre square, resize antialiased.
+def decode(path: Path, size: int, fit: Fit = "crop") -> Decoded:
+    """Decode, rotate as EXIF says, put on white where transparent, make it a square, resize antialiased.
 
     Anything wrong with the file comes back as a reason rather than an exception, since files come from strangers
     and Pillow's decoders raise many kinds.
@@ -52,6 +53,7 @@ def decode(path: Path, size: int) -> Decoded:
     Args:
         path: an image file in any Pillow mode.
         size: side of the result in pixels.
+        fit: crop, to the centre square; or squeeze, whatever its shape (arXiv 2506.21015).
     """
     try:
         if path.stat().st_size == 0:
@@ -65,7 +67,7 @@ def decode(path: Path, size: int) -> Decoded:
             # Let the JPEG decoder shrink by a power of two first, never below four times the target's side.
             image.draft(None, (4 * size, 4 * size))
             turn = _turn(image)
-            square = _small(image, size)
+            square = _small(image, size, fit)
         if turn is not None:
             # After cropping and shrinking, where it costs nothing: the square looks the same from every side.
             square = square.transpose(turn)
@@ -88,13 +90,15 @@ def decode(path: Path, size: int) -> Decoded:
         return Decoded(None, reason=f"damaged ({text or type(error).__name__})")
 
 
-def from_array(pixels: np.ndarray, size: int) -> Decoded:
+def from_array(pixels: np.ndarray, size: int, fit: Fit = "crop") -> Decoded:
     """The same of an image that is an array already: (H, W, 3) or (H, W) uint8."""
     image = Image.fromarray(pixels)
-    return Decoded(np.asarray(_small(image, size)), image.size)
+    return Decoded(np.asarray(_small(image, size, fit)), image.size)
 
 
-def _small(image: Image.Image, size: int) -> Image.Image:
+def _small(image: Image.Image, size: int, fit: Fit) -> Image.Image:
+    if fit == "squeeze":
+        return _rgb(image).resize((size, size), Image.Resampling.BILINEAR)
     return _rgb(_square(image)).resize((size, size), Image.Resampling.LANCZOS)
 
 

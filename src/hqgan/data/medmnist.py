@@ -11,7 +11,7 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-from hqgan.data.decode import Decoded, from_array
+from hqgan.data.decode import Decoded, Fit, from_array
 from hqgan.data.listing import Listing
 from hqgan.types import UserError
 
@@ -96,7 +96,7 @@ def recognise(path: Path) -> Listing | None:
     )
 
 
-def images(path: Path, size: int) -> Iterator[tuple[str, Decoded]]:
+def images(path: Path, size: int, fit: Fit = "crop") -> Iterator[tuple[str, Decoded]]:
     """The images of an archive in the listing's order, one in memory at a time.
 
     Raises:
@@ -109,7 +109,7 @@ def images(path: Path, size: int) -> Iterator[tuple[str, Decoded]]:
                 _claim(stream)
                 for i in range(shape[0]):
                     pixels = np.frombuffer(stream.read(int(np.prod(shape[1:]))), np.uint8).reshape(shape[1:])
-                    yield f"{ours}/{i:06d}", from_array(pixels, size)
+                    yield f"{ours}/{i:06d}", from_array(pixels, size, fit)
 
 
 @contextmanager

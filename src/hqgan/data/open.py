@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hqgan.config import ChoiceConfig, DataConfig
 from hqgan.data import cache as store
 from hqgan.data import demo, fitzpatrick17k, folder, ham10000, isic2019, medmnist, odir, pad_ufes
 from hqgan.data.choice import choose
-from hqgan.data.decode import RULE, Decoded, decode
+from hqgan.data.decode import RULES, Decoded, Fit, decode
 from hqgan.data.groups import groups_of
 from hqgan.data.hashes import hash_files
 from hqgan.data.listing import Listing, hidden
@@ -43,6 +44,7 @@ def open_data(
     *,
     seed: int = 0,
     choice: ChoiceConfig = ALL,
+    fit: Fit = "crop",
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> ImageData:
@@ -57,18 +59,21 @@ def open_data(
         size: side of the images in pixels, 8 to 1024.
         seed: of the procedural images, and of what a protocol draws; other data do not depend on it.
         choice: which images and classes of them.
+        fit: how an image becomes a square: crop takes its centre, squeeze all of it, whatever its shape.
         cache: folder for decoded images; None takes ``$HQGAN_CACHE``, else the user's cache folder.
         progress: called with (images done, images in all) while decoding.
 
     Raises:
         UserError: nothing usable there, more than 5 % of the images unreadable, or the cache cannot be written.
     """
-    return open_with_sizes(path, size, seed=seed, choice=choice, cache=cache, progress=progress)[0]
+    return open_with_sizes(path, size, seed=seed, choice=choice, fit=fit, cache=cache, progress=progress)[0]
 
 
 def open_configured(config: DataConfig, progress: Progress | None = None) -> ImageData:
     """`open_data` as a run's config says."""
-    return open_data(config.path, config.size, seed=config.seed, choice=config.choice, progress=progress)
+    return open_data(
+        config.path, config.size, seed=config.seed, choice=config.choice, fit=config.fit, progress=progress
+    )
 
 
 def open_with_sizes(
@@ -77,6 +82,7 @@ def open_with_sizes(
     *,
     seed: int = 0,
     choice: ChoiceConfig = ALL,
+    fit: Fit = "crop",
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[ImageData, np.ndarray]:
@@ -104,10 +110,12 @@ def open_with_sizes(
                 root if root.is_dir() else root.parent,
                 len(listing.files),
             )  # it can only be read from its start
-            key = store.key_of(RULE, size, listing.name, hash_files(root, [listing.archive], place), listing.files)
+            key = store.key_of(
+                RULES[fit], size, listing.name, hash_files(root, [listing.archive], place), listing.files
+            )
         else:
             contents = hash_files(root, listing.files, place)
-            key = store.key_of(RULE, size, list(zip(listing.files, contents, strict=True)))
+            key = store.key_of(RULES[fit], size, list(zip(listing.files, contents, strict=True)))
 
     def make(start: int, stop: int) -> Iterator[Decoded]:
         files = listing.files[start:stop]
@@ -115,8 +123,8 @@ def open_with_sizes(
             return (Decoded(demo.paint_file(file, seed, size), (size, size)) for file in files)
         if listing.archive:
             wanted = set(files)
-            return (image for file, image in medmnist.images(root / listing.archive, size) if file in wanted)
-        return _decode_all([root / file for file in files], size)
+            return (image for file, image in medmnist.images(root / listing.archive, size, fit) if file in wanted)
+        return _decode_all([root / file for file in files], size, fit)
 
     def check(skipped: list[tuple[int, str]]) -> None:
         found = [(listing.files[row], reason) for row, reason in skipped]
@@ -171,7 +179,7 @@ def recognise(root: Path, label: str = "") -> Listing:
     return listing
 
 
-def _decode_all(paths: Sequence[Path], size: int) -> Iterator[Decoded]:
+def _decode_all(paths: Sequence[Path], size: int, fit: Fit) -> Iterator[Decoded]:
     """Decode in parallel, in order."""
     with ThreadPoolExecutor(store.workers()) as pool:
         for start in range(0, len(paths), CHUNK):
@@ -179,7 +187,7 @@ def _decode_all(paths: Sequence[Path], size: int) -> Iterator[Decoded]:
             # Pillow warns of odd files on standard error; what matters of it comes back as a reason.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                images = list(pool.map(decode, some, [size] * len(some)))
+                images = list(pool.map(decode, some, repeat(size), repeat(fit)))
             yield from images
 
 

@@ -52,6 +52,9 @@ class ConvolutionalCritic(Critic):
         self.score = nn.Linear(top * (size // 16) ** 2 if self.flat else top, 1)
         self.embedding = nn.Embedding(classes, config.class_embedding)
         self.projection = nn.Linear(config.class_embedding, top, bias=False)
+        if config.start == "reference":
+            # The paper maps the features to the embedding: the transpose of this map, drawn for as many inputs as features.
+            nn.init.uniform_(self.projection.weight, -(top**-0.5), top**-0.5)
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Scores (B,) of images (B, 3, size, size) in [-1, 1] as members of classes (B,); higher is more real."""

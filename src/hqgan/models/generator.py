@@ -16,6 +16,7 @@ from hqgan.models.branches import FourierFeatures, MomentNoise, SharedMlp
 from hqgan.models.decoders import Style2Decoder, TransposedDecoder, VanillaDecoder
 from hqgan.models.encoders import SITES, ConstantEncoder, SpatialEncoder
 from hqgan.models.prototypes import BoundedNoise, PrototypeLatent
+from hqgan.models.reference_start import draw_reference_start
 
 
 def ansatz_of(config: CircuitConfig) -> Ansatz:
@@ -149,6 +150,8 @@ class HybridGenerator(Generator):
             case "transposed":
                 self.decoder = TransposedDecoder(channels, config.decoder_channels, size, classes)
         self.noise_size = config.latent + self.decoder.noise_size + (0 if removed else self.sites.noise_size)
+        if config.start == "reference":
+            draw_reference_start(self)
 
     @property
     def circuits(self) -> list[QuantumLayer]:

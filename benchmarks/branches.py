@@ -16,8 +16,8 @@ from torch import nn
 
 from hqgan.circuits.layer import QuantumLayer
 from hqgan.config import HybridConfig, preset
-from hqgan.models.branches import SharedMlp
-from hqgan.models.generator import ansatz_of
+from hqgan.models.ablations import SharedMlp
+from hqgan.models.hybrid import ansatz_of
 
 TURN = 40
 """Steps of a branch before the next one has its turn."""

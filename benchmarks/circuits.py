@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hqgan.circuits import statevector
 from hqgan.circuits.ansatz import Ansatz, paper_ansatz
-from hqgan.circuits.statevector import simulate
+from hqgan.circuits.engines import dispatch as statevector
+from hqgan.circuits.engines.dispatch import simulate
 from peers import PEERS, Engine, of_backend
 
 OURS = {"statevector": torch.float32, "statevector_float64": torch.float64}

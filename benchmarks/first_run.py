@@ -17,11 +17,11 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from hqgan import evaluate
 from hqgan.config import read
+from hqgan.evaluation import evaluate
 from hqgan.models.build import figures
-from hqgan.presets import seconds_per_step
-from hqgan.run_log import read_lines
+from hqgan.run.log import read_lines
+from hqgan.run.preset_table import seconds_per_step
 from hqgan.training.loop import images_per_step
 
 VIEWS = ("derm", "early", "middle")

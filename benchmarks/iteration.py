@@ -22,14 +22,14 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.pennylane_backend import pennylane_backend
-from hqgan.circuits.statevector import simulate
+from hqgan.circuits.backends.pennylane import pennylane_backend
+from hqgan.circuits.engines.dispatch import simulate
 from hqgan.config import PRESETS, Config, preset
 from hqgan.models.build import build_critic, build_generator
-from hqgan.presets import seconds_per_step
+from hqgan.run.preset_table import seconds_per_step
+from hqgan.runtime.step_streams import stream
 from hqgan.training import losses
 from hqgan.training.loop import images_per_step, step
-from hqgan.training.randomness import stream
 from hqgan.training.state import State, layout, new_state
 from hqgan.types import Backend, Batch
 

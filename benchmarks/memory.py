@@ -25,7 +25,7 @@ import torch
 
 from hqgan import config as configs
 from hqgan.data import BatchSampler, open_configured, open_data, split_of
-from hqgan.run import train
+from hqgan.run.train import train
 from hqgan.training.checkpoint import latest, read_values
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.pennylane_backend import apply_gates, observable, pennylane_backend
+from hqgan.circuits.backends.pennylane import apply_gates, observable, pennylane_backend
 
 
 @dataclass(frozen=True)

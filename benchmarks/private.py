@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from hqgan import config as configs
-from hqgan.audit import audit
 from hqgan.data import load_split, open_configured
-from hqgan.evaluate import matched_images
-from hqgan.run import is_finished, train
-from hqgan.trained import load
+from hqgan.evaluation.audit import audit
+from hqgan.evaluation.evaluate import matched_images
+from hqgan.run.train import is_finished, train
+from hqgan.sampling.load import load
 from hqgan.types import ImageData, Split
 
 ARMS = [("demo:12000", None), ("demo:12000", 8.0), ("demo:12000", 2.0), ("demo:700", None), ("demo:700", 8.0)]

@@ -32,9 +32,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hqgan.config import Config, preset
 from hqgan.models.build import build_critic, build_generator
-from hqgan.processes import own_share
-from hqgan.run import resolve_device
-from hqgan.run_start import narrow_convolutions
+from hqgan.run.setup import narrow_convolutions
+from hqgan.run.train import resolve_device
+from hqgan.runtime.processes import own_share
 from hqgan.training.batch_norm import share_batch_norms
 from hqgan.training.distributed import ALONE, Ranks, together
 from hqgan.training.loop import images_per_step, step

@@ -50,7 +50,7 @@ def tiny_config():
 @pytest.fixture(scope="session")
 def tiny_run(tiny_config, tmp_path_factory) -> Path:
     """A finished run; not to be written to."""
-    from hqgan.run import train
+    from hqgan.run.train import train
 
     return train(tiny_config, tmp_path_factory.mktemp("runs") / "tiny")
 
@@ -65,7 +65,7 @@ def private_config(tiny_changes):
 @pytest.fixture(scope="session")
 def private_run(private_config, tmp_path_factory) -> tuple[Path, list[str]]:
     """A finished private run of eight steps, not to be written to, and what it said; its secret is its own."""
-    from hqgan.run import train
+    from hqgan.run.train import train
 
     said: list[str] = []
     return train(private_config, tmp_path_factory.mktemp("runs") / "private", say=said.append), said
@@ -74,7 +74,7 @@ def private_run(private_config, tmp_path_factory) -> tuple[Path, list[str]]:
 @pytest.fixture
 def hqgan(capsys, monkeypatch):
     """Run the command line; returns exit code, standard output and standard error."""
-    from hqgan import cli
+    from hqgan.cli import main as cli
 
     def call(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["hqgan", *map(str, arguments)])

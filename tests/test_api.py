@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import hqgan as package
-from hqgan.types import UserError
+from hqgan.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -108,5 +108,5 @@ def test_imports_run_down_only():
 
 def test_an_upward_import_is_found(tmp_path):
     file = tmp_path / "a.py"
-    file.write_text("def f():\n    from hqgan.run import train\n    from hqgan import config as c\n")
+    file.write_text("def f():\n    from hqgan.run.train import train\n    from hqgan import config as c\n")
     assert imports_of(file) == {"run", "config"}

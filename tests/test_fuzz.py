@@ -20,17 +20,18 @@ from PIL import Image
 
 from hqgan import config as configs
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.compare.contestants import parse
 from hqgan.config import PRESETS, ChoiceConfig, preset
 from hqgan.data import open_data
-from hqgan.data.choice import choose
-from hqgan.data.listing import Listing
+from hqgan.data.index import Listing
 from hqgan.data.open import recognise
-from hqgan.generate import counts_by_class, read_dropped
-from hqgan.trained import facts_of, load
+from hqgan.data.select import choose
+from hqgan.errors import UserError
+from hqgan.experiments.compare.contestants import parse
+from hqgan.io.folder_names import unfit_class
+from hqgan.io.tensor_file import read_table
+from hqgan.sampling.generate import counts_by_class, read_dropped
+from hqgan.sampling.load import facts_of, load
 from hqgan.training import checkpoint
-from hqgan.training.tensor_file import read_table
-from hqgan.types import UserError, unfit_class
 
 TRIED: Counter[str] = Counter()
 

@@ -57,7 +57,7 @@ def test_the_wheel_says_what_it_is(wheel):
     assert said["License-Expression"] == "Apache-2.0"
     assert set(said.get_all("Provides-Extra")) == set(PROJECT["optional-dependencies"])
     entry = wheel.read(path.replace("METADATA", "entry_points.txt")).decode()
-    assert "hqgan = hqgan.cli:main" in entry
+    assert "hqgan = hqgan.cli.main:main" in entry
 
 
 def test_the_version_stands_in_one_place(hqgan):
@@ -90,9 +90,7 @@ def test_the_shells_completion_is_printed(shell):
     ],
 )
 def test_commands_and_presets_are_completed_without_torch(line, expected):
-    code = (
-        "import sys; from hqgan.cli import main\ntry: main()\nfinally: print('torch' in sys.modules, file=sys.stderr)"
-    )
+    code = "import sys; from hqgan.cli.main import main\ntry: main()\nfinally: print('torch' in sys.modules, file=sys.stderr)"
     words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
     done = hqgan_in_a_process(code=code, _HQGAN_COMPLETE="complete_bash", **words)
     assert done.stdout.split() == expected

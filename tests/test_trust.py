@@ -11,10 +11,11 @@ import pytest
 
 import hqgan
 from hqgan.data import open_data
-from hqgan.generate import generate
-from hqgan.trained import load
+from hqgan.errors import UserError
+from hqgan.io.folder_names import unfit_class
+from hqgan.sampling.generate import generate
+from hqgan.sampling.load import load
 from hqgan.training import checkpoint
-from hqgan.types import UserError, unfit_class
 
 SOURCES = sorted(Path(hqgan.__file__).parent.rglob("*.py"))
 RUNS_PROGRAMS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml"}

@@ -12,7 +12,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from hqgan import cli
+from hqgan.cli import main as cli
 
 ROOT = Path(__file__).parents[1]
 TEXTS = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")

@@ -1,6 +1,6 @@
 """`python -m hqgan` is the command `hqgan`."""
 
-from hqgan.cli import main
+from hqgan.cli.main import main
 
 if __name__ == "__main__":
     main()

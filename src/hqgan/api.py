@@ -21,13 +21,15 @@ import numpy as np
 from PIL.Image import Image
 
 from hqgan import config as configs
-from hqgan import generate as generation
-from hqgan import run as runs
-from hqgan import trained
-from hqgan.augmented import AugmentedImages
 from hqgan.data import open_data
-from hqgan.evaluate import data_of
-from hqgan.types import ImageData, Split, UserError, listed
+from hqgan.errors import UserError
+from hqgan.evaluation.evaluate import data_of
+from hqgan.run import train as runs
+from hqgan.sampling import generate as generation
+from hqgan.sampling import load as trained
+from hqgan.sampling.dataset import AugmentedImages
+from hqgan.types import ImageData, Split
+from hqgan.wording import listed
 
 __all__ = ["Model", "UserError", "load", "open_data", "train"]
 
@@ -142,7 +144,7 @@ class Model:
         seed: int = 0,
         transform: Callable[[Image], Any] | None = None,
     ) -> AugmentedImages:
-        """A torch data set of these real images and generated ones; see `hqgan.augmented.AugmentedImages`.
+        """A torch data set of these real images and generated ones; see `hqgan.sampling.dataset.AugmentedImages`.
 
         Args:
             data: the real images.

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
-
-
-class UserError(Exception):
-    """Bad input: one sentence that says what is wrong, where, and what to do. The command line exits with 2.
-
-    Line breaks and control characters, which names and values from strangers can hold, are shown as escapes.
-    """
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in sentence))
 
 
 @dataclass(frozen=True)
@@ -123,55 +110,3 @@ class Backend(Protocol):
     def __call__(self, ansatz: Any, angles: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Readout (B, k, M) of encoding angles (B, k, n) and weights (k, L, n, R), all in radians."""
         ...
-
-
-def plural(n: int, noun: str) -> str:
-    """``1 image``, ``2 images``; for sentences."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}{'es' if noun.endswith('ss') else 's'}"
-
-
-def at_most(value: float) -> str:
-    """Two decimals, rounded up; for bounds."""
-    return f"{math.ceil(100 * value - 1e-9) / 100:.2f}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """``a, b and c``; for sentences."""
-    names = list(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
-
-
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
-
-
-def unfit_class(names: Sequence[str]) -> str | None:
-    """The first class name that cannot be a folder's on some system, or is another's in other letters; None where all can.
-
-    Images are written into folders by class.
-    """
-    seen = set()
-    for name in names:
-        plain = unicodedata.normalize("NFC", name).casefold()
-        if (
-            not name.isprintable()
-            or set(name) & set('<>:"/\\|?*')
-            or name != name.strip()
-            or name.strip(".") == ""
-            or name.endswith(".")
-            or plain.split(".")[0] in _RESERVED
-            or len(name.encode(errors="surrogatepass")) > 200
-            or plain in seen
-        ):
-            return name
-        seen.add(plain)
-    return None
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory has run out, of Python, of the processor or of an accelerator."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError)
-        and any(
-            words in str(error).lower() for words in ("out of memory", "not enough memory", "can't allocate memory")
-        )
-    )

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from circuit_cases import inputs
 
-from hqgan.circuits import ibm
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.qiskit_backend import fake_machine
-from hqgan.circuits.statevector import simulate
+from hqgan.circuits.backends import ibm
+from hqgan.circuits.backends.qiskit import fake_machine
+from hqgan.circuits.engines.dispatch import simulate
 
 ANSATZ = Ansatz(3, 2, readout=("X0", "Z0", "Z1Z2"))
 

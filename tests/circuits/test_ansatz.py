@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from hqgan.circuits.ansatz import Ansatz, brickwork, chain, paper_ansatz, ring
-from hqgan.types import UserError
+from hqgan.errors import UserError
 
 
 def test_paper_counts() -> None:

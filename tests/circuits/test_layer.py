@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from hqgan.circuits.ansatz import Ansatz, paper_ansatz
+from hqgan.circuits.engines.dispatch import simulate
 from hqgan.circuits.layer import QuantumLayer
-from hqgan.circuits.statevector import simulate
-from hqgan.types import UserError
+from hqgan.errors import UserError
 
 
 def test_weights_start_uniform_in_the_unit_interval_by_seed() -> None:
@@ -47,7 +47,7 @@ def test_another_backend_may_take_over() -> None:
 
 def test_pennylane_gives_the_same_images_of_angles() -> None:
     pytest.importorskip("pennylane")
-    from hqgan.circuits.pennylane_backend import pennylane_backend
+    from hqgan.circuits.backends.pennylane import pennylane_backend
 
     layer = QuantumLayer(Ansatz(4, 2), 2)
     angles = torch.rand(3, 2, 4)
@@ -60,7 +60,7 @@ def test_pennylane_gives_the_same_images_of_angles() -> None:
 @pytest.mark.parametrize("readout", [("X0", "Z1", "Y0Z2"), ("probabilities",)])
 def test_shots_in_training_scatter_as_on_aer(readout: tuple[str, ...]) -> None:
     pytest.importorskip("qiskit_aer")
-    from hqgan.circuits.qiskit_backend import aer_backend
+    from hqgan.circuits.backends.qiskit import aer_backend
 
     torch.manual_seed(0)
     ansatz, shots, draws = Ansatz(3, 2, readout=readout), 50, 400
@@ -95,7 +95,7 @@ def test_errors_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         QuantumLayer(Ansatz(2, 1), 0)
     with pytest.raises(UserError, match=r"Angles are \(B, 1, 2\)"):
         QuantumLayer(Ansatz(2, 1))(torch.zeros(4, 2))
-    from hqgan.circuits.pennylane_backend import pennylane_backend
+    from hqgan.circuits.backends.pennylane import pennylane_backend
 
     monkeypatch.setitem(sys.modules, "pennylane", None)
     with pytest.raises(UserError, match=r'pip install "hqgan\[quantum\]"'):
@@ -104,7 +104,7 @@ def test_errors_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_device_is_one_sentence() -> None:
     pytest.importorskip("pennylane")
-    from hqgan.circuits.pennylane_backend import pennylane_backend
+    from hqgan.circuits.backends.pennylane import pennylane_backend
 
     with pytest.raises(UserError, match=r"PennyLane cannot make the device 'no\.such'"):
         pennylane_backend("no.such")

@@ -6,11 +6,11 @@ from circuit_cases import ansatzes, assert_agree, inputs, outputs_and_gradients
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqgan.circuits import statevector
 from hqgan.circuits.ansatz import Ansatz, brickwork, paper_ansatz, ring
+from hqgan.circuits.engines import dispatch as statevector
+from hqgan.circuits.engines.dispatch import over_cones, simulate
 from hqgan.circuits.light_cones import cone_of, light_cones
 from hqgan.circuits.reference import reference
-from hqgan.circuits.statevector import over_cones, simulate
 
 
 def by_cones(ansatz: Ansatz, angles: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 import pytest
 
 from hqgan import config as configs
-from hqgan.types import UserError
+from hqgan.errors import UserError
 
 CASES = [
     ({"training.loss": "relativistic"}, "training.loss: the generator's relativistic loss looks at scores of real images"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_pictures import ISIC, write
 
-from hqgan.data.isic2019 import CLASSES, METADATA, TRUTH
+from hqgan.data.layouts.isic2019 import CLASSES, METADATA, TRUTH
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,8 @@ from hqgan.data import cache as store
 from hqgan.data import hashes, open_data
 from hqgan.data import open as opening
 from hqgan.data.decode import Decoded
-from hqgan.types import ImageData, UserError
+from hqgan.errors import UserError
+from hqgan.types import ImageData
 
 
 def entries(cache: Path) -> list[Path]:
@@ -37,9 +38,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     original = opening.decode
 
-    def spy(path: Path, size: int) -> object:
+    def spy(path: Path, size: int, fit: str) -> object:
         names.append(path.name)
-        return original(path, size)
+        return original(path, size, fit)
 
     monkeypatch.setattr(opening, "decode", spy)
     return names

@@ -15,7 +15,7 @@ from tiny_pictures import picture, write
 
 from hqgan.data import check_outside, open_data
 from hqgan.data.inspect import inspect, summary
-from hqgan.types import UserError
+from hqgan.errors import UserError
 
 Ham = Callable[..., Path]
 

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqgan.data import check_leaks, load_split, open_data, save_split, split_by_group, thin
-from hqgan.types import ImageData, Split, UserError
+from hqgan.errors import UserError
+from hqgan.types import ImageData, Split
 
 
 @st.composite

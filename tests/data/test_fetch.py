@@ -13,7 +13,7 @@ import pytest
 
 from hqgan.data import open_data
 from hqgan.data.fetch import fetch
-from hqgan.types import UserError
+from hqgan.errors import UserError
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -19,7 +19,8 @@ import stand_ins
 import typer
 from markdown_blocks import PAGES, ROOT, Block, blocks, commands
 
-from hqgan import cli, config
+from hqgan import config
+from hqgan.cli import main as cli
 
 PARSED = {
     "demo": "trains for minutes; tests/test_run.py trains its preset",
@@ -149,7 +150,7 @@ def parse(arguments: list[str]) -> None:
     with command.make_context("hqgan", rest) as context:
         given = context.params
     for text in given.get("presets") or []:
-        from hqgan.compare.contestants import parse as contestant
+        from hqgan.experiments.compare.contestants import parse as contestant
 
         config.preset(contestant(text).preset, contestant(text).changes)
     for text in given.get("generators") or []:

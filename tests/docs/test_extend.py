@@ -18,7 +18,7 @@ PAGES = sorted((ROOT / "docs" / "extend").glob("*.md"))
 CARRY_OUT = """
 import json, sys
 import pytest
-from hqgan import cli
+from hqgan.cli import main as cli
 for words in json.load(sys.stdin):
     print(">", *words, flush=True)
     if words[0] == "pytest":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hqgan.cli_circuits import FIELDS
+from hqgan.cli.circuits import FIELDS
 
 ROOT = Path(__file__).parents[2]
 

@@ -275,7 +275,8 @@ def children(pid: int) -> list[int]:
 
 def attack(home: Path, requests: int, seed: int, say: Callable[[str], None] = print) -> list[str]:
     """Serve, attack, look; what was found wrong."""
-    from hqgan import config, run
+    from hqgan import config
+    from hqgan.run import train as run
 
     rng = random.Random(seed)
     canary = home / "canary.txt"

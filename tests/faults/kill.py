@@ -42,7 +42,8 @@ TINY = {
 
 
 def train(home: Path) -> None:
-    from hqgan import config, run
+    from hqgan import config
+    from hqgan.run import train as run
 
     run.train(config.preset("demo", TINY), home / "run", resume=True)
 
@@ -54,7 +55,7 @@ def cache(home: Path) -> None:
 
 
 def study(home: Path) -> None:
-    from hqgan import study as studies
+    from hqgan.experiments import study as studies
 
     settings = studies.Settings("demo:160", size=32, seeds=(0, 1), generators=("pca-gaussian",), uses=("mixed", "capped"),
                                 ratios=(1.0,), fill=("fibroma", "vascular"), steps=10)  # fmt: skip
@@ -98,8 +99,8 @@ def broken(home: Path) -> list[str]:
     import numpy as np
     from PIL import Image
 
+    from hqgan.errors import UserError
     from hqgan.training import checkpoint
-    from hqgan.types import UserError
 
     found = []
     for path in (p for p in home.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.parts[-3:])):
@@ -154,7 +155,7 @@ def main() -> int:
 
     rng = random.Random(options.seed)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["hqgan.run", "hqgan.study", "hqgan.data"])
+    context.set_forkserver_preload(["hqgan.run.train", "hqgan.experiments.study", "hqgan.data"])
     root = Path(tempfile.mkdtemp(prefix="hqgan-kill-"))
     noise = np.random.default_rng(0)
     for i in range(400):

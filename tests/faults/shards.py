@@ -80,7 +80,7 @@ def trained(home: Path) -> Path:
 def generating(run: Path, out: Path, images: int) -> list[str]:
     import torch
 
-    from hqgan.trained import load
+    from hqgan.sampling.load import load
 
     torch.set_num_threads(1)
     classes = load(run).classes

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hqgan import config as configs
-from hqgan import run_log
 from hqgan.data import cache
-from hqgan.files import others, sweep
-from hqgan.generate import generate
-from hqgan.run import train
-from hqgan.trained import load
+from hqgan.errors import UserError
+from hqgan.io.files import others, sweep
+from hqgan.run import log as run_log
+from hqgan.run.train import train
+from hqgan.sampling.generate import generate
+from hqgan.sampling.load import load
 from hqgan.training import loop
-from hqgan.types import UserError
 
 
 def ema_hash(run):
@@ -65,7 +65,7 @@ def test_a_disk_that_refuses(tiny_config, tmp_path, monkeypatch, code):
 
         return real(state, batches, config, hooks, denied, on_step, ranks)
 
-    monkeypatch.setattr("hqgan.run.train_loop", refuse)
+    monkeypatch.setattr("hqgan.run.train.train_loop", refuse)
     with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*run again with --resume"):
         train(tiny_config, tmp_path / "run")
     monkeypatch.undo()
@@ -89,7 +89,7 @@ def test_too_little_memory_is_a_sentence(tiny_config, tmp_path):
     configs.write(configs.replace(config, {"training.kimg": 8.2}), tmp_path / "config.json")
     code = (
         "import resource, sys, torch; torch.set_num_threads(1)\n"
-        "from pathlib import Path; from hqgan import config, run\n"
+        "from pathlib import Path; from hqgan import config; from hqgan.run import train as run\n"
         "real = run.train_loop\n"
         "def limited(*arguments):\n"
         "    used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
@@ -122,7 +122,7 @@ def test_the_config_is_there_before_the_split(tiny_config, tmp_path, monkeypatch
     def killed(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hqgan.run_start.save_split", killed)
+    monkeypatch.setattr("hqgan.run.setup.save_split", killed)
     with pytest.raises(KeyboardInterrupt):
         train(tiny_config, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {".lock", "config.json"}

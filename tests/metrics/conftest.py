@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from synthetic import lesions
 
-from hqgan.metrics.features import load_views
+from hqgan.metrics.extractors.features import load_views
 
 
 @pytest.fixture(scope="session")

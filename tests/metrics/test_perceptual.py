@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
+from hqgan.io.pretrained import library
 from hqgan.metrics import perceptual
-from hqgan.vision import library
 
 
 def pictures(n, size=64, seed=0):

@@ -5,10 +5,10 @@ import torch
 
 from hqgan.config import CriticConfig
 from hqgan.models.critic import ConvolutionalCritic
+from hqgan.runtime.step_streams import stream
 from hqgan.training import losses
 from hqgan.training.augment import augment
 from hqgan.training.loop import gradient_through
-from hqgan.training.randomness import stream
 
 
 @pytest.mark.parametrize("head", ["pool", "flat"])

@@ -7,13 +7,13 @@ import pennylane as qml
 import pytest
 import torch
 
-from hqgan.circuits.statevector import simulate
+from hqgan.circuits.engines.dispatch import simulate
 from hqgan.config import preset
 from hqgan.models.baselines.latentqgan import latentqgan_ansatz
 from hqgan.models.baselines.mosaiq import components_of, mosaiq_ansatz
 from hqgan.models.baselines.pqwgan import pqwgan_ansatz
 from hqgan.models.build import build_critic, build_generator, figures
-from hqgan.training.randomness import stream
+from hqgan.runtime.step_streams import stream
 
 
 def theirs(circuit, qubits, angles, weights):

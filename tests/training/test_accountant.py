@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from hqgan.errors import UserError
 from hqgan.training.accountant import plan, spent
-from hqgan.types import UserError
 
 accountants = pytest.importorskip("opacus.accountants")
 

@@ -1,7 +1,7 @@
 import torch
 
+from hqgan.runtime.step_streams import stream
 from hqgan.training.augment import augment
-from hqgan.training.randomness import stream
 
 IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
 

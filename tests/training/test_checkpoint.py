@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from hqgan.errors import UserError
+from hqgan.io.tensor_file import read_table
 from hqgan.training import checkpoint
-from hqgan.training.tensor_file import read_table
-from hqgan.types import UserError
 
 TENSORS = {"ema/w": torch.arange(6.0).reshape(2, 3), "ema/n": torch.tensor(3), "critic/b": torch.zeros(0)}
 

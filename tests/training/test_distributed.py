@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from hqgan import config as configs
-from hqgan.processes import LAUNCH, WHOLE, own_share
-from hqgan.run import train
-from hqgan.types import UserError
+from hqgan.errors import UserError
+from hqgan.run.train import train
+from hqgan.runtime.processes import LAUNCH, WHOLE, own_share
 
 pytest.importorskip("lightning_fabric")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

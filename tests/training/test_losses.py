@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
+from hqgan.runtime.step_streams import stream
 from hqgan.training import losses
-from hqgan.training.randomness import stream
 
 REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0])
 

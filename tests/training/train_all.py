@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from hqgan import config as configs
-from hqgan.run import train
+from hqgan.run.train import train
 
 SMALL = {
     "data.path": "demo:160",

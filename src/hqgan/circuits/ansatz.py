@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hqgan.types import UserError, listed, plural
+from hqgan.errors import UserError
+from hqgan.wording import listed, plural
 
 ROTATIONS = ("rx", "ry", "rz")
 ENTANGLERS = ("cz", "cnot", "none")

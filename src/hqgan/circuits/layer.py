@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.statevector import simulate
-from hqgan.processes import WHOLE, Share
-from hqgan.types import Backend, UserError
+from hqgan.circuits.engines.dispatch import simulate
+from hqgan.errors import UserError
+from hqgan.runtime.processes import WHOLE, Share
+from hqgan.types import Backend
 
 
 class QuantumLayer(nn.Module):

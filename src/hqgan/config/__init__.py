@@ -36,8 +36,9 @@ from hqgan.config.generators import (
 from hqgan.config.presets import PRESETS
 from hqgan.config.refusals import refusal
 from hqgan.config.sections import ChoiceConfig, DataConfig, PrivacyConfig, Section, TrainingConfig
-from hqgan.files import read_json, write_atomically
-from hqgan.types import UserError, listed
+from hqgan.errors import UserError
+from hqgan.io.files import read_json, write_atomically
+from hqgan.wording import listed
 
 __all__ = [
     "PRESETS",

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from hqgan.data.decode import Decoded
-from hqgan.files import write_atomically
-from hqgan.types import UserError
+from hqgan.errors import UserError
+from hqgan.io.files import write_atomically
 
 VERSION = 3
 """Part of every key: raise it when an entry holds something else."""

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hqgan.types import UserError, listed
-from hqgan.vision import library
+from hqgan.errors import UserError
+from hqgan.io.pretrained import library
+from hqgan.wording import listed
 
 SIZES = (28, 64, 128, 224)
 """Sides in pixels of MedMNIST's archives."""

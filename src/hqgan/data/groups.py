@@ -10,10 +10,10 @@ from contextlib import suppress
 import numpy as np
 
 from hqgan.data.cache import Entry, texts
-from hqgan.data.listing import Listing
-from hqgan.data.near import first_alike, perceptual_hash
-from hqgan.files import write_atomically
-from hqgan.types import UserError
+from hqgan.data.index import Listing
+from hqgan.data.near_duplicates import first_alike, perceptual_hash
+from hqgan.errors import UserError
+from hqgan.io.files import write_atomically
 
 MAX_NAME = 1024
 """Characters of a lesion's id, or of a file's path that stands for one."""

@@ -10,7 +10,7 @@ import numpy as np
 from hqgan.config import ChoiceConfig
 from hqgan.data.open import ALL, Progress, open_with_sizes
 from hqgan.data.splits import SIDES, split_of
-from hqgan.types import plural
+from hqgan.wording import plural
 
 
 def inspect(

@@ -13,13 +13,17 @@ import numpy as np
 
 from hqgan.config import ChoiceConfig, DataConfig
 from hqgan.data import cache as store
-from hqgan.data import demo, fitzpatrick17k, folder, ham10000, isic2019, medmnist, odir, pad_ufes
-from hqgan.data.choice import choose
 from hqgan.data.decode import RULES, Decoded, Fit, decode
 from hqgan.data.groups import groups_of
 from hqgan.data.hashes import hash_files
-from hqgan.data.listing import Listing, hidden
-from hqgan.types import ImageData, UserError, listed, plural, unfit_class
+from hqgan.data.index import Listing, hidden
+from hqgan.data.layouts import fitzpatrick17k, folder, ham10000, isic2019, medmnist, odir, pad_ufes
+from hqgan.data.select import choose
+from hqgan.data.synthetic import demo
+from hqgan.errors import UserError
+from hqgan.io.folder_names import unfit_class
+from hqgan.types import ImageData
+from hqgan.wording import listed, plural
 
 LAYOUTS = (
     "HAM10000 (HAM10000_metadata.csv), ISIC 2019 (ISIC_2019_Training_GroundTruth.csv), Fitzpatrick17k (fitzpatrick17k.csv), "

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from hqgan.files import write_atomically
-from hqgan.types import ImageData, Split, UserError
+from hqgan.errors import UserError
+from hqgan.io.files import write_atomically
+from hqgan.types import ImageData, Split
 
 SIDES = ("train", "validation", "test")
 LISTED = 100_000

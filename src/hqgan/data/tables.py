@@ -6,7 +6,8 @@ import csv
 from collections.abc import Collection
 from pathlib import Path
 
-from hqgan.types import UserError, listed
+from hqgan.errors import UserError
+from hqgan.wording import listed
 
 
 def columns(path: Path) -> set[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqgan.metrics.manifold import pairwise
-from hqgan.metrics.measures import Row, short
+from hqgan.metrics.measure import Row, short
+from hqgan.metrics.prdc import pairwise
 
 BINS = 50
 """Clusters of training images; 100 in the paper, for tens of thousands of images."""

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from hqgan.images import to_float
-from hqgan.metrics.manifold import pairwise
-from hqgan.metrics.measures import SMALLEST, Row, halves_of_means, short
-from hqgan.metrics.pretrained import Borrowed
-from hqgan.vision import library
+from hqgan.io.images import to_float
+from hqgan.io.pretrained import library
+from hqgan.metrics.extractors.pretrained import Borrowed
+from hqgan.metrics.measure import SMALLEST, Row, halves_of_means, short
+from hqgan.metrics.prdc import pairwise
 
 PAIRS = 500
 """Pairs of images of a class, at most."""

@@ -19,7 +19,7 @@ from hqgan.models.baselines.mosaiq import MosaiqGenerator
 from hqgan.models.baselines.pqwgan import PqwganGenerator
 from hqgan.models.baselines.style import ResidualCritic, StyleGenerator
 from hqgan.models.critic import ConvolutionalCritic, Critic, FeatureCritic
-from hqgan.models.generator import HybridGenerator
+from hqgan.models.hybrid import HybridGenerator
 
 _GENERATORS: dict[type, Any] = {
     c.HybridConfig: HybridGenerator,

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from hqgan.config import CriticConfig, FeatureCriticConfig
-from hqgan.draws import Draws
+from hqgan.runtime.random_streams import Draws
 
 LEAK = 0.2
 """Slope of the leaky ReLU below nought."""

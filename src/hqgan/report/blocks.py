@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hqgan.types import UserError
+from hqgan.errors import UserError
 
 TEMPLATE = "page.html"
 

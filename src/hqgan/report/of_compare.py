@@ -7,7 +7,8 @@ from typing import Any
 
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
-from hqgan.types import UNCOVERED, plural
+from hqgan.types import UNCOVERED
+from hqgan.wording import plural
 
 Result = dict[str, Any]
 

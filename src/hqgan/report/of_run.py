@@ -8,7 +8,7 @@ from typing import Any
 
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read
-from hqgan.types import at_most
+from hqgan.wording import at_most
 
 Result = dict[str, Any]
 

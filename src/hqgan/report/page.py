@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hqgan.errors import UserError
 from hqgan.report.blocks import Section, Text, read, write_page
 from hqgan.report.of_audit import audit_section
 from hqgan.report.of_compare import compare_sections
 from hqgan.report.of_run import comparison, run_sections
 from hqgan.report.of_study import study_sections
-from hqgan.types import UserError
 
 PATIENTS = "It shows real patients' images: the licence of the data and the patients' consent decide who may see it."
 

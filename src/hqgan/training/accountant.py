@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hqgan.types import UserError
+from hqgan.errors import UserError
 
 
 @dataclass(frozen=True)

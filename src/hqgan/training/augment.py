@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from hqgan.draws import Draws
+from hqgan.runtime.random_streams import Draws
 
 
 def augment(images: torch.Tensor, policy: Sequence[str], draws: Draws, share: float = 1.0) -> torch.Tensor:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hqgan.files import read_json, write_atomically
-from hqgan.training.tensor_file import read_table
-from hqgan.types import UserError
+from hqgan.errors import UserError
+from hqgan.io.files import read_json, write_atomically
+from hqgan.io.tensor_file import read_table
 
 if TYPE_CHECKING:
     import torch

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from hqgan.processes import WHOLE, Share, own_share
-from hqgan.types import UserError
+from hqgan.errors import UserError
+from hqgan.runtime.processes import WHOLE, Share, own_share
 
 PATIENCE = timedelta(hours=6)
 """How long a process waits for the others: as long as the first may take to decode a data set or to judge."""

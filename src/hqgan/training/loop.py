@@ -14,14 +14,15 @@ import torch
 from torch import nn
 
 from hqgan.config import TrainingConfig
-from hqgan.draws import Draws
+from hqgan.errors import UserError
+from hqgan.runtime.random_streams import Draws
+from hqgan.runtime.step_streams import seed_modules, stream
 from hqgan.training import ema, losses
 from hqgan.training.augment import augment
 from hqgan.training.distributed import ALONE, Ranks
-from hqgan.training.private import Private, critic_steps
-from hqgan.training.randomness import seed_modules, stream
+from hqgan.training.dp_step import Private, critic_steps
 from hqgan.training.state import State
-from hqgan.types import Batch, UserError
+from hqgan.types import Batch
 
 DIVERGED = 1e6
 """A loss beyond this is divergence: WGAN losses on 64x64 images stay in the hundreds."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from hqgan.draws import Draws
+from hqgan.runtime.random_streams import Draws
 
 Gradient = Callable[[torch.Tensor], torch.Tensor]
 

@@ -14,8 +14,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from hqgan.config import DdpmConfig
-from hqgan.draws import Draws
 from hqgan.models.base import Generator
+from hqgan.runtime.random_streams import Draws
 
 GROUPS = 8
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from hqgan.circuits.ansatz import PROBABILITIES, Ansatz
 from hqgan.config import LatentqganConfig
 from hqgan.models.base import Generator
-from hqgan.models.class_circuits import ClassCircuits
+from hqgan.models.baselines.class_circuits import ClassCircuits
 
 BATCH = 32
 REPORTED = 250

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from hqgan.config import LightweightConfig, LightweightCriticConfig
-from hqgan.draws import Draws
 from hqgan.models.base import Generator
 from hqgan.models.critic import Critic
+from hqgan.runtime.random_streams import Draws
 
 
 class Enlarge(nn.Conv2d):

@@ -15,8 +15,8 @@ from torch import nn
 from hqgan.circuits.ansatz import Ansatz, paper_ansatz
 from hqgan.config import MosaiqConfig
 from hqgan.models.base import Generator
-from hqgan.models.class_circuits import ClassCircuits
-from hqgan.models.prototypes import BoundedNoise
+from hqgan.models.baselines.class_circuits import ClassCircuits
+from hqgan.models.latent import BoundedNoise
 
 
 def mosaiq_ansatz(qubits: int, layers: int) -> Ansatz:

@@ -12,7 +12,7 @@ from torch import nn
 from hqgan.circuits.ansatz import PROBABILITIES, Ansatz
 from hqgan.config import PqwganConfig
 from hqgan.models.base import Generator
-from hqgan.models.class_circuits import ClassCircuits
+from hqgan.models.baselines.class_circuits import ClassCircuits
 
 
 def pqwgan_ansatz(pixels: int, layers: int) -> Ansatz:

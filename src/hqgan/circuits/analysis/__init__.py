@@ -1,0 +1,1 @@
+"""Looking at circuits: drawings, counts, expressivity, gradients."""

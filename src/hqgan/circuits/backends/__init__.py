@@ -1,0 +1,1 @@
+"""What else runs a circuit: PennyLane, Qiskit Aer, fake and real IBM machines."""

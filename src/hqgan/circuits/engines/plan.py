@@ -1,0 +1,196 @@
+"""What the simulator works out once for an ansatz: its layout, entanglers and readouts as constant tensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.engines.gates import kron
+from hqgan.errors import UserError
+from hqgan.wording import plural
+
+# Bytes of state that one pass works on. Larger batches are cut: a state that falls out of the cache halves the speed.
+# An accelerator wants them whole, as far as they fit.
+_CHUNK_CPU = 1 << 20
+_CHUNK_ACCELERATOR = 1 << 30
+
+
+@dataclass(frozen=True)
+class Family:
+    """Pauli words that one change of basis makes diagonal, all at once.
+
+    A diagonal word's sign at a basis state is the product of a sign for each half of its qubits; words share halves.
+    """
+
+    basis: list[Tensor] | None  # for each group (d, d), to the words' basis; None for Z words and probabilities
+    signs: tuple[Tensor, Tensor] | None  # (l, P) and (Q, r) distinct signs of the halves; None for probabilities
+    halves: tuple[Tensor, Tensor]  # (m,) and (m,): which of the l and of the r a word has
+    places: Tensor  # (m,): where in the readout the words stand
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What an ansatz needs on a device, all of it constant."""
+
+    ansatz: Ansatz
+    dtype: torch.dtype  # of a state; complex if the ansatz is
+    parts: int  # 2 if a state's real and imaginary part are held as two real vectors
+    absorbed: int  # layers whose rotations are part of the product state
+    groups: tuple[int, ...]  # qubits in each group, the first group holding qubit 0
+    signs: Tensor | None  # (N,) of a layer's CZs
+    moves: tuple[Tensor, Tensor] | None  # (N,) and (N,): a layer's CNOTs and their inverse, as sources
+    families: tuple[Family, ...]
+    chunk: int  # bytes
+
+
+@lru_cache(maxsize=32)
+def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
+    """Work the plan out, or give the one made before.
+
+    Args:
+        ansatz: the circuit.
+        dtype: float32 or float64, of angles and readouts.
+        device: where the circuit runs.
+
+    Raises:
+        UserError: A state of so many qubits does not fit into the device's memory.
+    """
+    n = ansatz.qubits
+    size = 8 * 2**n * dtype.itemsize  # a state, its adjoint, a copy of both to write to; real and imaginary part
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if device.type == "cuda":
+        memory = torch.cuda.get_device_properties(device).total_memory
+    if size > memory:
+        raise UserError(f"{plural(n, 'qubit')} need {size / 2**30:,.0f} GiB, and {device} has {memory / 2**30:,.0f}.")
+    complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
+    groups = even_groups(n)
+    # Constants made in inference mode could not be used in training.
+    with torch.inference_mode(False), torch.no_grad():
+        index = torch.arange(2**n, device=device)
+        signs, moves = None, None
+        if ansatz.layers and ansatz.pairs and ansatz.entangler == "cz":
+            signs = cz_signs(ansatz.pairs, n, device).to(dtype)
+        elif ansatz.layers and ansatz.pairs:
+            source = index
+            for control, target in reversed(ansatz.pairs):
+                source = source ^ (bit_of(source, control, n) << (n - 1 - target))
+            moves = source, torch.argsort(source)
+        return Plan(
+            ansatz=ansatz,
+            dtype=dtype if ansatz.real else complex_dtype,
+            parts=2 if ansatz.real and set(ansatz.encoding) != {"ry"} else 1,
+            absorbed=min(1, ansatz.layers) if ansatz.pairs else ansatz.layers,
+            groups=groups,
+            signs=signs,
+            moves=moves,
+            families=_families(ansatz, groups, dtype, complex_dtype, device),
+            chunk=_CHUNK_CPU if device.type == "cpu" else _CHUNK_ACCELERATOR,
+        )
+
+
+def no_autocast(device: torch.device) -> torch.autocast:
+    """Mixed precision would run the matrix products in 8 or 11 bits, and lose the norm of the state."""
+    return torch.autocast(device.type, enabled=False)
+
+
+def even_groups(n: int, most: int = 4) -> tuple[int, ...]:
+    """So many qubits in as few groups of at most `most` as can be, the larger ones first."""
+    count = -(-n // most)
+    return tuple(n // count + (i < n % count) for i in range(count))
+
+
+def cz_signs(pairs: Iterable[tuple[int, int]], n: int, device: torch.device) -> Tensor:
+    """(2^n,) int64: the sign of each basis state of n qubits after a CZ on each pair."""
+    index = torch.arange(2**n, device=device)
+    odd = torch.zeros_like(index)
+    for a, b in pairs:
+        odd ^= bit_of(index, a, n) & bit_of(index, b, n)
+    return 1 - 2 * odd
+
+
+def bit_of(index: Tensor, qubit: int, n: int) -> Tensor:
+    """The bit of a qubit, the first being the highest of n, in each basis index."""
+    return (index >> (n - 1 - qubit)) & 1
+
+
+def sorted_words(ansatz: Ansatz) -> list[tuple[tuple[str, ...], list[int]]]:
+    """The readout's words in as few families as a greedy search finds.
+
+    Returns:
+        For each family the Pauli to which each qubit is turned, Z where none is, and the places of its words in the readout;
+        one family without words for probabilities.
+    """
+    if ansatz.probabilities:
+        return [(("Z",) * ansatz.qubits, [])]
+    found: list[tuple[dict[int, str], list[int]]] = []
+    for place, word in enumerate(ansatz.words):
+        for letters, places in found:
+            if all(letters.get(qubit, letter) == letter for qubit, letter in word):
+                letters.update(word)
+                places.append(place)
+                break
+        else:
+            found.append((dict(word), [place]))
+    return [(tuple(letters.get(q, "Z") for q in range(ansatz.qubits)), places) for letters, places in found]
+
+
+def halved(masks: list[int], lower: int) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+    """The distinct upper parts of some masks, the distinct lower parts of `lower` bits, and which of these a mask has."""
+    uppers, lowers = (
+        list(dict.fromkeys(m >> lower for m in masks)),
+        list(dict.fromkeys(m & (1 << lower) - 1 for m in masks)),
+    )
+    return uppers, lowers, [(uppers.index(m >> lower), lowers.index(m & (1 << lower) - 1)) for m in masks]
+
+
+def _families(
+    ansatz: Ansatz, groups: tuple[int, ...], dtype: torch.dtype, complex_dtype: torch.dtype, device: torch.device
+) -> tuple[Family, ...]:
+    """The readout's families, with their bases and signs."""
+    n, low = ansatz.qubits, ansatz.qubits - ansatz.qubits // 2
+    state_dtype = dtype if ansatz.real else complex_dtype
+    h = 0.5**0.5
+    to_z = {"Z": [[1, 0], [0, 1]], "X": [[h, h], [h, -h]], "Y": [[h, -1j * h], [h, 1j * h]]}
+    families = []
+    for letters, places in sorted_words(ansatz):
+        basis = None
+        if set(letters) != {"Z"}:
+            single = [torch.tensor(to_z[letter], dtype=state_dtype, device=device) for letter in letters]
+            basis = [kron(torch.stack(list(block))) for block in _split(single, groups)]
+        masks = [sum(1 << n - 1 - q for q, _ in ansatz.words[place]) for place in places]
+        uppers, lowers, which = halved(masks, low)
+        left, right = parity_signs(uppers, n - low), parity_signs(lowers, low).T.contiguous()
+        signs = left.to(device, dtype), right.to(device, dtype)
+        halves = torch.tensor(which, dtype=torch.long, device=device).reshape(-1, 2).T
+        families.append(
+            Family(
+                basis,
+                None if ansatz.probabilities else signs,
+                (halves[0], halves[1]),
+                torch.tensor(places, dtype=torch.long, device=device),
+            )
+        )
+    return tuple(families)
+
+
+def parity_signs(masks: list[int], bits: int) -> Tensor:
+    """(masks, 2^bits) int64: -1 where a basis state has an odd number of a mask's bits, else 1."""
+    index = torch.arange(2**bits)
+    odd = torch.zeros(len(masks), 2**bits, dtype=torch.long)
+    for row, mask in zip(odd, masks, strict=True):
+        for b in range(bits):
+            if mask >> b & 1:
+                row ^= index >> b & 1
+    return 1 - 2 * odd
+
+
+def _split(items: list[Any], sizes: tuple[int, ...]) -> list[list[Any]]:
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return [items[start : start + size] for start, size in zip(starts, sizes, strict=True)]

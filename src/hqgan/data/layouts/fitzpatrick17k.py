@@ -1,0 +1,49 @@
+"""Fitzpatrick17k: a table with labels at three levels, and as many of its images as could still be fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hqgan.data import tables
+from hqgan.data.index import Listing, images_by_stem
+from hqgan.errors import UserError
+from hqgan.wording import listed
+
+TABLE = "fitzpatrick17k.csv"
+LABELS = ("nine_partition_label", "three_partition_label", "label")
+"""Columns that can be the classes: 9, 3 or 114 of them; the first is the default."""
+WRONG = "3 Wrongly labelled"
+"""What the column qc says of an image that a dermatologist found to be something else."""
+LICENCE = "CC BY-NC-SA 3.0 (Groh et al. 2021)"
+
+
+def recognise(root: Path, label: str = "") -> Listing | None:
+    """List Fitzpatrick17k under `root` with one of `LABELS`, or None where its table is not directly there.
+
+    Images of the table that are not there are counted, not held against the data: many of their addresses are dead.
+
+    Raises:
+        UserError: the table lacks its columns, or cannot be read; there is no such label.
+    """
+    if not (root / TABLE).is_file():
+        return None
+    label = label or LABELS[0]
+    if label not in LABELS:
+        raise UserError(f"Fitzpatrick17k has no labels {label!r}; it has {listed(LABELS)}.")
+    found = sorted(tables.rows(root / TABLE, {"md5hash", "qc", label}), key=lambda row: row["md5hash"])
+    files = images_by_stem(root)
+    known = [row for row in found if row["qc"] != WRONG and row[label]]
+    there = [row for row in known if row["md5hash"].lower() in files]
+    classes = tuple(sorted({row[label] for row in there}))
+    listing = Listing("fitzpatrick17k", classes, [], [], [], LICENCE, total=len(there))
+    for row in there:
+        listing.add(files[row["md5hash"].lower()], row["md5hash"], row[label], "")
+    if missing := len(known) - len(there):
+        listing.skipped.append((f"{TABLE}/", f"{missing:,} of its {len(found):,} images are not there"))
+    if bare := sum(not row[label] for row in found):
+        listing.skipped.append((f"{TABLE}/", f"{bare:,} of its {len(found):,} images have no {label}"))
+    if wrong := sum(row["qc"] == WRONG for row in found):
+        listing.skipped.append(
+            (f"{TABLE}/", f"{wrong:,} of its {len(found):,} images are wrongly labelled, as its qc says")
+        )
+    return listing

@@ -1,0 +1,39 @@
+"""ISIC 2019 as its archives unpack: one-hot ground truth, metadata with lesions, the images in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hqgan.data import tables
+from hqgan.data.index import Listing, images_by_stem
+
+TRUTH, METADATA = "ISIC_2019_Training_GroundTruth.csv", "ISIC_2019_Training_Metadata.csv"
+CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
+LICENCE = "CC BY-NC 4.0 (Tschandl et al. 2018, Codella et al. 2018, Combalia et al. 2019)"
+DOWNSAMPLED = "_downsampled"
+"""At the end of the names of images that the publisher had made smaller; the paper leaves them out (arXiv 2506.21015)."""
+
+
+def recognise(root: Path) -> Listing | None:
+    """List ISIC 2019 under `root`, or None where its ground truth is not directly there.
+
+    Raises:
+        UserError: a table lacks its columns, or cannot be read.
+    """
+    if not (root / TRUTH).is_file():
+        return None
+    truth = tables.rows(root / TRUTH, {"image", *CLASSES})
+    # Without the metadata no lesion is known, and each image is one of its own.
+    lesions = {}
+    if (root / METADATA).is_file():
+        lesions = {row["image"]: row["lesion_id"] for row in tables.rows(root / METADATA, {"image", "lesion_id"})}
+    files = images_by_stem(root)
+    listing = Listing("isic2019", CLASSES, [], [], [], LICENCE, total=len(truth))
+    for row in sorted(truth, key=lambda row: row["image"]):
+        image = row["image"]
+        named = [c for c in CLASSES if row[c] in {"1", "1.0"}]
+        if len(named) != 1:
+            listing.skipped.append((image, "of no class" if not named else f"of {len(named)} classes"))
+        else:
+            listing.add(files.get(image.lower()), image, named[0], lesions.get(image, ""))
+    return listing

@@ -1,0 +1,179 @@
+"""MedMNIST's archives: images, labels and a published split as arrays in one ``.npz``."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from hqgan.data.decode import Decoded, Fit, from_array
+from hqgan.data.index import Listing
+from hqgan.errors import UserError
+
+SIDES = {"train": "train", "val": "validation", "test": "test"}
+"""The archive's names of the sides, and ours."""
+NAMES = {
+    "dermamnist": (
+        "actinic keratoses and intraepithelial carcinoma",
+        "basal cell carcinoma",
+        "benign keratosis-like lesions",
+        "dermatofibroma",
+        "melanoma",
+        "melanocytic nevi",
+        "vascular lesions",
+    ),
+    "retinamnist": ("0", "1", "2", "3", "4"),
+}
+"""What the publisher calls the labels 0, 1, ... of an archive; others keep their numbers."""
+LEAKS = {
+    "dermamnist": "DermaMNIST's published split is known to have images of one lesion on two sides (arXiv 2401.14497); "
+    "results on it are too good. HAM10000 has the same images with their lesions.",
+}
+LICENCES = {
+    "dermamnist": "CC BY-NC 4.0 (Tschandl et al. 2018; Yang et al. 2023)",
+    "retinamnist": "CC BY 4.0 (DeepDRiD 2020; Yang et al. 2023)",
+}
+MOST_BYTES = 32 * 2**30
+"""Of an archive's images, as its headers claim them; a larger claim is refused unread."""
+MOST_RATIO = 100
+"""How far an array may unpack; pictures, even black ones with a border, stay below a tenth of it."""
+MOST_HEADER = 16_384
+"""Bytes before an array's elements; numpy itself refuses headers over 10,000."""
+MOST_CLASSES = 1000
+LEAST_SIDE = 8
+"""Of an image in pixels. The publisher's smallest have 28; smaller ones could be too many to list."""
+
+
+def recognise(path: Path) -> Listing | None:
+    """List an archive of MedMNIST, or None where there is none.
+
+    Args:
+        path: an ``.npz`` file, or a folder with one and only one in it.
+
+    Raises:
+        UserError: the archive is damaged, arrays are missing, of odd shapes, larger than `MOST_BYTES`, unpack
+            more than `MOST_RATIO` times, or have several labels an image.
+    """
+    if path.is_dir():
+        archives = sorted(p for p in path.glob("*.npz") if p.is_file())
+        if len(archives) != 1:
+            return None
+        path = archives[0]
+    elif path.suffix != ".npz":
+        return None
+    kind = path.stem.split("_")[0].lower()
+    files: list[str] = []
+    labels: list[int] = []
+    sides: list[str] = []
+    with _archive(path) as archive:
+        for theirs, ours in SIDES.items():
+            shape = _header(archive, f"{theirs}_images", path)
+            found = _labels(archive, f"{theirs}_labels", shape, path)
+            files += [f"{ours}/{i:06d}" for i in range(shape[0])]
+            labels += found.astype(np.int64).tolist()
+            sides += [ours] * shape[0]
+    known = len(NAMES[kind]) if kind in NAMES else MOST_CLASSES
+    if labels and not 0 <= min(labels) <= max(labels) < known:
+        odd = min(labels) if min(labels) < 0 else max(labels)
+        raise UserError(f"{path} has the label {odd}, and {kind} knows {known} classes at most; download it again.")
+    names = NAMES.get(kind) or tuple(str(i) for i in range(max(labels, default=-1) + 1))
+    return Listing(
+        name=kind,
+        classes=names,
+        files=files,
+        labels=[names[label] for label in labels],
+        groups=[""] * len(files),
+        licence=LICENCES.get(kind, "see medmnist.com (Yang et al. 2023)"),
+        total=len(files),
+        sides=sides,
+        archive=path.name,
+        warning=LEAKS.get(kind, ""),
+    )
+
+
+def images(path: Path, size: int, fit: Fit = "crop") -> Iterator[tuple[str, Decoded]]:
+    """The images of an archive in the listing's order, one in memory at a time.
+
+    Raises:
+        UserError: the archive is damaged.
+    """
+    with _archive(path) as archive:
+        for theirs, ours in SIDES.items():
+            shape = _header(archive, f"{theirs}_images", path)
+            with archive.open(f"{theirs}_images.npy") as stream:
+                _claim(stream)
+                for i in range(shape[0]):
+                    pixels = np.frombuffer(stream.read(int(np.prod(shape[1:]))), np.uint8).reshape(shape[1:])
+                    yield f"{ours}/{i:06d}", from_array(pixels, size, fit)
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An open archive; whatever is wrong with it, at whatever place, is one sentence."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (UserError, MemoryError):
+        raise
+    except KeyError as error:
+        raise UserError(f"{path} is no archive of MedMNIST: it lacks {error.args[0]}.") from error
+    except Exception as error:
+        # Archives come from strangers, and zipfile, its decompressors and numpy's parser raise a dozen kinds.
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise UserError(f"{path} cannot be read ({reason}); download it again.") from error
+
+
+def _header(archive: zipfile.ZipFile, name: str, path: Path) -> tuple[int, ...]:
+    """The shape of an array of images, if what it claims can be believed."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.file_size > MOST_RATIO * member.compress_size:
+        raise UserError(
+            f"{path}: {name} would unpack to {member.file_size:,} bytes from {member.compress_size:,}, more than "
+            f"{MOST_RATIO} times as many, which pictures never do; download it again."
+        )
+    with archive.open(member) as stream:
+        shape, fortran, dtype = _claim(stream)
+    claimed = int(np.prod(shape, dtype=object))
+    if dtype != np.uint8 or fortran:
+        raise UserError(f"{path}: {name} holds {dtype}, not rows of uint8; download it again.")
+    if len(shape) not in (3, 4) or shape[3:] not in ((), (3,)) or min(shape[1:3]) < LEAST_SIDE:
+        raise UserError(
+            f"{path}: {name} of shape {shape} are not images (N, H, W, 3) or (N, H, W); hqgan reads MedMNIST's "
+            "two-dimensional sets of one label."
+        )
+    if claimed > MOST_BYTES or claimed > member.file_size:
+        raise UserError(
+            f"{path}: {name} claims {claimed:,} bytes, more than it holds or more than can be; download it again."
+        )
+    return shape
+
+
+def _labels(archive: zipfile.ZipFile, name: str, images: tuple[int, ...], path: Path) -> np.ndarray:
+    """(N,) integers, read only if there is one for each image."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.file_size > 8 * images[0] + MOST_HEADER:
+        raise UserError(
+            f"{path}: {name} has {member.file_size:,} bytes, too many for {images[0]:,} labels; download it again."
+        )
+    with archive.open(member) as stream:
+        shape, _, dtype = _claim(stream)
+        if dtype.kind not in "iu" or shape not in ((images[0],), (images[0], 1)):
+            raise UserError(
+                f"{path}: {name} of shape {shape} and {dtype} are not one label for each of {images[0]:,} images; "
+                "hqgan reads MedMNIST's two-dimensional sets of one label."
+            )
+        read = stream.read(images[0] * dtype.itemsize)
+    return np.frombuffer(read, dtype).reshape(images[0])
+
+
+def _claim(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """The shape, order and type at the head of an array; the stream then stands at its first element."""
+    version = npy.read_magic(stream)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = read(stream)
+    return tuple(int(side) for side in shape), fortran, dtype

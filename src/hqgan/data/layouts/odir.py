@@ -1,0 +1,40 @@
+"""ODIR-5k: fundus photographs, a table with a row for each eye, the images preprocessed to squares."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hqgan.data import tables
+from hqgan.data.index import Listing, images_by_stem
+
+TABLE, COLUMNS = "full_df.csv", {"ID", "labels", "filename"}
+CLASSES = ("N", "D", "G", "C", "A", "H", "M", "O")
+PREPROCESSED = "preprocessed_images"
+"""Folder of the squares; archives hold the photographs that they were made of under the same names."""
+LICENCE = "for research; Peking University, ODIR-2019"
+
+
+def recognise(root: Path) -> Listing | None:
+    """List ODIR-5k under `root`, or None where its full_df.csv is not directly there.
+
+    Both eyes of a patient are one group. Eyes that the table lists without an image are left out. Of the photographs the
+    preprocessed ones are taken, where they are there.
+
+    Raises:
+        UserError: the table lacks its columns, or cannot be read.
+    """
+    table = root / TABLE
+    if not table.is_file():
+        return None
+    found = sorted(tables.rows(table, COLUMNS), key=lambda row: row["filename"])
+    files = images_by_stem(root, PREPROCESSED)
+    listing = Listing("odir-5k", CLASSES, [], [], [], LICENCE, total=len(found))
+    for row in found:
+        # As Python writes a list: ['N'].
+        named = re.findall(r"'(\w+)'", row["labels"])
+        if len(named) != 1 or named[0] not in CLASSES:
+            listing.skipped.append((row["filename"], f"labels {row['labels']!r} are not one of the classes"))
+        else:
+            listing.add(files.get(Path(row["filename"]).stem.lower()), row["filename"], named[0], row["ID"])
+    return listing

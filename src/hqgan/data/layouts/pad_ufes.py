@@ -1,0 +1,33 @@
+"""PAD-UFES-20: photographs by telephone, a table with patients, the images in parts, nested or flat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hqgan.data import tables
+from hqgan.data.index import Listing, images_by_stem
+
+TABLE, COLUMNS = "metadata.csv", {"patient_id", "diagnostic", "img_id"}
+CLASSES = ("ACK", "BCC", "MEL", "NEV", "SCC", "SEK")
+LICENCE = "CC BY 4.0 (Pacheco et al. 2020)"
+
+
+def recognise(root: Path) -> Listing | None:
+    """List PAD-UFES-20 under `root`, or None where a metadata.csv with its columns is not directly there.
+
+    Raises:
+        UserError: the table cannot be read.
+    """
+    table = root / TABLE
+    if not table.is_file() or not tables.columns(table) >= COLUMNS:
+        return None
+    found = sorted(tables.rows(table, COLUMNS), key=lambda row: row["img_id"])
+    files = images_by_stem(root)
+    listing = Listing("pad-ufes-20", CLASSES, [], [], [], LICENCE, total=len(found))
+    for row in found:
+        image, name = row["img_id"], row["diagnostic"].upper()
+        if name not in CLASSES:
+            listing.skipped.append((image, f"unknown diagnostic {row['diagnostic']!r}"))
+        else:
+            listing.add(files.get(Path(image).stem.lower()), image, name, row["patient_id"])
+    return listing

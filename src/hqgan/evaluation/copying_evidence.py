@@ -1,0 +1,234 @@
+"""What speaks for and against copying: nearest images, single images, memory, membership."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from hqgan.data.synthetic import demo
+from hqgan.io.images import to_float
+from hqgan.metrics import copying as privacy
+from hqgan.metrics.distances import frechet_reason
+from hqgan.metrics.extractors import networks
+from hqgan.metrics.extractors.features import fit_directions
+from hqgan.metrics.near_duplicates import nearest_copies
+from hqgan.models.build import build_critic
+from hqgan.sampling.load import Loaded
+from hqgan.training import checkpoint
+from hqgan.types import ImageData, Split
+
+PAIRS = 20
+"""Closest pairs that are shown."""
+
+_NEUTRAL_SEED, _NEUTRAL_IMAGES = 4669, 280
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Generated images beside the real ones that they may have come from.
+
+    Attributes:
+        data: the real images.
+        split: which of them the generator has seen.
+        held_out: (H,) rows that it has not: validation and test part.
+        images: (G, S, S, 3) uint8 generated ones.
+        labels: (G,) their classes.
+        spaces: name to features (N, D) of all real and (G, D) of generated images (`spaces_of`).
+        seed: of draws and permutations.
+        permutations: of lesions in each test.
+    """
+
+    data: ImageData
+    split: Split
+    held_out: np.ndarray
+    images: np.ndarray
+    labels: np.ndarray
+    spaces: dict[str, tuple[np.ndarray, np.ndarray]]
+    seed: int
+    permutations: int
+
+
+def spaces_of(data: ImageData, images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Name to (all real images, generated ones) in pixels and in features of a network that has seen neither set."""
+    flat = [np.asarray(x, np.float32).reshape(len(x), -1) for x in (data.images, images)]
+    real, look = neutral_features(data)
+    return {"pixels": (flat[0], flat[1]), "features": (real, look(images))}
+
+
+def neutral_features(data: ImageData) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Features (N, D) of all real images, of a network that has seen none of them; and what gives other images theirs."""
+    kinds = [(kind, lesion) for kind in demo.LESIONS for lesion in range(_NEUTRAL_IMAGES // len(demo.LESIONS))]
+    painted = np.stack([demo.paint(kind, _NEUTRAL_SEED, lesion, 0, data.images.shape[1]) for kind, lesion in kinds])
+    network = networks.untrained_eye(painted, _NEUTRAL_SEED)
+    # All real images alike set the scale: it is the same however lesions are permuted.
+    seen = networks.run(network, np.asarray(data.images))
+    look = fit_directions(seen)
+    return look(seen), lambda images: look(networks.run(network, np.asarray(images)))
+
+
+def nearest(evidence: Evidence) -> list[dict[str, Any]]:
+    """The share of generated images nearest to a training image, over all and by class, in each space."""
+    data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
+    a, b = privacy.equal_lesions(data.labels, data.groups, split.train, held_out, evidence.seed)
+    out = []
+    for name, (real, made) in evidence.spaces.items():
+        for c, title in [(None, None), *enumerate(data.classes)]:
+            mine = slice(None) if c is None else labels == c
+            test = privacy.nearest_share(
+                made[mine],
+                labels[mine],
+                real[a],
+                data.labels[a],
+                real[b],
+                data.labels[b],
+                evidence.seed,
+                evidence.permutations,
+            )
+            lesions = len(a) if c is None else int((data.labels[a] == c).sum())
+            out.append({"space": name, "class": title, "share": test.value, "p_value": test.p_value, "n": test.n,
+                        "lesions": lesions})  # fmt: skip
+    return out
+
+
+def single(evidence: Evidence, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Images that are flagged, with why; and the closest pairs."""
+    data, labels = evidence.data, evidence.labels
+    found = closest(data, evidence.split.train, evidence.images, evidence.spaces)
+    flagged = [
+        {**row, "why": near.why, "ratio": round(near.ratio, 4), "training_file": str(data.files[near.row])}
+        for row, near in zip(rows, found, strict=True)
+        if near.why
+    ]
+    lowest = [0.0 if near.copy else near.ratio for near in found]  # a mirrored copy lies anywhere
+    pairs = []
+    for i in np.argsort(lowest, kind="stable")[:PAIRS].tolist():
+        near = found[i]
+        pairs.append({"file": rows[i]["file"], "row": i, "training_row": near.row, "training_file": str(data.files[near.row]),
+                      "class": data.classes[labels[i]], "ratio": lowest[i], "space": near.space})  # fmt: skip
+    return flagged, pairs
+
+
+@dataclass(frozen=True)
+class Closest:
+    """The training image that a generated one lies nearest to.
+
+    Attributes:
+        row: of the data.
+        ratio: its distance over that of the nearest of another lesion, in `space`, where that is lowest.
+        space: of `Evidence`.
+        copy: whether the two are one picture, turned or mirrored or not.
+    """
+
+    row: int
+    ratio: float
+    space: str
+    copy: bool
+
+    @property
+    def why(self) -> str:
+        """Why the image is flagged; empty where it is not."""
+        return "copy" if self.copy else f"near in {self.space}" if self.ratio < privacy.COPIED else ""
+
+
+def closest(
+    data: ImageData, train: np.ndarray, images: np.ndarray, spaces: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> list[Closest]:
+    """Each generated image's nearest training image.
+
+    Args:
+        data: the real images.
+        train: rows of the training part.
+        images: (G, S, S, 3) uint8 generated ones.
+        spaces: as in `Evidence`.
+    """
+    copies = dict(nearest_copies(images, np.asarray(data.images[train])).tolist())
+    by_space = {name: privacy.closeness(made, real[train], data.groups[train]) for name, (real, made) in spaces.items()}
+    found = []
+    for i in range(len(images)):
+        space = min(by_space, key=lambda name: by_space[name][1][i])
+        nearest, ratios = by_space[space]
+        row = int(train[copies.get(i, int(nearest[i]))])
+        found.append(Closest(row, float(ratios[i]), space, i in copies))
+    return found
+
+
+def memory(evidence: Evidence) -> list[dict[str, Any]]:
+    """Authenticity and MiFID of generated images, with held-out real images at the same place as the floor."""
+    data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
+    real, made = evidence.spaces["features"]
+    train = real[split.train]
+    # As many of each class on both sides, so that the floor is that of like numbers.
+    rng = np.random.default_rng(0)
+    ours, theirs = [], []
+    for c in range(len(data.classes)):
+        mine, others = np.flatnonzero(labels == c), held_out[data.labels[held_out] == c]
+        k = min(len(mine), len(others))
+        ours.append(rng.permutation(mine)[:k])
+        theirs.append(rng.permutation(others)[:k])
+    a, b = np.concatenate(ours), np.concatenate(theirs)
+    out = [{"name": "authenticity_neutral", "value": privacy.authenticity(made[a], train),
+            "floor": privacy.authenticity(real[b], train), "n": len(a), "reason": None}]  # fmt: skip
+    half = rng.permutation(b)
+    one, two = half[: len(b) // 2], half[len(b) // 2 :]
+    reason = frechet_reason(len(one), real.shape[1])
+    if reason:
+        out.append({"name": "mifid_neutral", "value": None, "floor": None, "n": len(one), "reason": reason})
+    else:
+        value = privacy.mifid(made[rng.permutation(a)[: len(one)]], real[two], train)[0]
+        floor = privacy.mifid(real[one], real[two], train)[0]
+        out.append({"name": "mifid_neutral", "value": value, "floor": floor, "n": len(one), "reason": None})
+    return out
+
+
+def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
+    """Membership inference on generator and critic, each with members against members."""
+    data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
+    rows = np.concatenate([split.train, held_out])
+    members = np.isin(rows, split.train)
+    real, made = evidence.spaces["features"]
+    near = np.zeros(len(rows))
+    for c in np.unique(labels):
+        mine = data.labels[rows] == c
+        if mine.any():
+            near[mine] = -privacy.pairwise(real[rows[mine]], made[labels == c]).min(1)
+    # A class that was not generated tells nothing: it would only add ties.
+    scores = {"generator, black box": (near, np.isin(data.labels[rows], np.unique(labels)))}
+    if loaded and loaded.config.critic.kind != "none":
+        scores["critic"] = (_critic_scores(loaded, data, rows), np.ones(len(rows), bool))
+    out = []
+    for name, (score, known) in scores.items():
+        own, lesions = data.labels[rows][known], data.groups[rows][known]
+        test = privacy.membership(score[known], members[known], own, lesions, evidence.seed, evidence.permutations)
+        inside = known & members
+        half = privacy.halves(inside, data.labels[rows], data.groups[rows], evidence.seed)
+        control = privacy.membership(
+            score[inside],
+            half[inside],
+            data.labels[rows][inside],
+            data.groups[rows][inside],
+            evidence.seed,
+            evidence.permutations,
+        )
+        out.append({"attack": name, "auroc": test.value, "p_value": test.p_value, "n": test.n,
+                    "control_auroc": control.value, "control_p_value": control.p_value})  # fmt: skip
+    return out
+
+
+@torch.no_grad()
+def _critic_scores(loaded: Loaded, data: ImageData, rows: np.ndarray, batch: int = 128) -> np.ndarray:
+    tensors, _ = checkpoint.read(loaded.path, "critic/")
+    critic = build_critic(loaded.config, len(data.classes), loaded.generator)
+    assert critic is not None
+    critic.load_state_dict(tensors)
+    critic.eval()
+    parts = [rows[i : i + batch] for i in range(0, len(rows), batch)]
+    scores = []
+    for part in parts:
+        labels = torch.from_numpy(data.labels[part])
+        images = loaded.generator.represent(to_float(np.asarray(data.images[part])), labels)
+        scores.append(critic(images, labels))
+    return torch.cat([s.reshape(-1) for s in scores]).double().numpy()

@@ -1,0 +1,280 @@
+"""What shots and noise do to a run: to the readouts of its circuits, and through the metrics to its images.
+
+The paper's hardware table as a command. A setting is a noise (none, depolarising, a fake machine, with or without mitigation)
+and a number of shots.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hqgan.circuits.analysis.drawing import check_ending, save
+from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.backends.registry import backend_of
+from hqgan.circuits.engines.dispatch import simulate
+from hqgan.circuits.layer import shot_variance
+from hqgan.errors import UserError
+from hqgan.evaluation.evaluate import data_of, judge_of, matched_images
+from hqgan.metrics.evaluator import Judge
+from hqgan.sampling.generate import latent_seed, make_images
+from hqgan.sampling.load import Loaded, load, on_backend
+from hqgan.types import UNCOVERED, Backend
+from hqgan.wording import plural
+
+CIRCUITS = 64
+"""Circuits whose readouts are compared, or a few more: whole images are made."""
+MOST_EXACT = 12
+"""Qubits up to which depolarising noise has an exact limit: a density matrix of n qubits holds 4^n numbers."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A noise and a number of shots.
+
+    Attributes:
+        noise: in words.
+        shots: of each circuit in each basis; None for the limit of infinitely many.
+        backend: which has both.
+    """
+
+    noise: str
+    shots: int | None
+    backend: Backend
+
+    def __str__(self) -> str:
+        return f"{self.noise}, {'exact' if self.shots is None else plural(self.shots, 'shot')}"
+
+
+def noise(
+    run: Path,
+    shots: Sequence[int],
+    errors: Sequence[float],
+    machines: Sequence[str],
+    mitigation: Sequence[int],
+    images: int = 0,
+    data_path: str | None = None,
+    seed: int = 0,
+    *,
+    say: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Measure a run under every noise with every number of shots.
+
+    Args:
+        run: its folder, or a checkpoint.
+        shots: of each circuit in each basis, at least one number. Without noise there is the exact limit too, and with
+            depolarising errors up to `MOST_EXACT` qubits.
+        errors: of Aer's depolarising noise, the probability after a two-qubit gate, a tenth of it after a rotation.
+        machines: fake ones.
+        mitigation: resilience levels, each on every machine; at many shots 1 takes ten times as long as 0 and more.
+        images: how many to make and judge against as many of the test part, without noise and with each noise at the most shots;
+            0 for none.
+        data_path: the real data; None for the run's own.
+        seed: of the latents, of shots and transpilation, and of the judge.
+        say: told what goes on.
+        progress: called with settings done and settings in all.
+
+    Returns:
+        What was measured, `readouts` with a row for each setting, and `images` with a row for each that made some.
+
+    Raises:
+        UserError: no run there, one without circuits, or other data; Qiskit is missing, or there is no such machine or level; a
+            circuit that does not fit a machine.
+    """
+    loaded = load(run)
+    ansatz, angles, weights = circuits_of(loaded, seed)
+    settings = _settings(ansatz.qubits, shots, errors, machines, mitigation, seed)
+    # What can be refused is refused before the work.
+    judge = _judge(loaded, images, data_path, seed, say) if images else None
+    judged = [s for s in settings if judge and (s.shots == max(shots) or (s.shots is None and s.noise == "no noise"))]
+    total = len(settings) + len(judged)
+    exact = simulate(ansatz, angles, weights)
+    readouts, rows = [], []
+    for setting in settings:
+        say(f"readouts of {plural(len(angles) * len(weights), 'circuit')}: {setting}")
+        readouts.append(_readouts(setting, ansatz, angles, weights, exact))
+        progress(len(readouts), total)
+    if judge:
+        plain = matched_images(loaded.generator, loaded.classes, judge.labels, seed)
+        for setting in judged:
+            say(f"{plural(images, 'image')}: {setting}")
+            rows.append(_images(setting, loaded, judge, plain, seed))
+            progress(len(settings) + len(rows), total)
+    return {
+        "run": str(run),
+        "checkpoint_sha256": loaded.checkpoint_hash,
+        "seed": seed,
+        "private": loaded.config.private,
+        "qubits": ansatz.qubits,
+        "layers": ansatz.layers,
+        "circuits": len(angles) * len(weights),
+        "spread": exact.std().item(),
+        "readouts": readouts,
+        "images": rows,
+    }
+
+
+def _settings(
+    qubits: int,
+    shots: Sequence[int],
+    errors: Sequence[float],
+    machines: Sequence[str],
+    mitigation: Sequence[int],
+    seed: int,
+) -> list[Setting]:
+    if not all(level in (0, 1, 2) for level in mitigation):
+        raise UserError(f"A level of mitigation is 0, 1 or 2, not {', '.join(map(str, mitigation))}.")
+    found = []
+    for count in [None, *sorted(shots)]:
+        found.append(Setting("no noise", count, backend_of("aer", shots=count, seed=seed)))
+        for error in errors if count or qubits <= MOST_EXACT else ():
+            backend = backend_of("aer", shots=count, noise=error, seed=seed)
+            found.append(Setting(f"depolarising {error:g}", count, backend))
+        for machine in machines if count else ():
+            for level in mitigation:
+                backend = backend_of(f"fake:{machine}", shots=count, mitigation=level, seed=seed)
+                found.append(Setting(f"fake:{machine}, mitigation {level}", count, backend))
+    return found
+
+
+class _Recorder:
+    """A backend that keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Ansatz, Tensor, Tensor]] = []
+
+    def __call__(self, ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
+        """The exact readouts."""
+        self.asked.append((ansatz, angles, weights))
+        return simulate(ansatz, angles, weights)
+
+
+@torch.no_grad()
+def circuits_of(loaded: Loaded, seed: int) -> tuple[Ansatz, Tensor, Tensor]:
+    """The ansatz, angles (B, k, n) and weights of the first images' circuits, class after class, `CIRCUITS` or a few more."""
+    recorder = _Recorder()
+    other = on_backend(loaded, recorder, "statevector")
+    count = -(-CIRCUITS // len(other.generator.circuits[0].weights))
+    labels = [i % len(loaded.classes) for i in range(count)]
+    seeds = [latent_seed(seed, loaded.classes[label], i // len(loaded.classes)) for i, label in enumerate(labels)]
+    list(make_images(other.generator, labels, seeds))
+    ansatz, angles, weights = recorder.asked[0]
+    return ansatz, angles[:count], weights
+
+
+def _readouts(setting: Setting, ansatz: Ansatz, angles: Tensor, weights: Tensor, exact: Tensor) -> dict[str, Any]:
+    start = time.perf_counter()
+    with torch.no_grad():
+        apart = setting.backend(ansatz, angles, weights) - exact
+    expected = shot_variance(exact, setting.shots, ansatz).mean().sqrt().item() if setting.shots else 0.0
+    return {
+        "noise": setting.noise,
+        "shots": setting.shots,
+        "mean": apart.abs().mean().item(),
+        "root_mean_square": apart.square().mean().sqrt().item(),
+        "largest": apart.abs().max().item(),
+        "expected_of_shots": None if ansatz.ancillas else expected,
+        "seconds": time.perf_counter() - start,
+    }
+
+
+def _judge(loaded: Loaded, count: int, data_path: str | None, seed: int, say: Callable[[str], None]) -> Judge:
+    """A judge on so many images of the test part."""
+    data, split = data_of(loaded, data_path)
+    if count > len(split.test):
+        raise UserError(f"--images takes at most the {plural(len(split.test), 'image')} of the test part, not {count}.")
+    chosen = np.sort(np.random.default_rng(seed).choice(split.test, count, replace=False))
+    return judge_of(data, split, chosen, seed, say)
+
+
+def _images(setting: Setting, loaded: Loaded, judge: Judge, plain: np.ndarray, seed: int) -> dict[str, Any]:
+    start = time.perf_counter()
+    noisy = on_backend(loaded, setting.backend, str(setting)).generator
+    made = matched_images(noisy, loaded.classes, judge.labels, seed)
+    seconds = time.perf_counter() - start
+    apart = np.abs(made.astype(int) - plain)
+    return {
+        "noise": setting.noise,
+        "shots": setting.shots,
+        "n": len(made),
+        "grey_levels": {"mean": float(apart.mean()), "largest": int(apart.max())},
+        "seconds": seconds,
+        "metrics": [row for row in judge(made, judge.labels) if row["class"] is None],
+    }
+
+
+def table(result: dict[str, Any]) -> list[Any]:
+    """Rich tables of `noise`: readouts, and images where some were made."""
+    from rich.table import Table
+
+    spread = f"over the circuits they vary by {result['spread']:.3f} (standard deviation)"
+    readouts = Table(
+        title=f"Readouts of {result['circuits']} circuits of {plural(result['qubits'], 'qubit')} apart from exact ones",
+        caption=f"{spread}; shots alone: root mean square expected without noise",
+    )
+    readouts.add_column("noise")
+    for name in ("shots", "mean", "root mean square", "shots alone", "largest", "seconds"):
+        readouts.add_column(name, justify="right")
+    order = list(dict.fromkeys(row["noise"] for row in result["readouts"]))
+    for row in sorted(result["readouts"], key=lambda row: order.index(row["noise"])):
+        alone = "" if row["expected_of_shots"] is None else f"{row['expected_of_shots']:.4f}"
+        cells = [f"{row[name]:.4f}" for name in ("mean", "root_mean_square")]
+        shots = "exact" if row["shots"] is None else f"{row['shots']:,}"
+        readouts.add_row(row["noise"], shots, *cells, alone, f"{row['largest']:.4f}", f"{row['seconds']:.1f}")
+    if not result["images"]:
+        return [readouts]
+    names = [m["name"] for m in result["images"][0]["metrics"] if m["normalised"] is not None]
+    images = Table(
+        title=f"{plural(result['images'][0]['n'], 'image')} against as many of the test part",
+        caption="apart: grey levels of 256, mean and largest; metrics normalised: 0 is real against real, 1 the PCA-Gaussian",
+    )
+    images.add_column("metric")
+    for row in result["images"]:
+        images.add_column(
+            f"{row['noise']}\n{'exact' if row['shots'] is None else plural(row['shots'], 'shot')}", justify="right"
+        )
+    levels = [row["grey_levels"] for row in result["images"]]
+    images.add_row("apart", *(f"{level['mean']:.2f}, {level['largest']}" for level in levels), end_section=True)
+    for name in names:
+        values = [next(m["normalised"] for m in row["metrics"] if m["name"] == name) for row in result["images"]]
+        images.add_row(name, *("" if value is None else f"{value:.3f}" for value in values))
+    return [readouts, images, *([UNCOVERED] if result["private"] else [])]
+
+
+def plot(result: dict[str, Any], path: Path) -> None:
+    """Draw the readouts' deviation against shots, a line for each noise; dotted: its exact limit, and shots alone."""
+    check_ending(path)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    for number, name in enumerate(dict.fromkeys(row["noise"] for row in result["readouts"])):
+        rows = [row for row in result["readouts"] if row["noise"] == name]
+        points = sorted((row["shots"], row["root_mean_square"]) for row in rows if row["shots"])
+        if points:
+            axis.plot(*zip(*points, strict=True), marker="o", ms=4, color=f"C{number}", label=name)
+        limit = next((row["root_mean_square"] for row in rows if row["shots"] is None), 0)
+        if limit > 1e-6:
+            axis.axhline(limit, ls=":", lw=1, color=f"C{number}", label=f"{name}, infinitely many shots")
+    axis.axhline(result["spread"], color="grey", lw=1, label="how much the readouts vary")
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    shots = sorted({row["shots"] for row in result["readouts"] if row["shots"]})
+    axis.set_xticks(shots, [f"{count:,}" for count in shots])
+    for formatter in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+        formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else "")
+    axis.set_xlabel("shots of a circuit in a basis")
+    axis.set_ylabel("readouts apart from exact ones\n(root mean square)")
+    axis.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    save(figure, path)

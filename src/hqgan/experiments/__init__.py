@@ -1,0 +1,1 @@
+"""Experiments over many seeds: the augmentation study and the comparison of generators."""

@@ -1,0 +1,1 @@
+"""Feature extractors, what they are trained on, and pretrained networks."""

@@ -1,0 +1,1 @@
+"""A training run: its data, networks, loop and folder."""

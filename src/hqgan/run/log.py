@@ -1,0 +1,141 @@
+"""The files of a run that grow: metrics.jsonl, timing.jsonl, run.json, TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import hqgan
+from hqgan.errors import UserError
+from hqgan.io.files import read_json, write_atomically
+from hqgan.training import checkpoint
+from hqgan.training.state import State
+
+
+class RunLog:
+    """Writes metrics.jsonl (reproducible), timing.jsonl (rates and clock times), run.json (starts) and TensorBoard.
+
+    A resumed run first cuts both back to its checkpoint, so that it ends as if never stopped.
+    """
+
+    def __init__(self, out: Path, state: State) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.out, self.known = out, read_run(out)
+        self.metrics = out / "metrics.jsonl"
+        kept = [line for line in read_lines(self.metrics) if line.get("step", 0) <= state.step]
+        write_atomically(self.metrics, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        timing = [line for line in read_lines(out / "timing.jsonl") if line["images"] <= state.images]
+        write_atomically(out / "timing.jsonl", "".join(json.dumps(line) + "\n" for line in timing).encode())
+        self.seconds = timing[-1]["seconds"] if timing else 0.0
+        self.board = SummaryWriter(str(out / "tensorboard"), purge_step=state.images)
+        self.mark, self.mark_images = time.perf_counter(), state.images
+        self.files = {name: (out / name).open("a") for name in ("metrics.jsonl", "timing.jsonl")}
+
+    def start(self, describe: dict[str, Any], device: torch.device, processes: int = 1) -> None:
+        """Note this start in run.json."""
+        images = self.mark_images
+        start = {"resumed_at_images": images, "time": _now(), "device": str(device), "processes": processes}
+        starts = [*self.known.get("starts", []), start]
+        machine: dict[str, Any] = {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+        }
+        versions = {"hqgan": hqgan.__version__, "torch": torch.__version__, "python": platform.python_version()}
+        if device.type == "cuda":
+            machine["accelerator"] = torch.cuda.get_device_name(device)
+        self._write({**describe, "starts": starts, "machine": machine, "versions": versions, "finished": False})
+
+    def record(self, kind: str, state: State, values: dict[str, Any]) -> None:
+        """Write one line of metrics, and for training lines the rate."""
+        line = {"kind": kind, "step": state.step, "images": state.images, **values}
+        self.files["metrics.jsonl"].write(json.dumps(line) + "\n")
+        self.files["metrics.jsonl"].flush()
+        for name, value in _scalars(values):
+            self.board.add_scalar(f"{kind}/{name}", value, state.images)
+        if kind == "train":
+            self.time(state)
+
+    def time(self, state: State) -> None:
+        """Add the seconds since the last mark to the training time and write them down."""
+        seconds = time.perf_counter() - self.mark
+        self.seconds += seconds
+        images = state.images - self.mark_images
+        rate = images / seconds if images else None
+        line = {"time": _now(), "images": state.images, "seconds": round(self.seconds, 3), "images_per_second": rate}
+        self.files["timing.jsonl"].write(json.dumps(line) + "\n")
+        self.files["timing.jsonl"].flush()
+        self.mark, self.mark_images = time.perf_counter(), state.images
+
+    def flush(self) -> None:
+        """Metrics reach the disk before the checkpoint that claims them."""
+        os.fsync(self.files["metrics.jsonl"].fileno())
+
+    def skip(self, seconds: float) -> None:
+        """Take `seconds` of evaluation out of the training time."""
+        self.mark += seconds
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self.files.values():
+            file.close()
+        self.board.close()
+
+    def finish(self, state: State) -> None:
+        """Mark the run as complete."""
+        last = checkpoint.latest(self.out / "checkpoints")
+        ema = checkpoint.read_values(last)["ema_sha256"] if last else None
+        known = read_run(self.out)
+        self._write({**known, "finished": True, "images": state.images, "steps": state.step, "ema_sha256": ema})
+
+    def _write(self, values: dict[str, Any]) -> None:
+        write_atomically(self.out / "run.json", (json.dumps(values, indent=1) + "\n").encode())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a JSONL file, each of which tells its images; what follows one cut short by a kill is left out."""
+    found = []
+    for text in path.read_bytes().split(b"\n")[:-1] if path.exists() else []:
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(line, dict) or any(not isinstance(line.get(k, 0), int) for k in ("images", "step")):
+            break
+        if "images" not in line or (path.name == "metrics.jsonl" and not isinstance(line.get("kind"), str)):
+            break
+        found.append(line)
+    return found
+
+
+def read_run(out: Path) -> dict[str, Any]:
+    """A run's run.json; empty where there is none."""
+    path = out / "run.json"
+    try:
+        values = read_json(path) if path.exists() else {}
+        if not isinstance(values, dict):
+            raise ValueError("it holds no fields")
+        return values
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); remove it and run again with --resume.") from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _scalars(values: dict[str, Any]) -> list[tuple[str, float]]:
+    found = [(k, v) for k, v in values.items() if isinstance(v, float)]
+    for row in values.get("rows", []):
+        if row["value"] is not None:
+            name = row["name"] if row["class"] is None else f"{row['name']}/{row['class']}"
+            found.append((name, row["value"]))
+    return found

@@ -1,0 +1,77 @@
+"""What `hqgan presets` lists: sizes of the networks and circuits, and how fast a step is on this machine."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+
+from hqgan.config import PRESETS, Config, preset
+from hqgan.models.build import build_critic, build_generator, figures
+from hqgan.training.accountant import Plan
+from hqgan.training.dp_step import Private
+from hqgan.training.loop import step
+from hqgan.training.state import layout, new_state
+from hqgan.types import Batch
+
+
+def describe(classes: int = 8, *, epoch: int | None = None) -> dict[str, dict[str, Any]]:
+    """Preset name to figures.
+
+    Args:
+        classes: number of classes, on which embeddings and prototypes depend.
+        epoch: images of an epoch; given, each preset is timed and gets `seconds_per_epoch`.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name in PRESETS:
+        config = preset(name)
+        found[name] = figures(config, classes)
+        if epoch is not None:
+            found[name]["seconds_per_epoch"] = seconds_per_step(config, classes) * epoch / config.training.batch
+    return found
+
+
+CPU = torch.device("cpu")
+
+
+def seconds_per_step(config: Config, classes: int, steps: int = 8, device: torch.device = CPU) -> float:
+    """The mean of a few training steps on random images, after one to warm up; some steps have penalties."""
+    torch.manual_seed(0)
+    generator = build_generator(config, classes)
+    critic = build_critic(config, classes, generator)
+    state = new_state(generator, critic, config.training, device)
+    size = config.data.size
+    images = (
+        torch.rand(config.training.batch, 3, size, size).mul(2).sub(1).contiguous(memory_format=layout(config.training))
+    )
+    batch = Batch(images.to(device), (torch.arange(config.training.batch) % classes).to(device))
+    # What the noise is takes no part in how long it takes.
+    plan = Plan(1.0, 1e-5, config.privacy.clip, 1.0, 0.1, 1, 10 * config.training.batch)
+    real = Private(plan, classes, lambda now: batch, 0) if config.private else batch
+    step(state, real, config.training)
+    start = time.perf_counter()
+    for _ in range(steps):
+        step(state, real, config.training)
+    return (time.perf_counter() - start) / steps
+
+
+def table(rows: dict[str, dict[str, Any]], epoch: int) -> Any:
+    """A rich table of `describe`'s result."""
+    from rich.table import Table
+
+    result = Table(caption=f"An epoch is {epoch:,} images; seconds were measured here, on this CPU.")
+    result.add_column("preset")
+    for title in ("generator", "of it quantum", "critic", "qubits", "depth", "sub-generators", "s an epoch"):
+        result.add_column(title, justify="right")
+    for name, row in rows.items():
+        figures_ = (
+            "generator_parameters",
+            "quantum_parameters",
+            "critic_parameters",
+            "qubits",
+            "depth",
+            "sub_generators",
+        )
+        result.add_row(name, *(f"{row[k]:,}" for k in figures_), f"{row['seconds_per_epoch']:.0f}")
+    return result

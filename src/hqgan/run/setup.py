@@ -1,0 +1,153 @@
+"""What a run starts with: its split, its networks as they are now, its batches."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hqgan import config as configs
+from hqgan.config import Config, HybridConfig
+from hqgan.data import BatchSampler, augment_dihedral, check_leaks, dihedral_ways, load_split, save_split, split_of
+from hqgan.data.cache import cache_folder
+from hqgan.errors import UserError
+from hqgan.evaluation.evaluate import judged
+from hqgan.io.images import to_float
+from hqgan.metrics.extractors.features import train_proto
+from hqgan.models.base import Generator
+from hqgan.models.build import build_critic, build_generator
+from hqgan.models.hybrid import HybridGenerator
+from hqgan.models.latent import PrototypeLatent
+from hqgan.runtime.processes import Share
+from hqgan.sampling.load import facts_of
+from hqgan.training import checkpoint
+from hqgan.training.batch_norm import share_batch_norms
+from hqgan.training.distributed import Ranks
+from hqgan.training.state import State, dtype_of, layout, new_state
+from hqgan.types import Batch, ImageData, Split
+
+
+def check_shares(config: Config, world: int) -> None:
+    """Refuse what several processes would not train as one does."""
+    if world == 1:
+        return
+    batch, generator = config.training.batch, config.generator
+    if batch % world:
+        raise UserError(
+            f"A batch of {batch} images cannot be shared by {world} processes; take --set training.batch="
+            f"{batch + -batch % world}, or another number of processes."
+        )
+    if config.critic.kind == "residual" and batch // world % 4:
+        raise UserError(
+            f"The critic of preset {config.preset} looks at groups of four images; take --set training.batch="
+            f"{4 * world * -(-batch // (4 * world))} for {world} processes."
+        )
+    if isinstance(generator, HybridConfig) and generator.branch == "noise":
+        raise UserError("The branch of noise measures moments of whole batches; train it by one process.")
+
+
+def narrow_convolutions() -> None:
+    """On CUDA, TF32 for convolutions in single precision; never for matrix products, by which circuits are simulated."""
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def run_split(config: Config, data: ImageData, out: Path) -> Split:
+    """The run's split, and its config beside it: the config first, for what has none is not known as a run."""
+    path = out / "split.json"
+    if path.exists():
+        split = load_split(path, data)
+        configs.write(config, out / "config.json")
+        return split
+    split = split_of(data, config.data.seed, config.data.fraction)
+    check_leaks(split, data.group_of, data.groups)
+    if empty := [side for side in ("train", "validation") if not len(getattr(split, side))]:
+        raise UserError(
+            f"{config.data.path} has no image on the side {empty[0]}: training needs a class of at least three groups (lesions, "
+            "patients, or images that are no copies); add images, or merge classes."
+        )
+    configs.write(config, out / "config.json")
+    save_split(path, split, data)
+    return split
+
+
+def start_state(
+    config: Config,
+    out: Path,
+    data: ImageData,
+    split: Split,
+    device: torch.device,
+    ranks: Ranks,
+    say: Callable[[str], None],
+) -> State:
+    """The networks, fitted or as the newest checkpoint has them, the same in every process."""
+    random.seed(config.training.seed)
+    torch.manual_seed(config.training.seed)
+    np.random.seed(config.training.seed % 2**32)  # noqa: NPY002 - libraries that draw globally draw the same
+    generator = build_generator(config, len(data.classes))
+    critic = build_critic(config, len(data.classes), generator)
+    source = generator.source if isinstance(generator, HybridGenerator) else None
+    start = checkpoint.latest(out / "checkpoints")
+    with ranks.in_turn():
+        rows = judged(split).train
+        # What a checkpoint holds need not be learnt again, and most generators learn nothing beforehand.
+        if start is None and type(generator).fit is not Generator.fit:
+            generator.fit(to_float(data.images[rows]), torch.from_numpy(data.labels[rows]), config.training.seed, say)
+        if isinstance(source, PrototypeLatent):
+            say("training the feature network that prototypes start from")
+            means = train_proto(
+                data.images,
+                data.labels,
+                rows,
+                len(data.classes),
+                fingerprint=data.fingerprint,
+                cache=cache_folder(None),
+            )
+            source.start_from(torch.from_numpy(means))
+    state = new_state(generator, critic, config.training, device)
+    if start is not None:
+        tensors, values = checkpoint.read(start)
+        # A private run's checkpoints hold no fingerprint: `private_start` sees to it.
+        if not config.private and facts_of(values, start).data.fingerprint != data.fingerprint:
+            raise UserError(
+                f"{config.data.path} is not the data that {out} was trained on; give that, or another --out."
+            )
+        try:
+            state.restore(tensors, values)
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"{start} does not hold what training goes on from ({error}); start in another --out."
+            ) from error
+        say(f"resuming at {state.images:,} images from {start.name}")
+    if ranks.any(ranks.mean({"images": state.images})["images"] != state.images):
+        raise UserError(
+            f"The processes see different checkpoints in {out}: put --out on a disk that all machines share."
+        )
+    ranks.make_equal(generator, critic, state.average)
+    for network in (generator, critic):
+        share_batch_norms(network, ranks)
+    for circuit in generator.circuits:
+        circuit.share = ranks.share
+    return state
+
+
+def batches_of(
+    data: ImageData, split: Split, config: Config, device: torch.device, share: Share
+) -> Callable[[int], Batch]:
+    """A process's share of the real images of each step."""
+    training = config.training
+    sampler = BatchSampler(data.labels[split.train], training.batch, training.seed, training.balanced)
+
+    def batch(step: int) -> Batch:
+        rows = split.train[share.rows(sampler.batch(step))]
+        images = data.images[rows]
+        if training.dihedral:
+            ways = dihedral_ways(training.batch, np.random.default_rng([training.seed, step]))
+            images = augment_dihedral(images, share.rows(ways))
+        floats = to_float(images).to(device, dtype_of(training), memory_format=layout(training))
+        return Batch(floats, torch.from_numpy(data.labels[rows]).to(device))
+
+    return batch

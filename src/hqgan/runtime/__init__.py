@@ -1,0 +1,1 @@
+"""Which of torchrun's processes this is; streams of random numbers; threads."""

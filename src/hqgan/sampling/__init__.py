@@ -1,0 +1,1 @@
+"""A trained generator: loaded, shared, its images generated, described and exported."""

@@ -1,0 +1,243 @@
+"""The page in gradio: controls, one place that shows what they ask for, and the server. A view is a function of the controls."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from hqgan.errors import UserError
+from hqgan.serve import limits, markup, views
+from hqgan.serve.circuit import BACKENDS
+from hqgan.serve.gate import Gate
+from hqgan.serve.runs import Served
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+EVERY = 4.0
+"""Seconds between two looks at the curves of a run."""
+
+NEW_SEED = "() => String(Math.floor(Math.random() * 2 ** 31))"
+PICK = """() => {
+  document.querySelector('#hq-views input[value="Circuit"]').focus();  // the button that had it goes away
+  return [window.hqganImage ?? 0, 'Circuit'];
+}"""
+ON_LOAD = """
+for (const group of document.querySelectorAll('fieldset')) {
+  group.setAttribute('aria-label', group.querySelector('[data-testid="block-info"]').textContent.trim());
+}
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-image]');
+  if (button) { window.hqganImage = Number(button.dataset.image); trigger('select'); }
+});
+"""
+SAVE = "() => setTimeout(() => document.querySelector('#hq-zip a')?.click(), 100)"
+
+INTRODUCTION = """
+<header>
+<h1>HQ-GAN</h1>
+<p>Images of skin lesions made up by a neural network, for research on models and on augmentation.
+<strong>Not for diagnosis.</strong></p>
+</header>
+"""
+
+ENDING = """
+<p class="hq-note">What stands under Images shows nobody's skin, though it may resemble the images that the network has learnt
+from; <code>hqgan audit</code> looks for copies. The circuits are simulated. A class, a seed and a number name an image for good:
+<code>hqgan generate --seed</code> writes the same.</p>
+"""
+
+
+def blocks(runs: Sequence[Served]) -> gr.Blocks:
+    """The page of these runs."""
+    import gradio as gr
+
+    classes = [served.loaded.classes if served.loaded else () for served in runs]
+    names = [(served.name, i) for i, served in enumerate(runs)]
+    at_first = views.IMAGES if runs[0].loaded else views.TRAINING
+    offered = [view for view in views.VIEWS if view != views.RUNS or len(runs) > 1]
+    last = limits.MOST_IMAGES - 1
+    # Few classes are all in sight; many would fill a phone's.
+    choice = gr.Radio if max(map(len, classes)) <= 12 else gr.Dropdown
+    with gr.Blocks(title="HQ-GAN", analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(INTRODUCTION, elem_id="hq-head")
+        with gr.Row(elem_id="hq-all"):
+            with gr.Column(min_width=0, elem_id="hq-which"):
+                run = gr.Dropdown(names, value=0, label="Run", visible=len(runs) > 1, filterable=False)
+                name = choice(list(classes[0]), value=next(iter(classes[0]), None), label="Class", elem_id="hq-class")
+                with gr.Row(elem_id="hq-seed"):
+                    seed = gr.Textbox("0", label="Seed", max_lines=1, scale=2, min_width=120)
+                    again = gr.Button("New seed", scale=1, min_width=96)
+            with gr.Column(min_width=0, elem_id="hq-main"):
+                view = gr.Radio(offered, value=at_first, label="View", elem_id="hq-views")
+                with gr.Row(visible=False, elem_classes="hq-more") as of_two:
+                    start = gr.Number(0, label="From image", precision=0, minimum=0, maximum=last, min_width=100)
+                    end = gr.Number(1, label="to image", precision=0, minimum=0, maximum=last, min_width=100)
+                    frames = gr.Slider(3, limits.MOST_FRAMES, 8, step=1, label="Frames", min_width=160)
+                with gr.Row(visible=False, elem_classes="hq-more") as of_circuit:
+                    image = gr.Number(0, label="Image", precision=0, minimum=0, maximum=last, min_width=80)
+                    backend = gr.Dropdown(
+                        [(called, key) for key, called in BACKENDS.items()], value="statevector", label="Backend",
+                        filterable=False, min_width=180,
+                    )  # fmt: skip
+                    shots = gr.Dropdown([64, 256, 1024, limits.MOST_SHOTS], value=1024, label="Shots", filterable=False,
+                                        min_width=100)  # fmt: skip
+                with gr.Row(visible=False, elem_classes="hq-more") as of_runs:
+                    other = gr.Dropdown(names, value=min(1, len(runs) - 1), label="Beside", filterable=False)
+                stage = gr.HTML(elem_id="hq-stage", js_on_load=ON_LOAD, min_height=320)
+            with gr.Column(min_width=0, elem_id="hq-how"):
+                truncation = gr.Slider(
+                    limits.LEAST_TRUNCATION, 1, 1, step=0.05, label="Truncation", info="Below 1: more typical, less varied.",
+                    buttons=[],
+                )  # fmt: skip
+                count = gr.Slider(1, limits.MOST_IMAGES, 16, step=1, label="Images", buttons=[])
+                save = gr.Button("Download as zip", elem_id="hq-save")
+                saved = gr.HTML(elem_id="hq-zip")
+        gr.HTML(ENDING, elem_id="hq-end")
+        timer = gr.Timer(EVERY, active=at_first == views.TRAINING)
+
+        about = [name, seed, truncation, count]
+        everything = [view, run, *about, start, end, frames, image, backend, shots, other]
+
+        def show(view: Any, run: Any, *rest: Any) -> str:
+            return views.answer(runs, view, run, rest[:4], rest[4:])
+
+        def download(run: Any, *about: Any) -> str:
+            try:
+                return views.download(views.wish_of(runs, run, *about))
+            except UserError as error:
+                return markup.refusal(str(error))
+
+        def turn(view: Any) -> list[Any]:
+            wanted = (views.BETWEEN, views.CIRCUIT, views.RUNS)
+            return [*(gr.update(visible=view == one) for one in wanted), gr.Timer(active=view == views.TRAINING)]
+
+        def new_run(run: Any, name: Any) -> Any:
+            try:
+                own = views.run_of(runs, run).generator().classes
+            except UserError:
+                own = ()
+            return gr.update(choices=list(own), value=name if name in own else next(iter(own), None))
+
+        # Values are checked here, not by gradio's components, which would answer odd ones by a traceback.
+        private: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
+        # One of them is computed at a time, whoever asks; of a tab's clicks in the meantime, the last.
+        work: dict[str, Any] = {
+            **private,
+            "concurrency_id": "work",
+            "concurrency_limit": 1,
+            "trigger_mode": "always_last",
+        }
+        showing: dict[str, Any] = {
+            "fn": show,
+            "inputs": everything,
+            "outputs": stage,
+            "show_progress": "minimal",
+            **work,
+        }
+        page.load(**showing)
+        for control in (seed, start, end, image, backend, shots, other):
+            control.change(**showing)
+        name.input(**showing)
+        for slider in (truncation, count, frames):
+            slider.change(**showing)
+        again.click(None, None, seed, js=NEW_SEED, **private)
+        view.change(turn, view, [of_two, of_circuit, of_runs, timer], show_progress="hidden", **private).then(**showing)
+        run.change(new_run, [run, name], name, show_progress="hidden", **private).then(**showing)
+        stage.select(None, None, [image, view], js=PICK, **private)
+        timer.tick(**{**showing, "show_progress": "hidden"})
+        save.click(download, [run, *about], saved, **work).then(None, None, None, js=SAVE, **private)
+    page.queue(max_size=limits.QUEUE)
+    return page
+
+
+def application(page: gr.Blocks, hosts: Sequence[str] | None) -> Gate:
+    """What answers requests."""
+    import gradio as gr
+    from fastapi import FastAPI
+
+    teal = gr.themes.colors.teal
+    theme = gr.themes.Base(
+        primary_hue=teal, secondary_hue=teal, neutral_hue=gr.themes.colors.zinc,
+        font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"],
+    )  # fmt: skip
+    page.state_session_capacity = limits.SESSIONS
+    outer = gr.mount_gradio_app(
+        FastAPI(docs_url=None, redoc_url=None, openapi_url=None), page, "/",
+        theme=theme, css=Path(__file__).with_name("style.css").read_text(encoding="utf-8"),
+        footer_links=[], run_history=False, enable_monitoring=False, show_error=False, ssr_mode=False, mcp_server=False,
+        pwa=False, max_file_size="1b", allowed_paths=[], app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+    )  # fmt: skip
+    queue = page._queue
+
+    async def forget(session: str) -> None:
+        await queue.clean_events(session_hash=session)
+        queue.pending_messages_per_session.pop(session, None)
+        queue.pending_event_ids_session.pop(session, None)
+        page.state_holder.session_data.pop(session, None)
+
+    functions = {number: len(fn.inputs) for number, fn in page.fns.items() if fn.fn is not None}
+    return Gate(outer, hosts, functions, forget)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that the server will take; UserError where there is none to be had."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        taken = socket.socket(family, kind, proto)
+    except OSError as error:
+        raise UserError(f"The page cannot be served at {host!r} ({error.strerror}); try --host 127.0.0.1.") from error
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+        taken.listen(limits.CONNECTIONS)
+    except OSError as error:
+        taken.close()
+        raise UserError(
+            f"Port {port} of {host} cannot be used ({error.strerror}); choose another by --port."
+        ) from error
+    return taken
+
+
+def serve(
+    runs: Sequence[Served], taken: socket.socket, hosts: Sequence[str] | None, started: Callable[[], None]
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; what gradio writes goes into a folder of its own, which is removed."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with TemporaryDirectory(prefix="hqgan-page-") as folder:
+            # gradio reads these when it is first imported.
+            os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
+            import uvicorn
+
+            app = application(blocks(runs), hosts)
+            config = uvicorn.Config(
+                app, log_level="error", access_log=False, server_header=False, proxy_headers=False, ws="none",
+                limit_concurrency=limits.CONNECTIONS, timeout_keep_alive=5, timeout_graceful_shutdown=1,
+            )  # fmt: skip
+            server = uvicorn.Server(config)
+            begin = server.handle_exit
+
+            def handle_exit(number: int, frame: FrameType | None) -> None:
+                app.end()
+                begin(number, frame)
+
+            server.handle_exit = handle_exit  # type: ignore[assignment, method-assign]
+            started()
+            server.run(sockets=[taken])
+    except KeyboardInterrupt:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        taken.close()

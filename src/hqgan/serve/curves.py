@@ -1,0 +1,28 @@
+"""Curves of a run that may still be in training, from its metrics.jsonl."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from hqgan.report.blocks import Picture
+from hqgan.report.of_run import curves as drawn
+from hqgan.run.log import read_lines
+
+
+def curves(folder: Path) -> tuple[int, list[Picture]]:
+    """Images shown so far, and pictures of distances and losses; drawn again only when the file has changed.
+
+    A last line that is still being written is left out.
+    """
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return 0, []
+    about = path.stat()
+    return _curves(path, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _curves(path: Path, size: int, changed: int) -> tuple[int, list[Picture]]:
+    lines = read_lines(path)
+    return (lines[-1]["images"] if lines else 0), drawn(lines)

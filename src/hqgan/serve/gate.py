@@ -1,0 +1,244 @@
+"""What stands before gradio: of its many addresses only those that this page needs, of requests only what the page sends.
+
+gradio also takes uploads, serves files by path, fetches other sites' pages, keeps links to states and tells of its traffic. None
+of it is reachable here. A page of another site that is open in the same browser cannot use this one either: requests have to
+name this host, and those that ask for work have to come from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs
+
+from hqgan.serve.limits import BODY, MOST_CHARACTERS, SESSIONS, UNREAD
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_SESSION = re.compile(r"[a-z0-9]{1,32}", re.ASCII)
+_READ = re.compile(
+    r"/|/config|/theme\.css|/gradio_api/startup-events|/gradio_api/heartbeat/[a-z0-9]{1,32}"
+    r"|/(assets|static)/[A-Za-z0-9_.@/-]+|/favicon\.ico|/manifest\.json",
+    re.ASCII,
+)
+_WORK, _ANSWERS = "/gradio_api/queue/join", "/gradio_api/queue/data"
+_HEADERS = {b"host", b"accept", b"accept-encoding", b"content-type", b"content-length", b"if-none-match"}
+"""Headers that go on to gradio: others would make it believe that it stands elsewhere, or is somebody else's."""
+
+# gradio runs scripts that stand in the page, and makes functions of the page's own from their text.
+SAFE = [
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+        b"script-src 'self' 'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; "
+        b"form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+]
+
+
+class Gate:
+    """An ASGI application around gradio's.
+
+    Args:
+        app: gradio's.
+        hosts: names by which the page may be asked for; None for any, where it is open to other machines.
+        functions: how many values each of the page's functions takes, by its number.
+        forget: called with a tab whose answers nobody fetched, once there are too many others.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        hosts: Sequence[str] | None,
+        functions: dict[int, int],
+        forget: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.app, self.hosts, self.functions, self.forget = app, hosts, functions, forget
+        # Requests of each tab whose answers it has not been sent. gradio itself would keep any number of answers.
+        self.unread: OrderedDict[str, int] = OrderedDict()
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def end(self) -> None:
+        """Break off what is being answered, which may last as long as tabs are open; also from the handler of a signal."""
+        for task in self.tasks:
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let through, or answer with one sentence."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def noting(message: MutableMapping[str, Any]) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        try:
+            await self._answer(scope, receive, noting)
+        except asyncio.CancelledError:  # the server ends
+            if begun:
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await refuse(send, 503, "The page has ended.")
+        finally:
+            self.tasks.discard(task)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = dict(scope["headers"])
+        path, method = scope["path"], scope["method"]
+        host = headers.get(b"host", b"").decode("latin-1")
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if self.hosts is not None and re.sub(r":\d*$", "", host) not in self.hosts:
+            await refuse(send, 421, "This page is not served under that name.")
+        elif origin and origin.partition("://")[2] != host:
+            await refuse(send, 403, "Other sites may not use this page.")
+        elif method in ("GET", "HEAD") and len(path) < 200 and _READ.fullmatch(path) and ".." not in path:
+            # What gradio reads from addresses, such as stored states, is not the page's.
+            await self.app(_plain(scope, b""), receive, _with(send, SAFE))
+        elif method == "GET" and path == _ANSWERS:
+            await self._answers(scope, receive, send)
+        elif method == "POST" and path == _WORK:
+            await self._work(scope, receive, send)
+        else:
+            await refuse(send, 404, "There is nothing at this address.")
+
+    async def _answers(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = parse_qs(scope["query_string"][:100].decode("latin-1")).get("session_hash", [""])[0]
+        if found not in self.unread:
+            await refuse(send, 404, "There is nothing to answer.")
+            return
+
+        async def counting(message: MutableMapping[str, Any]) -> None:
+            await send(message)
+            done = bytes(message.get("body", b"")).count(b'"msg":"process_completed"')
+            if done and found in self.unread:
+                self.unread[found] = max(0, self.unread[found] - done)
+
+        await self.app(_plain(scope, b"session_hash=" + found.encode()), receive, _with(counting, SAFE))
+
+    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(receive)
+        if body is None:
+            await refuse(send, 413, "A request of this page is far smaller.")
+            return
+        asked = _asked(body, self.functions)
+        if asked is None:
+            await refuse(send, 422, "That is no request of this page.")
+            return
+        session = asked["session_hash"]
+        waiting = self.unread.get(session, 0)
+        if waiting >= UNREAD:
+            await refuse(send, 429, "Answers have to be fetched before more is asked for.")
+            return
+        self.unread[session] = waiting + 1
+        self.unread.move_to_end(session)
+        while len(self.unread) > SESSIONS:
+            await self.forget(self.unread.popitem(last=False)[0])
+        whole = json.dumps(asked).encode()
+        plain = _plain(scope, b"")
+        kept = [(k, v) for k, v in plain["headers"] if k not in (b"content-length", b"content-type")]
+        plain["headers"] = [*kept, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(whole))]
+        sent = False
+
+        async def once() -> MutableMapping[str, Any]:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": whole, "more_body": False}
+
+        async def taken(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start" and message["status"] != 200 and session in self.unread:
+                self.unread[session] -= 1
+            await send(message)
+
+        await self.app(plain, once, _with(taken, SAFE))
+
+
+def _plain(scope: Scope, query: bytes) -> dict[str, Any]:
+    """A request without what gradio need not know."""
+    return {
+        **scope,
+        "query_string": query,
+        "headers": [(k, v) for k, v in scope["headers"] if k in _HEADERS],
+        "path_params": {},
+    }
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """A request's body; None where it is too long or was broken off."""
+    whole = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        whole += message.get("body", b"")
+        if len(whole) > BODY:
+            return None
+        if not message.get("more_body"):
+            return whole
+
+
+def _asked(body: bytes, functions: dict[int, int]) -> dict[str, Any] | None:
+    """A request for work, with nothing in it but what the page sends; None where it is no such thing."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    number, data, session = found.get("fn_index"), found.get("data"), found.get("session_hash")
+    if type(number) is not int or number not in functions or not isinstance(session, str):
+        return None
+    if not _SESSION.fullmatch(session) or not isinstance(data, list) or len(data) != functions[number]:
+        return None
+    if not all(_plain_value(value) for value in data):
+        return None
+    return {"data": data, "fn_index": number, "session_hash": session, "event_data": None, "trigger_id": None}
+
+
+def _plain_value(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MOST_CHARACTERS and value.isprintable()
+    if isinstance(value, int):
+        return abs(value) < 2**63
+    return value is None or isinstance(value, float)
+
+
+def _with(send: Send, more: Sequence[tuple[bytes, bytes]]) -> Send:
+    """Send headers of our own beside gradio's."""
+    own = {name for name, _ in more}
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            theirs = [(k, v) for k, v in message.get("headers", []) if k.lower() not in own]
+            message = {**message, "headers": [*theirs, *more]}
+        await send(message)
+
+    return sending
+
+
+async def refuse(send: Send, status: int, sentence: str) -> None:
+    """Answer with a sentence."""
+    body = sentence.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *SAFE]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

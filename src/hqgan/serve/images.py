@@ -1,0 +1,78 @@
+"""Images of a class and seed, the way between two of them, and all of them as an archive."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+
+import numpy as np
+import torch
+
+from hqgan.io.images import png
+from hqgan.run.train import last_evaluation
+from hqgan.sampling.generate import BATCH, MANIFEST, images_of_noise, latent_seed, noise_of
+from hqgan.sampling.load import Loaded
+from hqgan.sampling.model_card import model_card
+from hqgan.serve.runs import Served
+
+
+def noise(loaded: Loaded, name: str, seed: int, count: int, truncation: float) -> torch.Tensor:
+    """Noise (count, noise_size) of the first images that `hqgan generate --seed SEED` makes of a class, scaled.
+
+    Args:
+        loaded: the generator.
+        name: the class.
+        seed: of the call.
+        count: images.
+        truncation: what noise is multiplied by, 1 for `hqgan generate`'s own images. Less draws images towards the class's
+            centre: more typical, less varied. The scaling is StyleGAN's truncation (Karras et al., 2019, appendix B, arXiv
+            1812.04948), here in the space of the noise, whose centre is 0; BigGAN's trick (arXiv 1809.11096, section 3.1)
+            draws anew what falls outside a bound. A generator that normalises its noise, `stylegan2-ada`, does not follow.
+    """
+    rows = noise_of([latent_seed(seed, name, i) for i in range(count)], loaded.generator.noise_size)
+    return rows * truncation
+
+
+def images(loaded: Loaded, name: str, rows: torch.Tensor) -> np.ndarray:
+    """uint8 images (N, S, S, 3), N up to 64, of a class and noise (N, noise_size)."""
+    assert len(rows) <= BATCH
+    return images_of_noise(loaded.generator, [loaded.classes.index(name)] * len(rows), rows)
+
+
+def between(first: torch.Tensor, second: torch.Tensor, frames: int) -> torch.Tensor:
+    """Noise (frames, noise_size) on the arc from one noise vector to another, both ends included.
+
+    Spherical interpolation, which keeps the length that noise of many dimensions has (White, 2016, arXiv 1609.04468).
+    """
+    shares = torch.linspace(0, 1, frames)[:, None]
+    cosine = torch.nn.functional.cosine_similarity(first, second, dim=0).clamp(-1, 1)
+    angle = torch.arccos(cosine)
+    if angle.sin() < 1e-6:  # the same vector, or its opposite: no arc is the shortest
+        return (1 - shares) * first + shares * second
+    return ((1 - shares) * angle).sin() / angle.sin() * first + (shares * angle).sin() / angle.sin() * second
+
+
+def archive(served: Served, name: str, seed: int, count: int, truncation: float) -> bytes:
+    """A zip of images as `hqgan generate` writes them, with manifest and model card; equal calls give equal bytes.
+
+    The manifest has one column more than `hqgan generate`'s, ``truncation``.
+    """
+    loaded = served.generator()
+    made = images(loaded, name, noise(loaded, name, seed, count, truncation))
+    files = [f"{name}/{name}-{i:05d}.png" for i in range(count)]
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["file", "class", "seed", "latent_seed", "checkpoint_sha256", "backend", "truncation"])
+    for i, file in enumerate(files):
+        latent = latent_seed(seed, name, i)
+        writer.writerow([file, name, seed, latent, loaded.checkpoint_hash, loaded.backend, truncation])
+    metrics = last_evaluation(served.folder)
+    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics, loaded.backend)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as whole:
+        for file, image in zip(files, made, strict=True):
+            whole.writestr(zipfile.ZipInfo(file), png(image))
+        whole.writestr(zipfile.ZipInfo(MANIFEST), table.getvalue())
+        whole.writestr(zipfile.ZipInfo("MODEL_CARD.md"), card)
+    return stream.getvalue()

@@ -1,0 +1,118 @@
+"""The runs of a page, opened once at its start; a request names one by its number, never by a path."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hqgan.errors import UserError
+from hqgan.evaluation.audit import FLAGGED
+from hqgan.evaluation.evaluate import data_of
+from hqgan.run.train import resolve_device, stored_config
+from hqgan.sampling.generate import read_dropped
+from hqgan.sampling.hub import PREFIX
+from hqgan.sampling.load import Loaded, load
+from hqgan.serve.real import RealImages
+from hqgan.training import checkpoint
+
+
+@dataclass(frozen=True)
+class Served:
+    """A run on the page.
+
+    Attributes:
+        name: what the page calls it; no two are called the same.
+        folder: the run's.
+        loaded: its generator, None where there was no checkpoint yet.
+        real: the images that it was trained on, or a sentence why they are not shown.
+        flagged: latent seeds of the images that its own audit flagged.
+    """
+
+    name: str
+    folder: Path
+    loaded: Loaded | None
+    real: RealImages | str
+    flagged: frozenset[int] = frozenset()
+
+    def generator(self) -> Loaded:
+        """Its generator; UserError where it has none yet."""
+        if self.loaded is None:
+            raise UserError(
+                f"{self.name} has no checkpoint yet: its curves are under Training; start the page again once it has one."
+            )
+        return self.loaded
+
+
+def open_runs(
+    runs: Sequence[str],
+    data: str | None,
+    hidden: str,
+    say: Callable[[str], None],
+    on_data: Callable[[int, int], None] | None = None,
+) -> list[Served]:
+    """Load every run, and the images it was trained on where they are at hand.
+
+    Args:
+        runs: as `hqgan.sampling.load.load` takes them, or folders of runs that train and have no checkpoint yet.
+        data: where the real images lie; None for where each run found them.
+        hidden: a sentence why real images are not to be shown; empty where they may be.
+        say: told what is not there.
+        on_data: decoding progress.
+
+    Raises:
+        UserError: a run cannot be loaded, or `data` was named and is not a run's.
+    """
+    device = str(resolve_device("auto"))
+    found: list[Served] = []
+    known: dict[tuple[str, bytes], RealImages] = {}
+    for run in runs:
+        path = Path(run)
+        if path.is_dir() and stored_config(path) and checkpoint.latest(path / "checkpoints") is None:
+            found.append(Served(_name(path), path, None, "It has no checkpoint yet."))
+            continue
+        loaded = load(run, device, say)
+        folder = loaded.path.parent.parent
+        real = hidden or _real(loaded, data, say, on_data)
+        if isinstance(real, RealImages):  # runs on the same images look at them once
+            real = known.setdefault((real.data.fingerprint, real.train.tobytes()), real)
+        name = run if run.startswith(PREFIX) else _name(folder)
+        found.append(Served(name, folder, loaded, real, _flagged(loaded, folder, say)))
+    counts = Counter(served.name for served in found)
+    return [
+        served if counts[served.name] == 1 else replace(served, name=f"{served.name} ({i + 1})")
+        for i, served in enumerate(found)
+    ]
+
+
+def _name(folder: Path) -> str:
+    return folder.resolve().name[:60] or "run"
+
+
+def _real(
+    loaded: Loaded, data: str | None, say: Callable[[str], None], on_data: Callable[[int, int], None] | None
+) -> RealImages | str:
+    if loaded.config.private:
+        if data is not None:
+            say(f"{loaded.path.parent.parent} is a private run: {data} is not looked at for it")
+        return "This run is a private one, beside whose images no real ones are shown."
+    try:
+        images, split = data_of(loaded, data, on_data)
+    except UserError as error:
+        if data is not None:
+            raise
+        say(f"nearest real images are not shown: {error}")
+        return "The images that this run was trained on are not at hand; hqgan serve --data says where they lie."
+    return RealImages(images, split.train)
+
+
+def _flagged(loaded: Loaded, folder: Path, say: Callable[[str], None]) -> frozenset[int]:
+    path = folder / "audit" / FLAGGED
+    if not path.exists():
+        return frozenset()
+    try:
+        return read_dropped(path, loaded.checkpoint_hash)
+    except UserError as error:
+        say(f"the run's own audit is not shown: {error}")
+        return frozenset()

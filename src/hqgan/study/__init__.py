@@ -1,6 +1,0 @@
-"""The augmentation study: whether a classifier that sees generated images does better on real ones never seen."""
-
-from hqgan.study.cells import Settings, quick
-from hqgan.study.protocol import study
-
-__all__ = ["Settings", "quick", "study"]

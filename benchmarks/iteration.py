@@ -151,7 +151,7 @@ def papers_step(state: State, real: Batch, config: Config) -> None:
         loss = losses.critic_loss(training.loss, critic(real.images, real.labels), critic(fake, real.labels))
         rng = stream(training.seed, f"penalty {i}", now)
         gradient = losses.gradient_of(lambda x: critic(x, real.labels))
-        penalty = losses.interpolation_penalty(gradient, real.images, fake, rng)
+        penalty = losses.gradient_penalty(gradient, real.images, fake, rng)
         state.critic_optimiser.zero_grad(set_to_none=True)
         (loss + training.gp_weight * penalty).backward()
         state.critic_optimiser.step()

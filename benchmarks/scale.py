@@ -34,9 +34,9 @@ from hqgan.config import Config, preset
 from hqgan.models.build import build_critic, build_generator
 from hqgan.run.setup import narrow_convolutions
 from hqgan.run.train import resolve_device
-from hqgan.runtime.processes import own_share
+from hqgan.runtime.processes import current_shard
 from hqgan.training.batch_norm import share_batch_norms
-from hqgan.training.distributed import ALONE, Ranks, together
+from hqgan.training.distributed import SINGLE, Processes, together
 from hqgan.training.loop import images_per_step, step
 from hqgan.training.state import layout, new_state
 from hqgan.types import Batch
@@ -94,7 +94,7 @@ def config_of(size: int, qubits: int) -> Config:
     )
 
 
-def stepper(config: Config, device: torch.device, ranks: Ranks) -> Any:
+def stepper(config: Config, device: torch.device, ranks: Processes) -> Any:
     """A function that takes a step on random images, as `hqgan presets` does."""
     torch.manual_seed(0)
     generator = build_generator(config, CLASSES)
@@ -127,7 +127,7 @@ def timed(take: Any, steps: int) -> float:
 
 def measured(turns: int, steps: int, device: torch.device) -> list[dict[str, Any]]:
     """Median seconds per kimg of each point, all points in every turn."""
-    takes = {(s, q): stepper(config_of(s, q), device, ALONE) for s in SIZES for q in QUBITS}
+    takes = {(s, q): stepper(config_of(s, q), device, SINGLE) for s in SIZES for q in QUBITS}
     seen: dict[tuple[int, int], list[float]] = {key: [] for key in takes}
     for _ in range(turns):
         for (size, qubits), take in takes.items():
@@ -159,7 +159,7 @@ def by_processes(turns: int, steps: int, device: str, threads: int) -> list[dict
 def one_of_several(size: int, qubits: int, steps: int, device: str) -> None:
     """What torchrun starts: prints the median seconds per kimg of three turns."""
     config = config_of(size, qubits)
-    with together(device, own_share()) as ranks:
+    with together(device, current_shard()) as ranks:
         take = stepper(config, ranks.device or resolve_device(device), ranks)
         seconds = statistics.median(timed(take, steps) for _ in range(3))
         if ranks.first:
@@ -199,7 +199,7 @@ class Operations(TorchDispatchMode):
 def counted(size: int, qubits: int) -> dict[str, Any]:
     """What one step does: operations, arithmetic of the networks, bytes of the circuits, bytes of gradients."""
     config = config_of(size, qubits)
-    take = stepper(config, torch.device("cpu"), ALONE)
+    take = stepper(config, torch.device("cpu"), SINGLE)
     with Operations() as operations:
         take()
     with FlopCounterMode(display=False) as flops:

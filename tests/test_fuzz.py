@@ -20,9 +20,9 @@ from PIL import Image
 
 from hqgan import config as configs
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.config import PRESETS, ChoiceConfig, preset
+from hqgan.config import PRESETS, ClassSelection, preset
 from hqgan.data import open_data
-from hqgan.data.index import Listing
+from hqgan.data.index import DatasetIndex
 from hqgan.data.open import recognise
 from hqgan.data.select import choose
 from hqgan.errors import UserError
@@ -284,9 +284,9 @@ def test_counts(per_class, wanted):
 @tries(200, 100_000)
 def test_choices(merge, classes, protocol):
     TRIED["choices of classes"] += 1
-    listing = Listing("isic2019", ("a", "b", "c"), ["1", "2", "3"], ["a", "b", "c"], ["", "", ""], "", 3)
+    listing = DatasetIndex("isic2019", ("a", "b", "c"), ["1", "2", "3"], ["a", "b", "c"], ["", "", ""], "", 3)
     try:
-        found = choose(listing, ChoiceConfig(merge=merge, classes=classes, protocol=protocol), 0)
+        found = choose(listing, ClassSelection(merge=merge, classes=classes, protocol=protocol), 0)
     except UserError as error:
         one_sentence(error)
     else:

@@ -84,7 +84,7 @@ UNCOVERED = (
 class Trainable(Protocol):
     """What the training loop needs of a generator; the loop knows no model by name."""
 
-    def parts(self) -> dict[str, list[torch.nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
         """Disjoint named parameter lists (encoder, circuit, ...), for learning rates and gradient norms."""
         ...
 
@@ -99,7 +99,7 @@ class Trainable(Protocol):
         """A regulariser to add to the generator's loss, or None."""
         ...
 
-    def observe(self, generator_loss: float, critic_loss: float) -> None:
+    def after_step(self, generator_loss: float, critic_loss: float) -> None:
         """Told the losses of each finished step."""
         ...
 

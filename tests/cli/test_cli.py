@@ -9,14 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-
-def sentence_of(result) -> str:
-    code, out, err = result
-    assert code == 2, (code, out, err)
-    lines = [line for line in err.strip().splitlines() if line.startswith("hqgan: ")]
-    assert len(lines) == 1, err
-    assert "Traceback" not in err
-    return lines[0]
+from refusals import sentence_of
 
 
 def write_images(folder, count=12, seed=0):

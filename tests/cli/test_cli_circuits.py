@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from test_cli import sentence_of
+
+from refusals import sentence_of
 
 
 def test_draw(hqgan, tmp_path):

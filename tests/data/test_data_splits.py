@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqgan.data import check_leaks, load_split, open_data, save_split, split_by_group, thin
+from hqgan.data import check_leaks, load_split, open_data, save_split, split_by_group, subsample_groups
 from hqgan.errors import UserError
 from hqgan.types import ImageData, Split
 
@@ -131,7 +131,7 @@ def test_a_split_that_leaks_is_refused(data: ImageData, tmp_path: Path) -> None:
 
 
 def test_the_split_of_many_images_is_packed(data: ImageData, tmp_path: Path, monkeypatch) -> None:
-    split = thin(split_by_group(data.labels, data.groups, 0), data.labels, data.groups, 0.5, 0)
+    split = subsample_groups(split_by_group(data.labels, data.groups, 0), data.labels, data.groups, 0.5, 0)
     monkeypatch.setattr("hqgan.data.splits.LISTED", 5)
     path = tmp_path / "split.json"
     save_split(path, split, data)
@@ -181,7 +181,7 @@ def test_thinning_keeps_whole_groups_of_every_class_and_nests():
     labels = np.repeat([0, 1, 2], [300, 60, 12])
     groups = np.array([f"{label}-{rng.integers(10 * (3 - label) + 6)}" for label in labels])
     split = split_by_group(labels, groups, 0)
-    kept = [thin(split, labels, groups, fraction, 0) for fraction in (0.05, 0.25, 1.0)]
+    kept = [subsample_groups(split, labels, groups, fraction, 0) for fraction in (0.05, 0.25, 1.0)]
     assert kept[2] is split
     for less, more in pairwise(kept):
         assert set(less.train) < set(more.train)
@@ -194,5 +194,5 @@ def test_thinning_keeps_whole_groups_of_every_class_and_nests():
         assert set(labels[less.train]) == {0, 1, 2}
     share = len(set(groups[kept[1].train])) / len(set(groups[split.train]))
     assert share == pytest.approx(0.25, abs=0.08)
-    assert (thin(split, labels, groups, 0.25, 0).train == kept[1].train).all()
-    assert set(thin(split, labels, groups, 0.25, 1).train) != set(kept[1].train)
+    assert (subsample_groups(split, labels, groups, 0.25, 0).train == kept[1].train).all()
+    assert set(subsample_groups(split, labels, groups, 0.25, 1).train) != set(kept[1].train)

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from test_cli import sentence_of
 
 from hqgan.evaluation import hardware_noise as noise
 from hqgan.evaluation.hardware_noise import CIRCUITS, circuits_of
 from hqgan.sampling.load import load
+from refusals import sentence_of
 
 pytest.importorskip("qiskit_aer")
 

@@ -8,11 +8,11 @@ import pytest
 from hqgan.errors import UserError
 from hqgan.experiments.study import Settings, study
 from hqgan.experiments.study.protocol import PROCESSES
-from hqgan.io.lock import LOCK, only_one
-from hqgan.runtime.processes import Share
+from hqgan.io.lock import LOCK, exclusive
+from hqgan.runtime.processes import Shard
 
-HOLD = "import sys, time\nfrom pathlib import Path\nfrom hqgan.io.lock import only_one\n\
-with only_one(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+HOLD = "import sys, time\nfrom pathlib import Path\nfrom hqgan.io.lock import exclusive\n\
+with exclusive(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
 
 
 @pytest.fixture
@@ -42,16 +42,16 @@ def test_the_second_is_told_and_writes_nothing(holder, hqgan, set_options):
 def test_a_process_of_torchrun_is_told_so_too(holder):
     _, folder = holder
     with pytest.raises(UserError, match=f"Another hqgan is at work in {folder}: wait"):
-        study(Settings("demo:200", size=32, seeds=(0, 1)), folder, say=print, share=Share(0, 2))
+        study(Settings("demo:200", size=32, seeds=(0, 1)), folder, say=print, share=Shard(0, 2))
     assert {p.name for p in folder.iterdir()} == {LOCK, PROCESSES}
     assert list((folder / PROCESSES).iterdir()) == []
 
 
 def test_a_killed_process_lets_go(holder):
     process, folder = holder
-    with pytest.raises(UserError, match="Another hqgan"), only_one(folder):
+    with pytest.raises(UserError, match="Another hqgan"), exclusive(folder):
         pass
     process.kill()
     process.wait()
-    with only_one(folder):
+    with exclusive(folder):
         pass

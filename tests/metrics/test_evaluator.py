@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from synthetic import lesions
 
-from hqgan.metrics.evaluator import Judge, evaluate
+from hqgan.metrics.evaluator import Evaluator, evaluate
 from hqgan.metrics.extractor_check import check_extractors
 from hqgan.metrics.measure import labels_like, proportional, short
 
@@ -15,7 +15,7 @@ FIELDS = ["name", "view", "class", "value", "low", "high", "floor", "bar", "norm
 
 @pytest.fixture(scope="module")
 def judge(views, train_set, held_out):
-    return Judge(views, *held_out, *train_set, CLASSES)
+    return Evaluator(views, *held_out, *train_set, CLASSES)
 
 
 def by_name(rows):
@@ -71,7 +71,7 @@ def test_equal_seeds_give_equal_rows(views, train_set, held_out):
     real, real_labels = (part[::4] for part in held_out)
 
     def rows(seed):
-        return Judge(views[:1], real, real_labels, *train_set, CLASSES, seed=seed)(images, labels)
+        return Evaluator(views[:1], real, real_labels, *train_set, CLASSES, seed=seed)(images, labels)
 
     first = rows(1)
     assert first == rows(1)

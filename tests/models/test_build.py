@@ -18,7 +18,7 @@ PAPER = {
 
 def test_paper_has_the_papers_figures():
     assert figures(preset("paper"), 8) == PAPER
-    parts = build_generator(preset("paper"), 8).parts()
+    parts = build_generator(preset("paper"), 8).parameter_groups()
     assert sum(p.numel() for p in parts["prototypes"]) == 731_784
 
 
@@ -65,8 +65,8 @@ def test_every_variant_makes_images_and_learns_in_every_part(name, changes):
     if critic is None:
         generator.loss(images.detach(), labels, stream(0, "test", 0)).backward()
     else:
-        critic(generator.draft(noise, labels), labels).sum().backward()
-    parts = generator.parts()
+        critic(generator.fake_to_critic(noise, labels), labels).sum().backward()
+    parts = generator.parameter_groups()
     everything = {id(p) for p in generator.parameters()}
     assert sorted(id(p) for ps in parts.values() for p in ps) == sorted(everything), "parts are disjoint and complete"
     for part, parameters in parts.items():

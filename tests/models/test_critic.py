@@ -25,8 +25,8 @@ def test_gradient_and_penalty_are_autograds(head, bias):
     for gradient in (lambda x: critic.gradient(x, labels), plain):
         critic.zero_grad()
         fake, rng = images.flip(0), stream(0, "test", 0)
-        penalty = losses.zero_centred_penalty(gradient, images)
-        (penalty + losses.interpolation_penalty(gradient, images, fake, rng)).backward()
+        penalty = losses.zero_centered_gradient_penalty(gradient, images)
+        (penalty + losses.gradient_penalty(gradient, images, fake, rng)).backward()
         found.append({name: p.grad for name, p in critic.named_parameters() if p.grad is not None and p.grad.any()})
     assert set(found[0]) == set(found[1])
     assert len(found[0]) == 7

@@ -33,10 +33,10 @@ def test_penalty_is_the_mean_hinge_over_pairs():
 def test_bound_starts_at_an_eighth_of_pi_and_follows_the_ratio():
     noise = BoundedNoise()
     assert torch.allclose(noise(torch.ones(1, 2)), torch.full((1, 2), math.pi / 8))
-    noise.observe(1.0, 2.0)  # R0 = 0.5
+    noise.after_step(1.0, 2.0)  # R0 = 0.5
     assert noise.bound.item() == pytest.approx(math.pi / 8)
-    noise.observe(3.0, 2.0)  # R - R0 = 1
+    noise.after_step(3.0, 2.0)  # R - R0 = 1
     assert noise.bound.item() == pytest.approx(math.pi / 8 + 5 * math.pi / 8 * math.tanh(1))
-    noise.observe(0.0, 2.0)  # below R0: the smallest bound
+    noise.after_step(0.0, 2.0)  # below R0: the smallest bound
     assert noise.bound.item() == pytest.approx(math.pi / 8)
     assert "bound" in noise.state_dict()

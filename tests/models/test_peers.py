@@ -112,7 +112,7 @@ def test_mosaiqs_features_are_principal_components():
     generator = build_generator(preset("mosaiq", {"data.size": 32}), 2)
     generator.fit(images, labels, 0, print)
     mine = labels == 1
-    features = generator.represent(images[mine], labels[mine]).reshape(-1, 3, 40)
+    features = generator.real_to_critic(images[mine], labels[mine]).reshape(-1, 3, 40)
     pca = PCA(10, svd_solver="full").fit(images[mine, 2].flatten(1).numpy())
     scores = pca.transform(images[mine, 2].flatten(1).numpy())
     scaled = 2 * (scores - scores.min(0)) / np.ptp(scores, 0) - 1
@@ -121,7 +121,7 @@ def test_mosaiqs_features_are_principal_components():
     assert features.amin() > -1 - 1e-5
     assert features.amax() < 1 + 1e-5
     # Real features in place of drawn ones give the real images back.
-    generator.draft = lambda noise, labels: generator.represent(images[mine], labels)
+    generator.fake_to_critic = lambda noise, labels: generator.real_to_critic(images[mine], labels)
     back = generator(torch.zeros(30, generator.noise_size), labels[mine])
     np.testing.assert_allclose(back, images[mine].clamp(-1, 1), atol=1e-4)
 
@@ -133,7 +133,7 @@ def test_mosaiqs_gradient_reaches_the_circuits():
     generator = build_generator(config, 2)
     critic = build_critic(config, 2, generator)
     labels = torch.tensor([0, 1, 0])
-    critic(generator.draft(torch.randn(3, generator.noise_size), labels), labels).sum().backward()
+    critic(generator.fake_to_critic(torch.randn(3, generator.noise_size), labels), labels).sum().backward()
     for layer in generator.circuits:
         assert layer.weights.grad.abs().amax((1, 2, 3)).gt(0).all()
 
@@ -164,8 +164,8 @@ def test_latentqgans_latent_is_of_shares():
     torch.manual_seed(0)
     generator = build_generator(preset("latentqgan", {"data.size": 32}), 2)
     labels = torch.tensor([0, 1])
-    real = generator.represent(torch.rand(2, 3, 32, 32), labels).view(2, 15, 8)
-    made = generator.draft(torch.randn(2, generator.noise_size), labels).view(2, 15, 8)
+    real = generator.real_to_critic(torch.rand(2, 3, 32, 32), labels).view(2, 15, 8)
+    made = generator.fake_to_critic(torch.randn(2, generator.noise_size), labels).view(2, 15, 8)
     for latent in (real, made):
         assert latent.min() >= 0
         torch.testing.assert_close(latent.sum(2), torch.ones(2, 15))
@@ -294,7 +294,7 @@ def test_diffusion_learns_one_image():
 def test_a_twin_has_the_circuits_count_of_weights():
     ours, twin, frozen = (figures(preset(name), 7) for name in ("hqgan", "hqgan-mlp", "hqgan-frozen"))
     assert abs(twin["generator_parameters"] - ours["generator_parameters"]) < 0.001 * ours["generator_parameters"]
-    branch = build_generator(preset("hqgan-mlp"), 7).parts()["circuit"]
+    branch = build_generator(preset("hqgan-mlp"), 7).parameter_groups()["circuit"]
     assert abs(sum(p.numel() for p in branch) - ours["quantum_parameters"]) <= 16
     assert twin["quantum_parameters"] == 0
     assert frozen["qubits"] == 8

@@ -172,14 +172,14 @@ def test_bad_runs(tiny_run, tmp_path):
 
 def test_several_processes_take_turns_with_the_shards(loaded, tmp_path, monkeypatch):
     """Each image once, whoever makes it; what was killed is made again; the last one writes the manifest."""
-    from hqgan.runtime.processes import Share
+    from hqgan.runtime.processes import Shard
     from hqgan.sampling import generate as module
 
     monkeypatch.setattr(module, "SHARD", 64)
     counts = {"fibroma": 100, "nevus": 150}
     generate(loaded, counts, tmp_path / "whole")
     out = tmp_path / "shared"
-    generate(loaded, counts, out, share=Share(1, 3))
+    generate(loaded, counts, out, share=Shard(1, 3))
     assert not (out / "manifest.csv").exists()
     assert sorted(path.name for path in (out / ".shards").iterdir()) == ["000001"]
 
@@ -191,20 +191,20 @@ def test_several_processes_take_turns_with_the_shards(loaded, tmp_path, monkeypa
             raise Killed
 
     with pytest.raises(Killed):
-        generate(loaded, counts, out, share=Share(0, 3), progress=kill)
+        generate(loaded, counts, out, share=Shard(0, 3), progress=kill)
     (out / "nevus" / ".nevus-00149.png.1.part").touch()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
-    generate(loaded, counts, out, share=Share(2, 3))
-    generate(loaded, counts, out, share=Share(0, 3))
+    generate(loaded, counts, out, share=Shard(2, 3))
+    generate(loaded, counts, out, share=Shard(0, 3))
     assert contents(out) == contents(tmp_path / "whole")
     whole = {out / "fibroma" / f"fibroma-{i:05d}.png" for i in range(100)}
     again = {path for path, time in before.items() if path.stat().st_mtime_ns != time}
     assert len(again & whole) == 0, "a shard that was whole was made again"
     for rank in range(3):  # those that come late find it done
-        generate(loaded, counts, out, share=Share(rank, 3))
+        generate(loaded, counts, out, share=Shard(rank, 3))
     assert contents(out) == contents(tmp_path / "whole")
     with pytest.raises(UserError, match="choose another --out"):
-        generate(loaded, {"nevus": 1}, out, share=Share(0, 3))
+        generate(loaded, {"nevus": 1}, out, share=Shard(0, 3))
 
 
 def test_images_that_a_power_cut_took_are_made_again(loaded, tmp_path, monkeypatch):

@@ -16,18 +16,18 @@ from safetensors.torch import load_file
 from hqgan import config as configs
 from hqgan.errors import UserError
 from hqgan.run.train import train
-from hqgan.runtime.processes import LAUNCH, WHOLE, own_share
+from hqgan.runtime.processes import ALL, LAUNCH, current_shard
 
 pytest.importorskip("lightning_fabric")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 SCRIPT = Path(__file__).with_name("train_all.py")
-ALONE = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")} | {
+SINGLE = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")} | {
     "OMP_NUM_THREADS": "1"
 }
 
 
 def finished(command):
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=500, env=ALONE)
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=500, env=SINGLE)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -72,7 +72,7 @@ def test_a_killed_process_is_started_again_and_the_end_is_the_same(tmp_path, set
     command = ["-m", "hqgan", "train", "--preset", "demo", *set_options, "--set", "training.kimg=0.24", "--out"]
     finished([*TORCHRUN, *command, tmp_path / "whole"])
     elastic = [*TORCHRUN, "--max-restarts", "1", *command, str(tmp_path / "killed")]
-    process = subprocess.Popen(elastic, env=ALONE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(elastic, env=SINGLE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 200
     while not list(tmp_path.glob("killed/checkpoints/*.json")):
         assert process.poll() is None
@@ -171,7 +171,7 @@ def test_a_second_attempt_goes_on_only_where_the_first_was_at_work(tiny_run, tin
 def test_what_the_first_process_refuses_all_refuse_in_a_sentence(tiny_run, tmp_path, set_options):
     run = shutil.copytree(tiny_run, tmp_path / "run")
     command = [*TORCHRUN, "-m", "hqgan", "train", "--preset", "demo", *set_options, "--out", run]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, env=ALONE)
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, env=SINGLE)
     assert done.returncode
     sentence = f"{run} holds a run already; go on with it by --resume, or choose another --out."
     assert f"hqgan: {sentence}" in done.stderr
@@ -188,4 +188,4 @@ def test_variables_that_are_not_torchruns(variables, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert own_share() == WHOLE
+    assert current_shard() == ALL

@@ -178,7 +178,9 @@ def test_each_real_image_meets_a_generated_one_of_its_class(config, monkeypatch)
     )
     state = state_of(config)
     monkeypatch.setattr(
-        state.generator, "draft", lambda noise, labels: labels[:, None, None, None].float().expand(-1, 3, 32, 32)
+        state.generator,
+        "fake_to_critic",
+        lambda noise, labels: labels[:, None, None, None].float().expand(-1, 3, 32, 32),
     )
     made = critic_steps(state, private_of(40), config.training)
     _, fakes, labels, _ = seen[0]

@@ -49,16 +49,16 @@ def test_settled_statistics_are_those_of_the_images_whatever_stood_there():
     noise, labels = 3 + torch.randn(256, 2), torch.zeros(256, dtype=torch.long)
     average = ema.averaged_copy(Normed())
     average.norm.running_mean.fill_(99.0)
-    ema.settle(average, noise, labels, batch=128)
+    ema.recalibrate_batch_norm(average, noise, labels, batch=128)
     assert torch.allclose(average.norm.running_mean, noise.mean(0), atol=1e-5)
     assert torch.allclose(average.norm.running_var, noise.var(0), rtol=0.05)
     assert not average.norm.training
     assert average.norm.momentum == 0.1
     first = {k: v.clone() for k, v in average.state_dict().items()}
     average.norm.running_var.fill_(5.0)
-    ema.settle(average, noise, labels, batch=128)
+    ema.recalibrate_batch_norm(average, noise, labels, batch=128)
     assert all(torch.equal(v, first[k]) for k, v in average.state_dict().items())
 
 
 def test_a_network_without_norms_is_left_alone():
-    ema.settle(nn.Linear(2, 2), torch.randn(4, 2), torch.zeros(4))
+    ema.recalibrate_batch_norm(nn.Linear(2, 2), torch.randn(4, 2), torch.zeros(4))

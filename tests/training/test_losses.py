@@ -40,15 +40,17 @@ def test_penalties_of_a_linear_score_are_known():
 
     images = torch.randn(5, 3, 4, 4)
     gradient = losses.gradient_of(score)
-    assert losses.zero_centred_penalty(gradient, images).item() == pytest.approx(norm.item() ** 2 / 2, rel=1e-5)
-    value = losses.interpolation_penalty(gradient, images, -images, stream(0, "test", 0))
+    assert losses.zero_centered_gradient_penalty(gradient, images).item() == pytest.approx(
+        norm.item() ** 2 / 2, rel=1e-5
+    )
+    value = losses.gradient_penalty(gradient, images, -images, stream(0, "test", 0))
     assert value.item() == pytest.approx((norm.item() - 1) ** 2, rel=1e-5)
 
 
 def test_penalty_reaches_the_critics_weights():
     critic = torch.nn.Conv2d(3, 1, 3)
     gradient = losses.gradient_of(lambda x: critic(x).square().sum((1, 2, 3)))
-    penalty = losses.zero_centred_penalty(gradient, torch.randn(2, 3, 4, 4))
+    penalty = losses.zero_centered_gradient_penalty(gradient, torch.randn(2, 3, 4, 4))
     penalty.backward()
     assert critic.weight.grad.abs().sum() > 0
 

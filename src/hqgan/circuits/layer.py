@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.errors import UserError
-from hqgan.runtime.processes import WHOLE, Share
+from hqgan.runtime.processes import ALL, Shard
 from hqgan.types import Backend
 
 
@@ -23,7 +23,7 @@ class QuantumLayer(nn.Module):
         share: of a batch that several processes hold together.
     """
 
-    share = WHOLE
+    share = ALL
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class QuantumLayer(nn.Module):
         return f"sub_generators={len(self.weights)}, qubits={a.qubits}, layers={a.layers}, readouts={a.readouts}"
 
 
-def scattered(readout: Tensor, shots: int, ansatz: Ansatz, share: Share = WHOLE) -> Tensor:
+def scattered(readout: Tensor, shots: int, ansatz: Ansatz, share: Shard = ALL) -> Tensor:
     """Readouts as so many shots would show them: normal noise of the shots' variance, which no gradient passes.
 
     Each readout scatters on its own; real ones that are read in one basis, or shares that add up to 1, are correlated. Draws from

@@ -141,7 +141,7 @@ def noise(
         str, typer.Option("--mitigation", help="Levels of IBM's error mitigation, with commas.")
     ] = "0,1",
     images: Annotated[
-        int, typer.Option("--images", min=0, help="Judge so many images too, with each noise at the most shots.")
+        int, typer.Option("--images", min=0, help="Measure so many images too, with each noise at the most shots.")
     ] = 0,
     data: Annotated[str | None, typer.Option("--data", help="The real data, instead of the run's own path.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of latents, shots and transpilation.")] = 0,

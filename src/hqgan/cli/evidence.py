@@ -11,7 +11,7 @@ import typer
 from hqgan.cli.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.cli.options import ClassesOption, JsonOption, LabelOption, Lists, MergeOption, ProtocolOption, choice_of
 from hqgan.errors import UserError
-from hqgan.runtime.processes import own_share
+from hqgan.runtime.processes import current_shard
 
 app = typer.Typer()
 
@@ -85,7 +85,7 @@ def study(
     with training_progress() as (on_data, on_step), bar("arms", "arms") as on_arm:
         try:
             result = studies.study(
-                settings, out, say=say, on_data=on_data, on_step=on_step, on_arm=on_arm, share=own_share()
+                settings, out, say=say, on_data=on_data, on_step=on_step, on_arm=on_arm, share=current_shard()
             )
         except (Interrupted, KeyboardInterrupt):
             say(f"Stopped. {again}")

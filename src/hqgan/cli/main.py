@@ -27,7 +27,7 @@ from hqgan.cli.options import (
 from hqgan.cli.serve import app as serve_app
 from hqgan.cli.share import app as share_app
 from hqgan.errors import UserError, out_of_memory
-from hqgan.runtime.processes import goes_on, own_share
+from hqgan.runtime.processes import current_shard, is_same_launch
 from hqgan.wording import plural
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def generate(
         )
     with bar("images") as update:
         metrics = last_evaluation(loaded.path.parent.parent)
-        manifest = write_images(loaded, counts, out, seed, metrics, update, dropped, own_share())
+        manifest = write_images(loaded, counts, out, seed, metrics, update, dropped, current_shard())
     if not manifest.exists():
         say("the shards of this process are done; the one that ends last writes the manifest")
         return
@@ -202,7 +202,7 @@ def evaluate(
     data: DataOption = "",
     json_file: JsonOption = None,
     check_extractors: Annotated[
-        bool, typer.Option("--check-extractors", help="Judge the judges: planted degradations of real images.")
+        bool, typer.Option("--check-extractors", help="Check the extractors: planted degradations of real images.")
     ] = False,
     weights: Annotated[
         list[str] | None, typer.Option("--weights", help="NAME=FILE of inception, dinov2 or alexnet (for LPIPS).")
@@ -279,7 +279,7 @@ def inspect_data(
 
     with bar("images") as update:
         found = inspection.inspect(path, size, seed, choice=choice_of(classes, merge, protocol, label), progress=update)
-    if own_share().rank:
+    if current_shard().rank:
         return  # several processes that decode together; one speaks
     write_json(json_file, found)
     show(*inspection.summary(found), inspection.table(found))
@@ -305,7 +305,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     # Accepted anywhere, as people add it to a command that failed.
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
-    rank = own_share().rank
+    rank = current_shard().rank
     name = f"hqgan, process {rank}" if rank else "hqgan"
     try:
         app(args=arguments, prog_name="hqgan")
@@ -336,7 +336,7 @@ def main() -> None:
 
 def _one_process(command: str) -> None:
     """Refuse several: each would do the whole, and they would write over each other."""
-    if own_share().world > 1:
+    if current_shard().world > 1:
         raise UserError(f"hqgan {command} does not share its work among processes: start it without torchrun.")
 
 
@@ -345,7 +345,7 @@ def _resolve(out: Path, preset: str | None, changes: dict[str, Any], resume: boo
     from hqgan import config as configs
     from hqgan.run.train import stored_config
 
-    stored = stored_config(out) if resume or goes_on(out) else None
+    stored = stored_config(out) if resume or is_same_launch(out) else None
     if stored is not None and preset is None:
         return configs.replace(stored, changes)
     return configs.preset(preset or ("private" if changes.get("privacy.epsilon") else "hqgan"), changes)
@@ -364,8 +364,8 @@ def _train(config: Config, out: Path, resume: bool) -> None:
         try:
             run.train(config, out, resume=resume, say=say, on_data=on_data, on_step=on_step)
         except Interrupted:
-            if own_share().rank == 0:
+            if current_shard().rank == 0:
                 print(f"Stopped and saved. Go on with: hqgan train --out {out} --resume", file=sys.stderr)
             raise typer.Exit(130) from None
-    if own_share().rank == 0:
+    if current_shard().rank == 0:
         print(f"The run is in {out}: samples/ shows it learn, metrics.jsonl has its numbers.")

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 from hqgan.errors import UserError
 
 if TYPE_CHECKING:
-    from hqgan.config import ChoiceConfig
+    from hqgan.config import ClassSelection
 
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
 ClassesOption = Annotated[
@@ -80,7 +80,7 @@ def choice_changes(
     return changes
 
 
-def choice_of(classes: str | None, merge: list[str] | None, protocol: str | None, label: str | None) -> ChoiceConfig:
+def choice_of(classes: str | None, merge: list[str] | None, protocol: str | None, label: str | None) -> ClassSelection:
     """The options as a choice of images and classes."""
     from hqgan import config as configs
 

@@ -35,7 +35,7 @@ from hqgan.config.generators import (
 )
 from hqgan.config.presets import PRESETS
 from hqgan.config.refusals import refusal
-from hqgan.config.sections import ChoiceConfig, DataConfig, PrivacyConfig, Section, TrainingConfig
+from hqgan.config.sections import ClassSelection, DataConfig, PrivacyConfig, Section, TrainingConfig
 from hqgan.errors import UserError
 from hqgan.io.files import read_json, write_atomically
 from hqgan.wording import listed
@@ -43,8 +43,8 @@ from hqgan.wording import listed
 __all__ = [
     "PRESETS",
     "AnyCriticConfig",
-    "ChoiceConfig",
     "CircuitConfig",
+    "ClassSelection",
     "Config",
     "CriticConfig",
     "DataConfig",

@@ -20,7 +20,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ChoiceConfig(Section):
+class ClassSelection(Section):
     """Which images of a data set are taken, and what their classes are."""
 
     label: str = ""
@@ -42,7 +42,7 @@ class DataConfig(Section):
     """Where the images come from. The split is drawn from `seed`, so two runs with one seed share their test images."""
 
     path: str = "demo"
-    choice: ChoiceConfig = ChoiceConfig()
+    choice: ClassSelection = ClassSelection()
     size: Literal[32, 64] = 64
     fit: Literal["crop", "squeeze"] = "crop"
     """How an image becomes a square. crop: its centre, resized by Lanczos. squeeze: all of it, bilinear, whatever its shape

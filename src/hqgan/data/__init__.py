@@ -1,11 +1,11 @@
 """Data sets as memory-mapped uint8 images: opening, caching, splitting, drawing batches."""
 
-from hqgan.data.open import ALL, check_outside, open_configured, open_data
+from hqgan.data.open import ALL_CLASSES, check_outside, open_configured, open_data
 from hqgan.data.sampling import BatchSampler, augment_dihedral, dihedral_ways
-from hqgan.data.splits import check_leaks, load_split, save_split, split_by_group, split_of, thin
+from hqgan.data.splits import check_leaks, load_split, save_split, split_by_group, split_of, subsample_groups
 
 __all__ = [
-    "ALL",
+    "ALL_CLASSES",
     "BatchSampler",
     "augment_dihedral",
     "check_leaks",
@@ -17,5 +17,5 @@ __all__ = [
     "save_split",
     "split_by_group",
     "split_of",
-    "thin",
+    "subsample_groups",
 ]

@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 
 from hqgan.data.cache import Entry, texts
-from hqgan.data.index import Listing
+from hqgan.data.index import DatasetIndex
 from hqgan.data.near_duplicates import first_alike, perceptual_hash
 from hqgan.errors import UserError
 from hqgan.io.files import write_atomically
@@ -20,7 +20,7 @@ MAX_NAME = 1024
 
 
 def groups_of(
-    listing: Listing, kept: Sequence[int], some_unknown: bool, entry: Entry, path: str
+    listing: DatasetIndex, kept: Sequence[int], some_unknown: bool, entry: Entry, path: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """The lesion of each image where it is known; else that of an image that this one is a near-duplicate of, or its own file.
 

@@ -11,7 +11,7 @@ IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".w
 
 
 @dataclass(frozen=True)
-class Listing:
+class DatasetIndex:
     """The images of a data set by name, as its own files describe them.
 
     Attributes:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hqgan.config import ChoiceConfig
-from hqgan.data.open import ALL, Progress, open_with_sizes
+from hqgan.config import ClassSelection
+from hqgan.data.open import ALL_CLASSES, Progress, open_with_sizes
 from hqgan.data.splits import SIDES, split_of
 from hqgan.wording import plural
 
@@ -18,7 +18,7 @@ def inspect(
     size: int = 64,
     seed: int = 0,
     *,
-    choice: ChoiceConfig = ALL,
+    choice: ClassSelection = ALL_CLASSES,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:

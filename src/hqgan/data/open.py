@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hqgan.config import ChoiceConfig, DataConfig
+from hqgan.config import ClassSelection, DataConfig
 from hqgan.data import cache as store
 from hqgan.data.decode import RULES, Decoded, Fit, decode
 from hqgan.data.groups import groups_of
 from hqgan.data.hashes import hash_files
-from hqgan.data.index import Listing, hidden
+from hqgan.data.index import DatasetIndex, hidden
 from hqgan.data.layouts import fitzpatrick17k, folder, ham10000, isic2019, medmnist, odir, pad_ufes
 from hqgan.data.select import choose
 from hqgan.data.synthetic import demo
@@ -36,7 +36,7 @@ MAX_UNREADABLE = 0.05
 # Images handed to the pool at a time: enough to keep it busy, few enough to stop soon after Ctrl-C.
 CHUNK = 64
 
-ALL = ChoiceConfig()
+ALL_CLASSES = ClassSelection()
 """Every image, in the publisher's classes."""
 
 Progress = Callable[[int, int], None]
@@ -47,7 +47,7 @@ def open_data(
     size: int = 64,
     *,
     seed: int = 0,
-    choice: ChoiceConfig = ALL,
+    choice: ClassSelection = ALL_CLASSES,
     fit: Fit = "crop",
     cache: Path | None = None,
     progress: Progress | None = None,
@@ -85,7 +85,7 @@ def open_with_sizes(
     size: int = 64,
     *,
     seed: int = 0,
-    choice: ChoiceConfig = ALL,
+    choice: ClassSelection = ALL_CLASSES,
     fit: Fit = "crop",
     cache: Path | None = None,
     progress: Progress | None = None,
@@ -154,7 +154,7 @@ def check_outside(path: str | Path, out: Path) -> None:
         )
 
 
-def recognise(root: Path, label: str = "") -> Listing:
+def recognise(root: Path, label: str = "") -> DatasetIndex:
     """Which layout the folder `root` has, and what it lists, by the column `label` where it has several.
 
     Raises:
@@ -205,7 +205,7 @@ def _refuse_unreadable(root: Path, skipped: Sequence[tuple[str, str]], total: in
         )
 
 
-def _assemble(listing: Listing, entry: store.Entry, size: int, path: str) -> ImageData:
+def _assemble(listing: DatasetIndex, entry: store.Entry, size: int, path: str) -> ImageData:
     gone = frozenset(row for row, _ in entry.skipped)
     kept: Sequence[int] = (
         [row for row in range(len(listing.files)) if row not in gone] if gone else range(len(listing.files))

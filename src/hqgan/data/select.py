@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hqgan.config import ChoiceConfig
-from hqgan.data.index import Listing
+from hqgan.config import ClassSelection
+from hqgan.data.index import DatasetIndex
 from hqgan.data.layouts.isic2019 import DOWNSAMPLED
 from hqgan.errors import UserError
 from hqgan.wording import listed
@@ -16,7 +16,7 @@ SHARE = 0.2
 """Of each class, that the protocol hybridq takes."""
 
 
-def choose(listing: Listing, choice: ChoiceConfig, seed: int) -> Listing:
+def choose(listing: DatasetIndex, choice: ClassSelection, seed: int) -> DatasetIndex:
     """The listing that is left: protocol first, then classes merged, then classes kept, in their order.
 
     Args:
@@ -62,7 +62,7 @@ def choose(listing: Listing, choice: ChoiceConfig, seed: int) -> Listing:
     )
 
 
-def _known(names: tuple[str, ...], classes: list[str], listing: Listing, option: str) -> None:
+def _known(names: tuple[str, ...], classes: list[str], listing: DatasetIndex, option: str) -> None:
     if unknown := [name for name in names if name not in classes]:
         raise UserError(
             f"data.choice.{option} names {unknown[0]!r}, which {listing.name} lacks; it has {listed(classes)}."

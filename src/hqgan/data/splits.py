@@ -33,7 +33,7 @@ def split_of(data: ImageData, seed: int, fraction: float = 1.0) -> Split:
         split = split_by_group(data.labels, data.group_of, seed)
     else:
         split = Split(*(np.flatnonzero(data.sides == side) for side in SIDES))
-    return thin(split, data.labels, data.group_of, fraction, seed)
+    return subsample_groups(split, data.labels, data.group_of, fraction, seed)
 
 
 def split_by_group(
@@ -76,7 +76,7 @@ def split_by_group(
     return Split(*(np.flatnonzero(side_of == side) for side in range(3)))
 
 
-def thin(split: Split, labels: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> Split:
+def subsample_groups(split: Split, labels: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> Split:
     """Keep a share of the training part: whole groups, class by class, at least two of each class.
 
     A smaller fraction keeps a part of what a larger one keeps. Validation and test stay as they are.

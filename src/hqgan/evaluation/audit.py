@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from hqgan.config import ChoiceConfig
-from hqgan.data import ALL
+from hqgan.config import ClassSelection
+from hqgan.data import ALL_CLASSES
 from hqgan.errors import UserError
 from hqgan.evaluation.copying_evidence import Evidence, attacks, memory, nearest, single, spaces_of
 from hqgan.evaluation.evaluate import is_run, read_folder, real_data
@@ -55,7 +55,7 @@ def audit(
     out: Path | None = None,
     seed: int = 0,
     *,
-    choice: ChoiceConfig = ALL,
+    choice: ClassSelection = ALL_CLASSES,
     say: Say,
     on_data: Callable[[int, int], None] | None = None,
     permutations: int | None = None,

@@ -229,6 +229,6 @@ def _critic_scores(loaded: Loaded, data: ImageData, rows: np.ndarray, batch: int
     scores = []
     for part in parts:
         labels = torch.from_numpy(data.labels[part])
-        images = loaded.generator.represent(to_float(np.asarray(data.images[part])), labels)
+        images = loaded.generator.real_to_critic(to_float(np.asarray(data.images[part])), labels)
         scores.append(critic(images, labels))
     return torch.cat([s.reshape(-1) for s in scores]).double().numpy()

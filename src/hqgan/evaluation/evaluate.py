@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from hqgan import config as configs
-from hqgan.config import ChoiceConfig
-from hqgan.data import ALL, load_split, open_configured, open_data, split_of
+from hqgan.config import ClassSelection
+from hqgan.data import ALL_CLASSES, load_split, open_configured, open_data, split_of
 from hqgan.data.cache import cache_folder
 from hqgan.data.decode import decode
 from hqgan.data.layouts.folder import recognise
@@ -18,10 +18,10 @@ from hqgan.errors import UserError
 from hqgan.evaluation import latent_geometry as geometry
 from hqgan.metrics import evaluator as suite
 from hqgan.metrics import perceptual, skin
-from hqgan.metrics.evaluator import Judge
+from hqgan.metrics.evaluator import Evaluator
 from hqgan.metrics.extractor_check import check_extractors
 from hqgan.metrics.extractors import pretrained
-from hqgan.metrics.extractors.features import View, load_views
+from hqgan.metrics.extractors.features import FeatureExtractor, load_views
 from hqgan.metrics.modes import mode_rows
 from hqgan.models.build import Generator
 from hqgan.runtime.threads import one_thread
@@ -39,7 +39,7 @@ HELD_OUT = 5_000
 """Held-out images that anything is compared with, at most."""
 
 
-def judged(split: Split) -> Split:
+def evaluation_subset(split: Split) -> Split:
     """The images that judges look at: all, or of large data a draw of `LEARNT` and `HELD_OUT`, always the same."""
     sides = ((split.train, LEARNT), (split.validation, HELD_OUT), (split.test, HELD_OUT))
     return Split(*(_drawn(rows, most) for rows, most in sides))
@@ -49,19 +49,19 @@ def _drawn(rows: np.ndarray, most: int) -> np.ndarray:
     return rows if len(rows) <= most else np.sort(np.random.default_rng(most).choice(rows, most, replace=False))
 
 
-def views_of(data: ImageData, split: Split, say: Say) -> list[View]:
+def views_of(data: ImageData, split: Split, say: Say) -> list[FeatureExtractor]:
     """The views for a data set's training part, trained now or from the cache."""
     return load_views(
         data.images,
         data.labels,
-        judged(split).train,
+        evaluation_subset(split).train,
         fingerprint=data.fingerprint,
         cache=cache_folder(None),
         report=say,
     )
 
 
-def judge_of(data: ImageData, split: Split, real: np.ndarray, seed: int, say: Say) -> Judge:
+def build_evaluator(data: ImageData, split: Split, real: np.ndarray, seed: int, say: Say) -> Evaluator:
     """A judge on held-out images.
 
     Args:
@@ -71,8 +71,8 @@ def judge_of(data: ImageData, split: Split, real: np.ndarray, seed: int, say: Sa
         seed: of the judge's draws.
         say: told what is being trained.
     """
-    real, train = _drawn(real, HELD_OUT), judged(split).train
-    return Judge(
+    real, train = _drawn(real, HELD_OUT), evaluation_subset(split).train
+    return Evaluator(
         views_of(data, split, say),
         data.images[real],
         data.labels[real],
@@ -124,7 +124,7 @@ def matched_images(generator: Generator, classes: Sequence[str], labels: np.ndar
 
 
 def real_data(
-    target: Path, loaded: Loaded | None, data_path: str | None, seed: int, choice: ChoiceConfig, on_data: Progress
+    target: Path, loaded: Loaded | None, data_path: str | None, seed: int, choice: ClassSelection, on_data: Progress
 ) -> tuple[ImageData, Split]:
     """The real images that a run, or a folder of images, is held against, and their split.
 
@@ -132,7 +132,7 @@ def real_data(
         UserError: a folder without data, a run with a choice of its own, or other data than the run's.
     """
     if loaded:
-        if choice != ALL:
+        if choice != ALL_CLASSES:
             raise UserError(
                 f"{target} is a run, with its own classes; leave --classes, --merge, --protocol and --label away."
             )
@@ -148,7 +148,7 @@ def evaluate(
     data_path: str | None,
     seed: int = 0,
     *,
-    choice: ChoiceConfig = ALL,
+    choice: ClassSelection = ALL_CLASSES,
     weights: Mapping[str, Path] | None = None,
     download: bool = False,
     say: Say,
@@ -178,7 +178,7 @@ def evaluate(
         raise UserError(f"There is no run or folder at {target}.")
     loaded = load(target) if is_run(target) else None
     data, split = real_data(target, loaded, data_path, seed, choice, on_data)
-    split = judged(split)
+    split = evaluation_subset(split)
     about: dict[str, Any] = {
         "target": str(target),
         "data": data.name,
@@ -222,7 +222,7 @@ def evaluate(
 
 
 def _modes(
-    views: Sequence[View],
+    views: Sequence[FeatureExtractor],
     images: np.ndarray,
     labels: np.ndarray,
     held_out: tuple[np.ndarray, np.ndarray],
@@ -236,11 +236,11 @@ def _modes(
 
 
 def check(
-    data_path: str, seed: int = 0, *, choice: ChoiceConfig = ALL, say: Say, on_data: Progress = None
+    data_path: str, seed: int = 0, *, choice: ClassSelection = ALL_CLASSES, say: Say, on_data: Progress = None
 ) -> dict[str, Any]:
-    """Judge every view by planted degradations of the test part; see `hqgan.metrics.extractor_check`."""
+    """Check every view by planted degradations of the test part; see `hqgan.metrics.extractor_check`."""
     data = open_data(data_path, 64, seed=seed, choice=choice, progress=on_data)
-    split = judged(split_of(data, seed))
+    split = evaluation_subset(split_of(data, seed))
     rows = check_extractors(
         views_of(data, split, say),
         data.images[split.train],

@@ -22,8 +22,8 @@ from hqgan.circuits.backends.registry import backend_of
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.circuits.layer import shot_variance
 from hqgan.errors import UserError
-from hqgan.evaluation.evaluate import data_of, judge_of, matched_images
-from hqgan.metrics.evaluator import Judge
+from hqgan.evaluation.evaluate import build_evaluator, data_of, matched_images
+from hqgan.metrics.evaluator import Evaluator
 from hqgan.sampling.generate import latent_seed, make_images
 from hqgan.sampling.load import Loaded, load, on_backend
 from hqgan.types import UNCOVERED, Backend
@@ -94,8 +94,10 @@ def noise(
     settings = _settings(ansatz.qubits, shots, errors, machines, mitigation, seed)
     # What can be refused is refused before the work.
     judge = _judge(loaded, images, data_path, seed, say) if images else None
-    judged = [s for s in settings if judge and (s.shots == max(shots) or (s.shots is None and s.noise == "no noise"))]
-    total = len(settings) + len(judged)
+    evaluation_subset = [
+        s for s in settings if judge and (s.shots == max(shots) or (s.shots is None and s.noise == "no noise"))
+    ]
+    total = len(settings) + len(evaluation_subset)
     exact = simulate(ansatz, angles, weights)
     readouts, rows = [], []
     for setting in settings:
@@ -104,7 +106,7 @@ def noise(
         progress(len(readouts), total)
     if judge:
         plain = matched_images(loaded.generator, loaded.classes, judge.labels, seed)
-        for setting in judged:
+        for setting in evaluation_subset:
             say(f"{plural(images, 'image')}: {setting}")
             rows.append(_images(setting, loaded, judge, plain, seed))
             progress(len(settings) + len(rows), total)
@@ -186,16 +188,16 @@ def _readouts(setting: Setting, ansatz: Ansatz, angles: Tensor, weights: Tensor,
     }
 
 
-def _judge(loaded: Loaded, count: int, data_path: str | None, seed: int, say: Callable[[str], None]) -> Judge:
+def _judge(loaded: Loaded, count: int, data_path: str | None, seed: int, say: Callable[[str], None]) -> Evaluator:
     """A judge on so many images of the test part."""
     data, split = data_of(loaded, data_path)
     if count > len(split.test):
         raise UserError(f"--images takes at most the {plural(len(split.test), 'image')} of the test part, not {count}.")
     chosen = np.sort(np.random.default_rng(seed).choice(split.test, count, replace=False))
-    return judge_of(data, split, chosen, seed, say)
+    return build_evaluator(data, split, chosen, seed, say)
 
 
-def _images(setting: Setting, loaded: Loaded, judge: Judge, plain: np.ndarray, seed: int) -> dict[str, Any]:
+def _images(setting: Setting, loaded: Loaded, judge: Evaluator, plain: np.ndarray, seed: int) -> dict[str, Any]:
     start = time.perf_counter()
     noisy = on_backend(loaded, setting.backend, str(setting)).generator
     made = matched_images(noisy, loaded.classes, judge.labels, seed)

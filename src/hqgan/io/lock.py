@@ -13,7 +13,7 @@ LOCK = ".lock"
 
 
 @contextmanager
-def only_one(folder: Path, patience: float = 0) -> Iterator[None]:
+def exclusive(folder: Path, patience: float = 0) -> Iterator[None]:
     """Hold a folder, made where missing, while this process writes to it.
 
     Args:
@@ -41,7 +41,7 @@ def only_one(folder: Path, patience: float = 0) -> Iterator[None]:
 
 
 @contextmanager
-def in_turn(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Wait for a folder, and hold it while it is looked at and changed. The file `LOCK` stays in it."""
     from filelock import FileLock
 

@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from hqgan.metrics.baseline import fit_pca_gaussian
-from hqgan.metrics.extractors.features import View, extract
+from hqgan.metrics.extractors.features import FeatureExtractor, extract
 from hqgan.metrics.measure import MANIFOLD, SMALLEST, Measured, Row, kernel, measure, proportional, short
 from hqgan.runtime.threads import one_thread
 
@@ -31,7 +31,7 @@ Part = tuple[str | None, str]
 """A class's name, or None for all classes, and a view's name."""
 
 
-class Judge:
+class Evaluator:
     """Measures generated images again and again against one set of held-out real ones.
 
     Whatever does not depend on the generated images is computed once, here.
@@ -45,7 +45,7 @@ class Judge:
 
     def __init__(
         self,
-        views: Sequence[View],
+        views: Sequence[FeatureExtractor],
         real: np.ndarray,
         real_labels: np.ndarray,
         train: np.ndarray,
@@ -205,11 +205,11 @@ def evaluate(
     train: np.ndarray,
     train_labels: np.ndarray,
     classes: Sequence[str],
-    views: Sequence[View],
+    views: Sequence[FeatureExtractor],
     *,
     seed: int = 0,
 ) -> list[Row]:
-    """Measure one set of generated images once, thoroughly; see `Judge` for arguments and rows.
+    """Measure one set of generated images once, thoroughly; see `Evaluator` for arguments and rows.
 
     Takes as many images as the generated ones allow in the class mix of the real ones, and by class as many as both have.
     Where a class was not generated at all, the rows over all say so and the classes are still measured.
@@ -217,7 +217,9 @@ def evaluate(
     have = np.bincount(real_labels, minlength=len(classes))
     made = np.bincount(generated_labels, minlength=len(classes))
     n = int(mix_of(made, have).sum()) or int(have.sum())
-    judge = Judge(views, real, real_labels, train, train_labels, classes, seed=seed, n=n, per_class=made, thorough=True)
+    judge = Evaluator(
+        views, real, real_labels, train, train_labels, classes, seed=seed, n=n, per_class=made, thorough=True
+    )
     return judge(generated, generated_labels)
 
 
@@ -231,7 +233,7 @@ def mix_of(made: np.ndarray, have: np.ndarray) -> np.ndarray:
     return proportional(have, n)
 
 
-def _kernel_alone(view: View, generated: np.ndarray, real: np.ndarray, seed: int | None) -> Measured:
+def _kernel_alone(view: FeatureExtractor, generated: np.ndarray, real: np.ndarray, seed: int | None) -> Measured:
     return {"kernel": kernel(generated, real, seed)}
 
 

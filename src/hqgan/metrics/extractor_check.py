@@ -25,7 +25,7 @@ import numpy as np
 from hqgan.metrics import distances
 from hqgan.metrics import graded_corruptions as plant
 from hqgan.metrics.baseline import fit_pca_gaussian
-from hqgan.metrics.extractors.features import View, extract
+from hqgan.metrics.extractors.features import FeatureExtractor, extract
 from hqgan.metrics.measure import SMALLEST, Row, measure_distances, proportional
 from hqgan.runtime.threads import one_thread
 
@@ -45,7 +45,7 @@ BLURRED = 2
 
 
 def check_extractors(
-    views: Sequence[View],
+    views: Sequence[FeatureExtractor],
     train: np.ndarray,
     train_labels: np.ndarray,
     held_out: np.ndarray,
@@ -115,7 +115,7 @@ def check_extractors(
     return out
 
 
-def _start(view: View, kind: str, own: np.ndarray, reference: np.ndarray, seed: int) -> Row:
+def _start(view: FeatureExtractor, kind: str, own: np.ndarray, reference: np.ndarray, seed: int) -> Row:
     """A row with floor and noise: of real against real, as they are and mixed."""
     row: Row = {"view": view.name, "measure": kind, "hash": view.hash, "n": len(own), "seed": seed}
     floor, _, why = measure_distances(view, own, reference)[kind]
@@ -133,7 +133,7 @@ def _start(view: View, kind: str, own: np.ndarray, reference: np.ndarray, seed: 
     return row
 
 
-def _kinds(view: View) -> tuple[str, ...]:
+def _kinds(view: FeatureExtractor) -> tuple[str, ...]:
     return ("sliced",) if view.kind == "patches" else ("frechet", "kernel")
 
 

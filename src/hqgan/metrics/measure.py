@@ -9,7 +9,7 @@ import numpy as np
 
 from hqgan.metrics import distances
 from hqgan.metrics import prdc as manifold
-from hqgan.metrics.extractors.features import View
+from hqgan.metrics.extractors.features import FeatureExtractor
 
 HALVES = 20
 """Half-samples that a spread is taken from."""
@@ -23,7 +23,7 @@ Measured = dict[str, tuple[float | None, float | None, str | None]]
 """Measure to value, standard deviation, and the reason why there is none."""
 
 
-def measure(view: View, generated: np.ndarray, real: np.ndarray, seed: int | None = None) -> Measured:
+def measure(view: FeatureExtractor, generated: np.ndarray, real: np.ndarray, seed: int | None = None) -> Measured:
     """Every measure that a view has, of equally many generated and real images.
 
     Arguments as `measure_distances`.
@@ -51,7 +51,9 @@ def measure(view: View, generated: np.ndarray, real: np.ndarray, seed: int | Non
     return out
 
 
-def measure_distances(view: View, generated: np.ndarray, real: np.ndarray, seed: int | None = None) -> Measured:
+def measure_distances(
+    view: FeatureExtractor, generated: np.ndarray, real: np.ndarray, seed: int | None = None
+) -> Measured:
     """The distances that a view has, of equally many generated and real images.
 
     A spread is the standard deviation of the measure over random halves of both sets, drawn without replacement: with

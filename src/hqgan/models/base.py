@@ -24,7 +24,7 @@ class Generator(nn.Module, ABC):
     noise_size: int
 
     @abstractmethod
-    def parts(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter; the one named ``circuit`` has a rate of its own."""
 
     @property
@@ -35,11 +35,11 @@ class Generator(nn.Module, ABC):
     def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, say: Callable[[str], None]) -> None:
         """Learn from training images (N, 3, S, S) in [-1, 1] what has to stand before the first step."""
 
-    def represent(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def real_to_critic(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Real images (B, 3, S, S) as the critic sees them."""
         return images
 
-    def draft(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def fake_to_critic(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Generated images as the critic sees them, from noise (B, noise_size) and labels (B,)."""
         return self(noise, labels)
 
@@ -47,7 +47,7 @@ class Generator(nn.Module, ABC):
         """A regulariser to add to the loss, or None."""
         return None
 
-    def observe(self, generator_loss: float, critic_loss: float) -> None:
+    def after_step(self, generator_loss: float, critic_loss: float) -> None:
         """Told the losses of each finished step."""
 
 

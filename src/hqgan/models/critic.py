@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from hqgan.config import CriticConfig, FeatureCriticConfig
-from hqgan.runtime.random_streams import Draws
+from hqgan.runtime.random_streams import RandomStream
 
 LEAK = 0.2
 """Slope of the leaky ReLU below nought."""
@@ -21,7 +21,7 @@ class Critic(nn.Module):
         images = images.detach().requires_grad_(True)
         return torch.autograd.grad(self(images, labels).sum(), images, create_graph=True)[0]
 
-    def auxiliary(self, images: torch.Tensor, draws: Draws) -> torch.Tensor | None:
+    def auxiliary(self, images: torch.Tensor, draws: RandomStream) -> torch.Tensor | None:
         """A task of its own on real images, to be minimised with its loss, or None."""
         return None
 

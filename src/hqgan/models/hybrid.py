@@ -181,7 +181,7 @@ class HybridGenerator(Generator):
         own = noise[:, self.latent : self.latent + self.decoder.noise_size]
         return self.decoder(torch.cat([classical, quantum], 1), labels, own)
 
-    def parts(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter."""
         modules: dict[str, list[nn.Module]] = {
             "prototypes": [self.source],
@@ -197,7 +197,7 @@ class HybridGenerator(Generator):
         """The prototypes' regulariser, or None where the generator has none."""
         return self.source.penalty() if isinstance(self.source, PrototypeLatent) else None
 
-    def observe(self, generator_loss: float, critic_loss: float) -> None:
+    def after_step(self, generator_loss: float, critic_loss: float) -> None:
         """Tell the noise source the losses of a finished step."""
         if isinstance(self.source, BoundedNoise):
-            self.source.observe(generator_loss, critic_loss)
+            self.source.after_step(generator_loss, critic_loss)

@@ -61,7 +61,7 @@ class BoundedNoise(nn.Module):
         self.register_buffer("first_ratio", torch.tensor(0.0))
         self.register_buffer("started", torch.tensor(False))
 
-    def observe(self, generator_loss: float, critic_loss: float) -> None:
+    def after_step(self, generator_loss: float, critic_loss: float) -> None:
         """Move the bound with the losses of a finished step."""
         if abs(critic_loss) < 1e-12:
             return

@@ -14,7 +14,7 @@ from hqgan.config import Config
 from hqgan.data import BatchSampler
 from hqgan.evaluation.evaluate import matched_images
 from hqgan.io.images import labelled_rows, write_png
-from hqgan.metrics.evaluator import Judge
+from hqgan.metrics.evaluator import Evaluator
 from hqgan.run.log import RunLog
 from hqgan.runtime.step_streams import stream
 from hqgan.sampling.generate import latent_seed, make_images
@@ -43,7 +43,7 @@ def settler(data: ImageData, split: Split, config: Config, device: torch.device)
         nonlocal settled
         if state.step != settled:
             noise = stream(training.seed, "settling noise", 0).normal(SETTLING_IMAGES, state.generator.noise_size)
-            ema.settle(state.average, noise.to(device), labels)
+            ema.recalibrate_batch_norm(state.average, noise.to(device), labels)
             settled = state.step
         return state
 
@@ -61,7 +61,7 @@ def sample_grid(state: State, data: ImageData, out: Path) -> None:
     write_png(out / "samples" / f"images-{state.images:09d}.png", labelled_rows(rows, title=f"{state.images:,} images"))
 
 
-def evaluate(state: State, judge: Judge, log: RunLog) -> dict[str, Any]:
+def evaluate(state: State, judge: Evaluator, log: RunLog) -> dict[str, Any]:
     """What the judge says of the averaged generator; the time it takes is none of training's."""
     start = time.perf_counter()
     images = matched_images(state.average, judge.classes, judge.labels, seed=0)  # type: ignore[arg-type]

@@ -14,18 +14,18 @@ from hqgan.config import Config, HybridConfig
 from hqgan.data import BatchSampler, augment_dihedral, check_leaks, dihedral_ways, load_split, save_split, split_of
 from hqgan.data.cache import cache_folder
 from hqgan.errors import UserError
-from hqgan.evaluation.evaluate import judged
+from hqgan.evaluation.evaluate import evaluation_subset
 from hqgan.io.images import to_float
 from hqgan.metrics.extractors.features import train_proto
 from hqgan.models.base import Generator
 from hqgan.models.build import build_critic, build_generator
 from hqgan.models.hybrid import HybridGenerator
 from hqgan.models.latent import PrototypeLatent
-from hqgan.runtime.processes import Share
+from hqgan.runtime.processes import Shard
 from hqgan.sampling.load import facts_of
 from hqgan.training import checkpoint
 from hqgan.training.batch_norm import share_batch_norms
-from hqgan.training.distributed import Ranks
+from hqgan.training.distributed import Processes
 from hqgan.training.state import State, dtype_of, layout, new_state
 from hqgan.types import Batch, ImageData, Split
 
@@ -80,7 +80,7 @@ def start_state(
     data: ImageData,
     split: Split,
     device: torch.device,
-    ranks: Ranks,
+    ranks: Processes,
     say: Callable[[str], None],
 ) -> State:
     """The networks, fitted or as the newest checkpoint has them, the same in every process."""
@@ -91,8 +91,8 @@ def start_state(
     critic = build_critic(config, len(data.classes), generator)
     source = generator.source if isinstance(generator, HybridGenerator) else None
     start = checkpoint.latest(out / "checkpoints")
-    with ranks.in_turn():
-        rows = judged(split).train
+    with ranks.one_at_a_time():
+        rows = evaluation_subset(split).train
         # What a checkpoint holds need not be learnt again, and most generators learn nothing beforehand.
         if start is None and type(generator).fit is not Generator.fit:
             generator.fit(to_float(data.images[rows]), torch.from_numpy(data.labels[rows]), config.training.seed, say)
@@ -135,7 +135,7 @@ def start_state(
 
 
 def batches_of(
-    data: ImageData, split: Split, config: Config, device: torch.device, share: Share
+    data: ImageData, split: Split, config: Config, device: torch.device, share: Shard
 ) -> Callable[[int], Batch]:
     """A process's share of the real images of each step."""
     training = config.training

@@ -15,19 +15,19 @@ from hqgan import config as configs
 from hqgan.config import Config
 from hqgan.data import check_outside, load_split, open_configured
 from hqgan.errors import UserError, out_of_memory
-from hqgan.evaluation.evaluate import judge_of
+from hqgan.evaluation.evaluate import build_evaluator
 from hqgan.io.files import others, sweep, write_atomically
 from hqgan.io.images import labelled_rows, write_png
-from hqgan.io.lock import LOCK, only_one
+from hqgan.io.lock import LOCK, exclusive
 from hqgan.run.hooks import evaluate, sample_grid, settler
 from hqgan.run.log import RunLog, read_lines
 from hqgan.run.privacy import SECRET, check_process, facts, sentence, start_private
 from hqgan.run.setup import batches_of, check_shares, narrow_convolutions, run_split, start_state
-from hqgan.runtime.processes import LAUNCH, WHOLE, goes_on, launch, own_share, started_again
+from hqgan.runtime.processes import ALL, LAUNCH, current_shard, is_same_launch, launch, was_restarted
 from hqgan.sampling.generate import latent_seed, make_images
 from hqgan.sampling.load import load
 from hqgan.training import checkpoint, distributed
-from hqgan.training.distributed import Ranks
+from hqgan.training.distributed import Processes
 from hqgan.training.loop import Diverged, Hook, Interrupted, images_per_step, steps_of
 from hqgan.training.loop import train as train_loop
 from hqgan.training.state import State
@@ -92,13 +92,13 @@ def train(
         Interrupted: stopped by Ctrl-C, after a checkpoint was written.
     """
     check_outside(config.data.path, out)
-    share = WHOLE if alone else own_share()
+    share = ALL if alone else current_shard()
     check_shares(config, share.world)
     check_process(config, share.world)
     with distributed.together(config.training.device, share) as ranks:
         if not ranks.first:
             say, on_data, on_step = silent, None, lambda state, total: None
-        with _held(config, out, resume or (goes_on(out) and not alone), ranks):
+        with _held(config, out, resume or (is_same_launch(out) and not alone), ranks):
             new = not (out / "config.json").exists()
             try:
                 _in_folder(config, out, ranks, say, on_data, on_step)
@@ -114,7 +114,7 @@ def train(
 def _in_folder(
     config: Config,
     out: Path,
-    ranks: Ranks,
+    ranks: Processes,
     say: Callable[[str], None],
     on_data: Callable[[int, int], None] | None,
     on_step: Callable[[State, int], None],
@@ -141,16 +141,16 @@ def _in_folder(
 
 
 @contextmanager
-def _held(config: Config, out: Path, resume: bool, ranks: Ranks) -> Iterator[None]:
+def _held(config: Config, out: Path, resume: bool, ranks: Processes) -> Iterator[None]:
     """A run's folder, fit to be written to; the first process holds it for all."""
     with ExitStack() as stack:
 
         def take() -> None:
-            if not started_again() and (out / LAUNCH).exists():
-                with only_one(out):  # left by a launch that was stopped; its name may be this one's
+            if not was_restarted() and (out / LAUNCH).exists():
+                with exclusive(out):  # left by a launch that was stopped; its name may be this one's
                     (out / LAUNCH).unlink(missing_ok=True)
             _check_folder(config, out, resume)
-            stack.enter_context(only_one(out))
+            stack.enter_context(exclusive(out))
             _check_folder(config, out, resume)  # now that nobody else can change it
             if launch():
                 write_atomically(out / LAUNCH, launch().encode())
@@ -168,7 +168,7 @@ def _train(
     split: Split,
     state: State,
     device: torch.device,
-    ranks: Ranks,
+    ranks: Processes,
     say: Callable[[str], None],
     on_step: Callable[[State, int], None],
 ) -> None:
@@ -181,7 +181,7 @@ def _train(
     judge = None
     if private is None:  # judges are trained on the training part, and look at real images
         say("preparing the judges on the validation part")
-        judge = judge_of(data, split, split.validation, config.data.seed, say)
+        judge = build_evaluator(data, split, split.validation, config.data.seed, say)
     counts = np.bincount(data.labels[split.train], minlength=len(data.classes)).tolist()
     log = RunLog(out, state)
     describe = {

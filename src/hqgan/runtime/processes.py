@@ -14,7 +14,7 @@ LAUNCH = ".launch"
 
 
 @dataclass(frozen=True)
-class Share:
+class Shard:
     """Rows rank, rank + world, ... of what `world` processes do together.
 
     Not a run of neighbours: so the first half of everyone's rows is the first half of the whole, and what works on groups of
@@ -29,18 +29,18 @@ class Share:
         return whole[self.rank :: self.world]  # type: ignore[index]
 
 
-WHOLE = Share()
+ALL = Shard()
 
 
-def own_share() -> Share:
+def current_shard() -> Shard:
     """What torchrun's environment variables make of this process; the whole where they are not all there.
 
     Schedulers set some of them for purposes of their own.
     """
     numbers = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")]
     if not all(number.isdecimal() for number in numbers) or int(numbers[1]) < 2:
-        return WHOLE
-    return Share(int(numbers[0]), int(numbers[1]))
+        return ALL
+    return Shard(int(numbers[0]), int(numbers[1]))
 
 
 def launch() -> str:
@@ -48,12 +48,12 @@ def launch() -> str:
     return os.environ.get("TORCHELASTIC_RUN_ID", "")
 
 
-def started_again() -> bool:
+def was_restarted() -> bool:
     """Whether torchrun had to start this launch's processes again (``--max-restarts``)."""
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
 
-def goes_on(folder: Path) -> bool:
+def is_same_launch(folder: Path) -> bool:
     """Whether this launch was at work in a folder when its processes had to be started again."""
     mark = folder / LAUNCH
-    return started_again() and mark.exists() and mark.read_text() == launch()
+    return was_restarted() and mark.exists() and mark.read_text() == launch()

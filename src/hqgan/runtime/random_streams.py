@@ -9,17 +9,17 @@ from collections.abc import Callable
 
 import torch
 
-from hqgan.runtime.processes import WHOLE, Share
+from hqgan.runtime.processes import ALL, Shard
 
 
-class Draws:
+class RandomStream:
     """Random numbers for the rows of a batch that this process holds, drawn on the CPU: every device sees the same.
 
     Attributes:
         source: for what belongs to no image.
     """
 
-    def __init__(self, source: torch.Generator, share: Share = WHOLE) -> None:
+    def __init__(self, source: torch.Generator, share: Shard = ALL) -> None:
         self.source, self.share = source, share
 
     def uniform(self, *shape: int) -> torch.Tensor:

@@ -6,13 +6,13 @@ import hashlib
 
 import torch
 
-from hqgan.runtime.processes import WHOLE, Share
-from hqgan.runtime.random_streams import Draws
+from hqgan.runtime.processes import ALL, Shard
+from hqgan.runtime.random_streams import RandomStream
 
 
-def stream(seed: int, name: str, step: int, share: Share = WHOLE) -> Draws:
+def stream(seed: int, name: str, step: int, share: Shard = ALL) -> RandomStream:
     """The draws of one use at one step."""
-    return Draws(torch.Generator().manual_seed(_key(seed, name, step)), share)
+    return RandomStream(torch.Generator().manual_seed(_key(seed, name, step)), share)
 
 
 def seed_modules(seed: int, step: int) -> None:

@@ -23,9 +23,9 @@ from hqgan.circuits.engines.dispatch import simulate
 from hqgan.errors import UserError
 from hqgan.io.files import others, sweep, write_atomically
 from hqgan.io.images import is_whole_png, labelled_rows, read_png, to_uint8, write_png
-from hqgan.io.lock import LOCK, in_turn
+from hqgan.io.lock import LOCK, locked
 from hqgan.models.base import Generator
-from hqgan.runtime.processes import WHOLE, Share
+from hqgan.runtime.processes import ALL, Shard
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
 from hqgan.wording import listed
@@ -126,7 +126,7 @@ def generate(
     metrics: Sequence[Mapping[str, Any]] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
     dropped: Collection[int] = (),
-    share: Share = WHOLE,
+    share: Shard = ALL,
 ) -> Path:
     """Write images and what belongs to them.
 
@@ -295,7 +295,7 @@ def _turn(out: Path, manifest: bytes) -> Iterator[None]:
         raise UserError(f"{out} is a file; choose another --out.")
     _refuse_others(out, manifest)
     out.mkdir(parents=True, exist_ok=True)
-    with in_turn(out):
+    with locked(out):
         _refuse_others(out, manifest)
         yield
 

@@ -76,7 +76,7 @@ def blocks(runs: Sequence[Served]) -> gr.Blocks:
                     seed = gr.Textbox("0", label="Seed", max_lines=1, scale=2, min_width=120)
                     again = gr.Button("New seed", scale=1, min_width=96)
             with gr.Column(min_width=0, elem_id="hq-main"):
-                view = gr.Radio(offered, value=at_first, label="View", elem_id="hq-views")
+                view = gr.Radio(offered, value=at_first, label="FeatureExtractor", elem_id="hq-views")
                 with gr.Row(visible=False, elem_classes="hq-more") as of_two:
                     start = gr.Number(0, label="From image", precision=0, minimum=0, maximum=last, min_width=100)
                     end = gr.Number(1, label="to image", precision=0, minimum=0, maximum=last, min_width=100)

@@ -20,7 +20,7 @@ IMAGES, BETWEEN, NEAREST, CIRCUIT, RUNS, TRAINING = VIEWS = (
 
 
 @dataclass(frozen=True)
-class Wish:
+class ImageRequest:
     """Which images a request is about, in bounds."""
 
     served: Served
@@ -41,7 +41,7 @@ class Wish:
         return noise(self.served.generator(), self.name, self.seed, count or self.count, self.truncation)
 
 
-def wish_of(runs: Sequence[Served], run: Any, name: Any, seed: Any, truncation: Any, count: Any) -> Wish:
+def wish_of(runs: Sequence[Served], run: Any, name: Any, seed: Any, truncation: Any, count: Any) -> ImageRequest:
     """What a request asks for.
 
     Raises:
@@ -49,7 +49,7 @@ def wish_of(runs: Sequence[Served], run: Any, name: Any, seed: Any, truncation: 
     """
     served = run_of(runs, run)
     loaded = served.generator()
-    return Wish(
+    return ImageRequest(
         served,
         limits.one_of(name, "The class", loaded.classes),
         limits.whole(seed, "The seed", 0, limits.LARGEST_SEED),
@@ -63,12 +63,12 @@ def run_of(runs: Sequence[Served], run: Any) -> Served:
     return runs[limits.whole(run, "A run's number", 0, len(runs) - 1)]
 
 
-def grid(wish: Wish) -> str:
+def grid(wish: ImageRequest) -> str:
     """The images."""
     return markup.grid(images(wish.served.generator(), wish.name, wish.noise()), wish.name, wish.words)
 
 
-def way(wish: Wish, first: Any, second: Any, frames: Any) -> str:
+def way(wish: ImageRequest, first: Any, second: Any, frames: Any) -> str:
     """Frames between two of the images."""
     ends = tuple(limits.whole(i, "An image's number", 0, wish.count - 1) for i in (first, second))
     steps = limits.whole(frames, "The number of frames", 3, limits.MOST_FRAMES)
@@ -77,7 +77,7 @@ def way(wish: Wish, first: Any, second: Any, frames: Any) -> str:
     return markup.row(made, wish.words, (ends[0], ends[1]))
 
 
-def nearest(wish: Wish) -> str:
+def nearest(wish: ImageRequest) -> str:
     """The images, up to 16, beside the real ones that they lie nearest to."""
     loaded, real = wish.served.generator(), wish.served.real
     if not isinstance(real, RealImages):
@@ -89,7 +89,7 @@ def nearest(wish: Wish) -> str:
     return markup.pairs(made, real.nearest(made), audited, wish.name, wish.words, caution)
 
 
-def circuits(wish: Wish, chosen: Any, backend: Any, shots: Any) -> str:
+def circuits(wish: ImageRequest, chosen: Any, backend: Any, shots: Any) -> str:
     """One image's circuit and readouts, and the same image on another backend."""
     loaded = wish.served.generator()
     number = limits.whole(chosen, "An image's number", 0, wish.count - 1)
@@ -109,7 +109,7 @@ def circuits(wish: Wish, chosen: Any, backend: Any, shots: Any) -> str:
     return markup.circuit(exact, other, called, ansatz, values, circuit.drawing(ansatz), about)
 
 
-def two(wish: Wish, runs: Sequence[Served], other: Any) -> str:
+def two(wish: ImageRequest, runs: Sequence[Served], other: Any) -> str:
     """The same class, seed and truncation by two runs."""
     if len(runs) < 2:
         raise UserError("One run is served; hqgan serve RUN RUN shows two beside each other.")
@@ -118,7 +118,7 @@ def two(wish: Wish, runs: Sequence[Served], other: Any) -> str:
         loaded = served.generator()
         if wish.name not in loaded.classes:
             raise UserError(f"{served.name} has no class {wish.name}.")
-        mine = Wish(served, wish.name, wish.seed, wish.truncation, min(wish.count, limits.MOST_COMPARED))
+        mine = ImageRequest(served, wish.name, wish.seed, wish.truncation, min(wish.count, limits.MOST_COMPARED))
         shown = images(loaded, wish.name, mine.noise())
         grids.append((served.name, markup.grid(shown, wish.name, mine.words, opens=False)))
     return markup.side_by_side(grids)
@@ -130,7 +130,7 @@ def training(runs: Sequence[Served], run: Any) -> str:
     return markup.curves(served.name, *curves(served.folder))
 
 
-def download(wish: Wish) -> str:
+def download(wish: ImageRequest) -> str:
     """A link that holds the images as a zip."""
     data = archive(wish.served, wish.name, wish.seed, wish.count, wish.truncation)
     return markup.link(f"{wish.name}-seed{wish.seed}.zip", data, wish.count)

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from hqgan.runtime.random_streams import Draws
+from hqgan.runtime.random_streams import RandomStream
 
 
-def augment(images: torch.Tensor, policy: Sequence[str], draws: Draws, share: float = 1.0) -> torch.Tensor:
+def augment(images: torch.Tensor, policy: Sequence[str], draws: RandomStream, share: float = 1.0) -> torch.Tensor:
     """Apply the named changes in order.
 
     Args:
@@ -31,11 +31,11 @@ def augment(images: torch.Tensor, policy: Sequence[str], draws: Draws, share: fl
     return images
 
 
-def _uniform(images: torch.Tensor, draws: Draws) -> torch.Tensor:
+def _uniform(images: torch.Tensor, draws: RandomStream) -> torch.Tensor:
     return draws.uniform(len(images), 1, 1, 1).to(images.device)
 
 
-def _color(x: torch.Tensor, draws: Draws) -> torch.Tensor:
+def _color(x: torch.Tensor, draws: RandomStream) -> torch.Tensor:
     """Brightness by up to +-0.5, saturation by 0 to 2, contrast by 0.5 to 1.5."""
     x = x + (_uniform(x, draws) - 0.5)
     grey = x.mean(1, keepdim=True)
@@ -44,7 +44,7 @@ def _color(x: torch.Tensor, draws: Draws) -> torch.Tensor:
     return (x - mean) * (_uniform(x, draws) + 0.5) + mean
 
 
-def _translation(x: torch.Tensor, draws: Draws) -> torch.Tensor:
+def _translation(x: torch.Tensor, draws: RandomStream) -> torch.Tensor:
     """Shift by up to an eighth of the side, zeros (mid-grey) moving in."""
     b, _, h, w = x.shape
     reach = h // 8
@@ -57,7 +57,7 @@ def _translation(x: torch.Tensor, draws: Draws) -> torch.Tensor:
     return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def _cutout(x: torch.Tensor, draws: Draws) -> torch.Tensor:
+def _cutout(x: torch.Tensor, draws: RandomStream) -> torch.Tensor:
     """Blank a square of half the side, anywhere, also partly outside."""
     b, _, h, w = x.shape
     centre_y = draws.integers(0, h, b, 1, 1).to(x.device)
@@ -67,7 +67,7 @@ def _cutout(x: torch.Tensor, draws: Draws) -> torch.Tensor:
     return x * (~inside)[:, None].to(x.dtype)
 
 
-def _affine(x: torch.Tensor, draws: Draws) -> torch.Tensor:
+def _affine(x: torch.Tensor, draws: RandomStream) -> torch.Tensor:
     """Turn by any angle and scale by 2 to the power of a normal number of deviation 0.2; outside is the image mirrored.
 
     Written as a weighted sum of four pixels, since torch's own sampling cannot be differentiated twice, as penalties want.

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hqgan.training.distributed import Ranks
+from hqgan.training.distributed import Processes
 
 
 class _Sum(torch.autograd.Function):
@@ -28,7 +28,7 @@ class _Sum(torch.autograd.Function):
 class _SharedBatchNorm(_BatchNorm):
     """A batch norm that in training knows the means and variances of the whole batch."""
 
-    ranks: Ranks
+    ranks: Processes
 
     def _check_input_dim(self, input: torch.Tensor) -> None:  # noqa: A002 - torch's name
         pass
@@ -66,7 +66,7 @@ class _SharedBatchNorm(_BatchNorm):
         return (out if self.bias is None else out + self.bias.view(shape)).to(given)
 
 
-def share_batch_norms(module: nn.Module | None, ranks: Ranks) -> None:
+def share_batch_norms(module: nn.Module | None, ranks: Processes) -> None:
     """Let the batch norms in `module` see the whole batch while it trains; names and weights stay as they are."""
     if module is None or ranks.share.world == 1:
         return

@@ -1,6 +1,6 @@
 """Training by several processes, started by torchrun and joined by lightning-fabric: the same numbers as one makes.
 
-Every process holds the whole model and a `Share` of each batch. Gradients are averaged here, explicitly, after backward: the
+Every process holds the whole model and a `Shard` of each batch. Gradients are averaged here, explicitly, after backward: the
 hooks of DistributedDataParallel do not see through gradient penalties.
 """
 
@@ -18,14 +18,14 @@ import torch
 from torch import nn
 
 from hqgan.errors import UserError
-from hqgan.runtime.processes import WHOLE, Share, own_share
+from hqgan.runtime.processes import ALL, Shard, current_shard
 
 PATIENCE = timedelta(hours=6)
 """How long a process waits for the others: as long as the first may take to decode a data set or to judge."""
 
 
 @dataclass(frozen=True)
-class Ranks:
+class Processes:
     """The processes that train one model; by default this one alone.
 
     Attributes:
@@ -33,7 +33,7 @@ class Ranks:
         fabric: what joins them, a ``lightning_fabric.Fabric``; None for one process.
     """
 
-    share: Share = WHOLE
+    share: Shard = ALL
     fabric: Any = None
 
     @property
@@ -77,7 +77,7 @@ class Ranks:
             raise refused
 
     @contextmanager
-    def in_turn(self) -> Iterator[None]:
+    def one_at_a_time(self) -> Iterator[None]:
         """First the first process of each machine, then its others: they find in the cache what that one left there."""
         if self.fabric is None:
             yield
@@ -129,11 +129,11 @@ class Ranks:
                 tensor.copy_(whole)
 
 
-ALONE = Ranks()
+SINGLE = Processes()
 
 
 @contextmanager
-def together(device: str, share: Share) -> Iterator[Ranks]:
+def together(device: str, share: Shard) -> Iterator[Processes]:
     """The processes that share a training, met at the start and, if all went well, at the end.
 
     Args:
@@ -145,7 +145,7 @@ def together(device: str, share: Share) -> Iterator[Ranks]:
     """
     world = share.world
     if world == 1:
-        yield ALONE
+        yield SINGLE
         return
     try:
         from lightning_fabric import Fabric
@@ -175,7 +175,7 @@ def together(device: str, share: Share) -> Iterator[Ranks]:
     )
     fabric.launch()
     with _own_cores(local) if device == "cpu" else nullcontext():
-        yield Ranks(Share(fabric.global_rank, fabric.world_size), fabric)
+        yield Processes(Shard(fabric.global_rank, fabric.world_size), fabric)
         fabric.barrier()  # nobody leaves while another still needs it
 
 
@@ -210,7 +210,7 @@ def _meet(backend: str, world: int) -> None:
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         how = {
             "store": torch.distributed.PrefixStore(f"attempt-{attempt}", store),
-            "rank": own_share().rank,
+            "rank": current_shard().rank,
             "world_size": world,
         }
     torch.distributed.init_process_group(backend, timeout=PATIENCE, **how)

@@ -17,7 +17,7 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 
 from hqgan.config import TrainingConfig
-from hqgan.runtime.random_streams import Draws
+from hqgan.runtime.random_streams import RandomStream
 from hqgan.runtime.step_streams import stream
 from hqgan.training import losses
 from hqgan.training.accountant import Plan
@@ -46,7 +46,7 @@ class Private:
     secret: int = field(repr=False)
 
 
-class SecretDraws(Draws):
+class SecretDraws(RandomStream):
     """Draws that nobody can guess who does not know the secret: torch's own generators take 32 bits of a seed on the CPU.
 
     Args:
@@ -108,7 +108,7 @@ def critic_steps(state: State, private: Private, config: TrainingConfig) -> Batc
     like = next(state.critic.parameters())
     labels = torch.arange(size, device=like.device) % private.classes
     with torch.no_grad():
-        drafts = state.generator.draft(noise.to(like), labels)
+        drafts = state.generator.fake_to_critic(noise.to(like), labels)
     for i in range(config.critic_steps):
         _critic_step(state, drafts, private, config, state.step * config.critic_steps + i)
     return Batch(drafts[: config.batch], labels[: config.batch])
@@ -140,7 +140,7 @@ def _critic_step(state: State, drafts: torch.Tensor, private: Private, config: T
 def _penalise(critic: Any, images: torch.Tensor, classes: int, config: TrainingConfig) -> None:
     """Add the gradient of a zero-centred penalty on generated images of all classes: it sees no real one, and needs no noise."""
     labels = torch.arange(len(images), device=images.device) % classes
-    penalty = losses.zero_centred_penalty(lambda x: critic.gradient(x, labels), images)
+    penalty = losses.zero_centered_gradient_penalty(lambda x: critic.gradient(x, labels), images)
     (config.r1_weight * config.r1_every * penalty).backward()
 
 

@@ -37,7 +37,7 @@ def update(average: nn.Module, module: nn.Module, images_seen: int, images: int,
 
 
 @torch.no_grad()
-def settle(average: nn.Module, noise: torch.Tensor, labels: torch.Tensor, batch: int = 64) -> None:
+def recalibrate_batch_norm(average: nn.Module, noise: torch.Tensor, labels: torch.Tensor, batch: int = 64) -> None:
     """Measure the batch norms of `average` anew.
 
     Averaged weights make other activations than the trained ones, and the averaged statistics are those of neither

@@ -15,11 +15,11 @@ from torch import nn
 
 from hqgan.config import TrainingConfig
 from hqgan.errors import UserError
-from hqgan.runtime.random_streams import Draws
+from hqgan.runtime.random_streams import RandomStream
 from hqgan.runtime.step_streams import seed_modules, stream
 from hqgan.training import ema, losses
 from hqgan.training.augment import augment
-from hqgan.training.distributed import ALONE, Ranks
+from hqgan.training.distributed import SINGLE, Processes
 from hqgan.training.dp_step import Private, critic_steps
 from hqgan.training.state import State
 from hqgan.types import Batch
@@ -70,7 +70,7 @@ def train(
     hooks: list[Hook],
     record: Callable[[str, State, dict[str, Any]], None],
     on_step: Callable[[State], None] = lambda state: None,
-    ranks: Ranks = ALONE,
+    ranks: Processes = SINGLE,
 ) -> None:
     """Step until `config.kimg` images were shown.
 
@@ -119,7 +119,7 @@ def train(
 
 
 def step(
-    state: State, real: Batch | Private, config: TrainingConfig, ranks: Ranks = ALONE, *, with_norms: bool = False
+    state: State, real: Batch | Private, config: TrainingConfig, ranks: Processes = SINGLE, *, with_norms: bool = False
 ) -> tuple[dict[str, float], dict[str, float]]:
     """`config.critic_steps` critic steps on one real batch, then a generator step; or a step of the generator's own loss.
 
@@ -137,7 +137,7 @@ def step(
     norms: dict[str, float] = {}
     if state.critic is None:
         assert isinstance(real, Batch)
-        with mixed(config, real.images):
+        with autocast(config, real.images):
             total = generator.loss(real.images, real.labels, stream(config.seed, "loss", now, ranks.share))
         values["loss/generator"] = total.item()
     else:
@@ -146,7 +146,7 @@ def step(
         else:
             # What the critic sees of real images: themselves, but for models that work in a space of their own.
             with torch.no_grad():
-                seen = Batch(generator.represent(real.images, real.labels), real.labels)
+                seen = Batch(generator.real_to_critic(real.images, real.labels), real.labels)
             values |= _critic_steps(state, real, seen, config, ranks)
         if with_norms:
             norms["norm/critic"] = _norm(list(state.critic.parameters()))
@@ -157,26 +157,26 @@ def step(
     total.backward()
     ranks.average_gradients(generator.parameters())
     if with_norms:
-        norms |= {f"norm/{name}": _norm(ps) for name, ps in generator.parts().items()}
+        norms |= {f"norm/{name}": _norm(ps) for name, ps in generator.parameter_groups().items()}
     state.generator_optimiser.step()
     values = ranks.mean(values)
     if state.critic is not None:
         state.critic.requires_grad_(True)
     if "loss/critic" in values:
-        generator.observe(values["loss/generator"], values["loss/critic"])
+        generator.after_step(values["loss/generator"], values["loss/critic"])
     state.step += 1
     state.images += images_per_step(config)
     ema.update(state.average, generator, state.images, images_per_step(config), 1000 * config.ema_half_life_kimg)
     return values, norms
 
 
-def _critic_steps(state: State, real: Batch, seen: Batch, config: TrainingConfig, ranks: Ranks) -> dict[str, float]:
+def _critic_steps(state: State, real: Batch, seen: Batch, config: TrainingConfig, ranks: Processes) -> dict[str, float]:
     generator, now, size = state.generator, state.step, config.critic_steps * len(real)
     noise = stream(config.seed, "critic noise", now, ranks.share).normal(size, generator.noise_size).to(real.images)
     with torch.no_grad():
         # The generator stands still during the critic's steps, so their images are made in one call.
-        with mixed(config, noise):
-            drafts = generator.draft(noise, real.labels.repeat(config.critic_steps))
+        with autocast(config, noise):
+            drafts = generator.fake_to_critic(noise, real.labels.repeat(config.critic_steps))
         fakes = drafts.to(noise.dtype).chunk(config.critic_steps)
     values: dict[str, float] = {}
     for i, fake in enumerate(fakes):
@@ -185,18 +185,18 @@ def _critic_steps(state: State, real: Batch, seen: Batch, config: TrainingConfig
 
 
 def _generator_loss(
-    state: State, seen: Batch, config: TrainingConfig, ranks: Ranks
+    state: State, seen: Batch, config: TrainingConfig, ranks: Processes
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """What the generator minimises, and its terms."""
     generator, critic, now, labels = state.generator, state.critic, state.step, seen.labels
     rng = stream(config.seed, "generator augment", now, ranks.share)
     draws = stream(config.seed, "generator noise", now, ranks.share)
     noise = draws.normal(len(seen), generator.noise_size).to(seen.images)
-    with mixed(config, noise):
-        drafts = generator.draft(noise, labels)
+    with autocast(config, noise):
+        drafts = generator.fake_to_critic(noise, labels)
     fakes = _augmented(drafts.to(noise.dtype), state, config, rng)
     real_scores = None
-    with mixed(config, noise):
+    with autocast(config, noise):
         fake_scores = critic(fakes, labels)
         if config.loss == "relativistic":
             real_scores = critic(_augmented(seen.images, state, config, rng), labels).to(noise.dtype)
@@ -223,19 +223,19 @@ def _critic_step(
     fake: torch.Tensor,
     config: TrainingConfig,
     critic_step: int,
-    ranks: Ranks,
+    ranks: Processes,
 ) -> dict[str, float]:
     critic, labels = state.critic, real.labels
     rng = stream(config.seed, "critic augment", critic_step, ranks.share)
     images = torch.cat([_augmented(seen.images, state, config, rng), _augmented(fake, state, config, rng)])
-    with mixed(config, images):
+    with autocast(config, images):
         scores = critic(images, labels.repeat(2))
     real_scores, fake_scores = scores.to(images.dtype).chunk(2)
     loss = losses.critic_loss(config.loss, real_scores, fake_scores)
     by_images = gradient_through(critic, labels, config.augment, rng, state.augmented)
 
     def gradient(x: torch.Tensor) -> torch.Tensor:
-        with mixed(config, x):
+        with autocast(config, x):
             return by_images(x).to(x.dtype)
 
     values = {
@@ -244,15 +244,15 @@ def _critic_step(
         "score/fake": fake_scores.mean().item(),
     }
     if config.loss == "wgan-gp":
-        penalty = losses.interpolation_penalty(gradient, seen.images, fake, rng)
+        penalty = losses.gradient_penalty(gradient, seen.images, fake, rng)
         loss = loss + config.gp_weight * penalty
         values["loss/penalty"] = penalty.item()
     elif config.r1_weight and critic_step % config.r1_every == 0:
-        penalty = losses.zero_centred_penalty(gradient, seen.images)
+        penalty = losses.zero_centered_gradient_penalty(gradient, seen.images)
         if config.loss == "relativistic":
-            penalty = penalty + losses.zero_centred_penalty(gradient, fake)
+            penalty = penalty + losses.zero_centered_gradient_penalty(gradient, fake)
         loss = loss + config.r1_weight * config.r1_every * penalty
-    with mixed(config, images):
+    with autocast(config, images):
         auxiliary = critic.auxiliary(real.images, stream(config.seed, "auxiliary", critic_step, ranks.share))
     if auxiliary is not None:
         loss = loss + auxiliary
@@ -270,7 +270,7 @@ def _critic_step(
     return values
 
 
-def mixed(config: TrainingConfig, like: torch.Tensor) -> torch.autocast:
+def autocast(config: TrainingConfig, like: torch.Tensor) -> torch.autocast:
     """Where forward passes run: in bfloat16 if so configured, but for circuits, which see to themselves.
 
     Without the cache of narrowed weights: what is narrowed without gradients, as a critic's own derivative does, would be taken
@@ -280,12 +280,12 @@ def mixed(config: TrainingConfig, like: torch.Tensor) -> torch.autocast:
     return torch.autocast(like.device.type, torch.bfloat16, enabled=wanted, cache_enabled=False)
 
 
-def _augmented(images: torch.Tensor, state: State, config: TrainingConfig, rng: Draws) -> torch.Tensor:
+def _augmented(images: torch.Tensor, state: State, config: TrainingConfig, rng: RandomStream) -> torch.Tensor:
     return augment(images, config.augment, rng, state.augmented)
 
 
 def gradient_through(
-    critic: Any, labels: torch.Tensor, policy: Sequence[str], rng: Draws, share: float = 1.0
+    critic: Any, labels: torch.Tensor, policy: Sequence[str], rng: RandomStream, share: float = 1.0
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """The gradient (B, 3, H, W) of a critic's scores by images (B, 3, H, W) of which it sees a share augmented.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from hqgan.runtime.random_streams import Draws
+from hqgan.runtime.random_streams import RandomStream
 
 Gradient = Callable[[torch.Tensor], torch.Tensor]
 
@@ -46,7 +46,7 @@ def generator_loss(kind: str, fake: torch.Tensor, real: torch.Tensor | None) -> 
     raise ValueError(f"unknown loss {kind!r}")
 
 
-def interpolation_penalty(gradient: Gradient, real: torch.Tensor, fake: torch.Tensor, draws: Draws) -> torch.Tensor:
+def gradient_penalty(gradient: Gradient, real: torch.Tensor, fake: torch.Tensor, draws: RandomStream) -> torch.Tensor:
     """Mean (|grad| - 1)^2 at random points between real and generated images (arXiv 1704.00028, equation 3).
 
     Args:
@@ -66,7 +66,7 @@ def unit_penalty(gradient: Gradient, images: torch.Tensor) -> torch.Tensor:
     return ((squares + 1e-12).sqrt() - 1).square().mean()
 
 
-def zero_centred_penalty(gradient: Gradient, images: torch.Tensor) -> torch.Tensor:
+def zero_centered_gradient_penalty(gradient: Gradient, images: torch.Tensor) -> torch.Tensor:
     """Half the mean squared gradient norm of the score at `images` (R1 on real ones, arXiv 1801.04406, equation 9)."""
     return gradient(images).square().sum((1, 2, 3)).mean() / 2
 

@@ -123,7 +123,7 @@ def new_state(generator: Any, critic: nn.Module | None, config: TrainingConfig, 
                 network.double()
     groups = [
         {"params": ps, "lr": config.lr_circuit if name == "circuit" else config.lr_generator}
-        for name, ps in generator.parts().items()
+        for name, ps in generator.parameter_groups().items()
     ]
     critics = [{"params": list(critic.parameters()), "lr": config.lr_critic}] if critic is not None else []
     return State(

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hqgan.data import ALL, open_data, split_of
+from hqgan.data import ALL_CLASSES, open_data, split_of
 from hqgan.errors import UserError
 from hqgan.experiments.study import Settings, cells, protocol, study, work
 from hqgan.experiments.study.arms import Arm
 from hqgan.experiments.study.classifiers import Recipe
 from hqgan.experiments.study.sources import Pool, save
-from hqgan.runtime.processes import Share
+from hqgan.runtime.processes import Shard
 from hqgan.types import Split
 
 TINY = Settings(
@@ -179,7 +179,7 @@ def test_the_same_picture_under_two_names_stops_the_study(tmp_path):
 
 def task(use, pool):
     return work.Task(
-        result=pool.parent / "x.json", data=("demo:160", 32, 0, ALL), seed=0, fraction=1.0, rare=(4,),
+        result=pool.parent / "x.json", data=("demo:160", 32, 0, ALL_CLASSES), seed=0, fraction=1.0, rare=(4,),
         arm=Arm(use, "white"), recipe=Recipe(steps=10, batch=64), pool=pool, source="",
         fingerprint="", split="", weights=None, threads=1,
     )  # fmt: skip
@@ -307,8 +307,8 @@ def test_folders_that_cannot_work(tmp_path):
 
 def test_processes_share_the_seeds_and_the_last_one_sums_up(finished, tmp_path):
     said = []
-    assert study(TINY, tmp_path / "s", say=said.append, share=Share(1, 2)) is None
+    assert study(TINY, tmp_path / "s", say=said.append, share=Shard(1, 2)) is None
     assert {path.parent.parent.name for path in (tmp_path / "s").glob("arms/*/small/*.json")} == {"seed1"}
-    assert study(TINY, tmp_path / "s", say=silent, share=Share(0, 2)) == finished[1]
+    assert study(TINY, tmp_path / "s", say=silent, share=Shard(0, 2)) == finished[1]
     assert json.loads((tmp_path / "s" / "study.json").read_text()) == json.loads(json.dumps(finished[1]))
     assert study(TINY, tmp_path / "s", say=silent) == finished[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hqgan.data import tables
-from hqgan.data.index import Listing, images_by_stem
+from hqgan.data.index import DatasetIndex, images_by_stem
 from hqgan.errors import UserError
 from hqgan.wording import listed
 
@@ -17,7 +17,7 @@ WRONG = "3 Wrongly labelled"
 LICENCE = "CC BY-NC-SA 3.0 (Groh et al. 2021)"
 
 
-def recognise(root: Path, label: str = "") -> Listing | None:
+def recognise(root: Path, label: str = "") -> DatasetIndex | None:
     """List Fitzpatrick17k under `root` with one of `LABELS`, or None where its table is not directly there.
 
     Images of the table that are not there are counted, not held against the data: many of their addresses are dead.
@@ -35,7 +35,7 @@ def recognise(root: Path, label: str = "") -> Listing | None:
     known = [row for row in found if row["qc"] != WRONG and row[label]]
     there = [row for row in known if row["md5hash"].lower() in files]
     classes = tuple(sorted({row[label] for row in there}))
-    listing = Listing("fitzpatrick17k", classes, [], [], [], LICENCE, total=len(there))
+    listing = DatasetIndex("fitzpatrick17k", classes, [], [], [], LICENCE, total=len(there))
     for row in there:
         listing.add(files[row["md5hash"].lower()], row["md5hash"], row[label], "")
     if missing := len(known) - len(there):

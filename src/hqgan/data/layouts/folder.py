@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from hqgan.data.index import Listing, hidden, walk_images
+from hqgan.data.index import DatasetIndex, hidden, walk_images
 from hqgan.errors import UserError
 from hqgan.wording import listed
 
@@ -20,7 +20,7 @@ FOREIGN = {
 SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
-def recognise(root: Path) -> Listing | None:
+def recognise(root: Path) -> DatasetIndex | None:
     """List the class-per-folder tree under `root`, or None where no folder in it holds an image.
 
     Raises:
@@ -42,7 +42,7 @@ def recognise(root: Path) -> Listing | None:
             "put all images into one folder per class, or name one of these folders."
         )
     files = [(name, f"{name}/{file}") for name in filled for file in images[name]]
-    return Listing(
+    return DatasetIndex(
         name="folder",
         classes=tuple(filled),
         files=[file for _, file in files],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from hqgan.data.index import Listing, hidden, images_by_stem
+from hqgan.data.index import DatasetIndex, hidden, images_by_stem
 from hqgan.errors import UserError
 
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
@@ -13,7 +13,7 @@ COLUMNS = {"lesion_id", "image_id", "dx"}
 LICENCE = "CC BY-NC 4.0 (Tschandl, Rosendahl & Kittler 2018)"
 
 
-def recognise(root: Path) -> Listing | None:
+def recognise(root: Path) -> DatasetIndex | None:
     """List HAM10000 under `root`, or None where its metadata table is not directly there.
 
     Raises:
@@ -28,7 +28,7 @@ def recognise(root: Path) -> Listing | None:
         return None
 
     by_stem = images_by_stem(root)
-    listing = Listing("ham10000", CLASSES, [], [], [], LICENCE, total=len(rows))
+    listing = DatasetIndex("ham10000", CLASSES, [], [], [], LICENCE, total=len(rows))
     for image, lesion, dx in sorted(rows):
         if dx.lower() not in CLASSES:
             listing.skipped.append((image, f"unknown dx {dx!r}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hqgan.data import tables
-from hqgan.data.index import Listing, images_by_stem
+from hqgan.data.index import DatasetIndex, images_by_stem
 
 TRUTH, METADATA = "ISIC_2019_Training_GroundTruth.csv", "ISIC_2019_Training_Metadata.csv"
 CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
@@ -14,7 +14,7 @@ DOWNSAMPLED = "_downsampled"
 """At the end of the names of images that the publisher had made smaller; the paper leaves them out (arXiv 2506.21015)."""
 
 
-def recognise(root: Path) -> Listing | None:
+def recognise(root: Path) -> DatasetIndex | None:
     """List ISIC 2019 under `root`, or None where its ground truth is not directly there.
 
     Raises:
@@ -28,7 +28,7 @@ def recognise(root: Path) -> Listing | None:
     if (root / METADATA).is_file():
         lesions = {row["image"]: row["lesion_id"] for row in tables.rows(root / METADATA, {"image", "lesion_id"})}
     files = images_by_stem(root)
-    listing = Listing("isic2019", CLASSES, [], [], [], LICENCE, total=len(truth))
+    listing = DatasetIndex("isic2019", CLASSES, [], [], [], LICENCE, total=len(truth))
     for row in sorted(truth, key=lambda row: row["image"]):
         image = row["image"]
         named = [c for c in CLASSES if row[c] in {"1", "1.0"}]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from hqgan.data.decode import Decoded, Fit, from_array
-from hqgan.data.index import Listing
+from hqgan.data.index import DatasetIndex
 from hqgan.errors import UserError
 
 SIDES = {"train": "train", "val": "validation", "test": "test"}
@@ -49,7 +49,7 @@ LEAST_SIDE = 8
 """Of an image in pixels. The publisher's smallest have 28; smaller ones could be too many to list."""
 
 
-def recognise(path: Path) -> Listing | None:
+def recognise(path: Path) -> DatasetIndex | None:
     """List an archive of MedMNIST, or None where there is none.
 
     Args:
@@ -82,7 +82,7 @@ def recognise(path: Path) -> Listing | None:
         odd = min(labels) if min(labels) < 0 else max(labels)
         raise UserError(f"{path} has the label {odd}, and {kind} knows {known} classes at most; download it again.")
     names = NAMES.get(kind) or tuple(str(i) for i in range(max(labels, default=-1) + 1))
-    return Listing(
+    return DatasetIndex(
         name=kind,
         classes=names,
         files=files,

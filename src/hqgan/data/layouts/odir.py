@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from hqgan.data import tables
-from hqgan.data.index import Listing, images_by_stem
+from hqgan.data.index import DatasetIndex, images_by_stem
 
 TABLE, COLUMNS = "full_df.csv", {"ID", "labels", "filename"}
 CLASSES = ("N", "D", "G", "C", "A", "H", "M", "O")
@@ -15,7 +15,7 @@ PREPROCESSED = "preprocessed_images"
 LICENCE = "for research; Peking University, ODIR-2019"
 
 
-def recognise(root: Path) -> Listing | None:
+def recognise(root: Path) -> DatasetIndex | None:
     """List ODIR-5k under `root`, or None where its full_df.csv is not directly there.
 
     Both eyes of a patient are one group. Eyes that the table lists without an image are left out. Of the photographs the
@@ -29,7 +29,7 @@ def recognise(root: Path) -> Listing | None:
         return None
     found = sorted(tables.rows(table, COLUMNS), key=lambda row: row["filename"])
     files = images_by_stem(root, PREPROCESSED)
-    listing = Listing("odir-5k", CLASSES, [], [], [], LICENCE, total=len(found))
+    listing = DatasetIndex("odir-5k", CLASSES, [], [], [], LICENCE, total=len(found))
     for row in found:
         # As Python writes a list: ['N'].
         named = re.findall(r"'(\w+)'", row["labels"])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from hqgan.data import tables
-from hqgan.data.index import Listing, images_by_stem
+from hqgan.data.index import DatasetIndex, images_by_stem
 
 TABLE, COLUMNS = "metadata.csv", {"patient_id", "diagnostic", "img_id"}
 CLASSES = ("ACK", "BCC", "MEL", "NEV", "SCC", "SEK")
 LICENCE = "CC BY 4.0 (Pacheco et al. 2020)"
 
 
-def recognise(root: Path) -> Listing | None:
+def recognise(root: Path) -> DatasetIndex | None:
     """List PAD-UFES-20 under `root`, or None where a metadata.csv with its columns is not directly there.
 
     Raises:
@@ -23,7 +23,7 @@ def recognise(root: Path) -> Listing | None:
         return None
     found = sorted(tables.rows(table, COLUMNS), key=lambda row: row["img_id"])
     files = images_by_stem(root)
-    listing = Listing("pad-ufes-20", CLASSES, [], [], [], LICENCE, total=len(found))
+    listing = DatasetIndex("pad-ufes-20", CLASSES, [], [], [], LICENCE, total=len(found))
     for row in found:
         image, name = row["img_id"], row["diagnostic"].upper()
         if name not in CLASSES:

@@ -9,8 +9,8 @@ from typing import overload
 import numpy as np
 from PIL import Image, ImageFilter
 
+from hqgan.data.index import DatasetIndex
 from hqgan.data.synthetic.lesions import LESIONS
-from hqgan.data.index import Listing
 from hqgan.data.synthetic.painting import Canvas, along, arc, cells, cover, noise, step
 from hqgan.errors import UserError
 
@@ -33,7 +33,7 @@ def count_of(path: str) -> int | None:
     return int(count) if colon else DEFAULT_COUNT
 
 
-def listing(count: int, seed: int) -> Listing:
+def listing(count: int, seed: int) -> DatasetIndex:
     """Names of `count` images: a few views of each lesion, classes with a long tail. They are made as they are asked for."""
     plan, kinds = _plan(count, seed), tuple(LESIONS)
 
@@ -43,7 +43,7 @@ def listing(count: int, seed: int) -> Listing:
     def file(i: int) -> str:
         return f"{kinds[plan.kind[i]]}/{plan.lesion[i]:05d}-{'abc'[plan.view[i]]}.png"
 
-    return Listing(
+    return DatasetIndex(
         name="demo",
         classes=kinds,
         files=_Column(count, file),

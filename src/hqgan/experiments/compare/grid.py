@@ -35,7 +35,7 @@ from hqgan.experiments.compare.estimate import lengths, read_settings, stored_le
 from hqgan.experiments.compare.measure import Cell, cell_of, measure, picture
 from hqgan.experiments.study.sources import GAUSSIAN, check_run
 from hqgan.io.files import others, sweep, write_atomically
-from hqgan.io.lock import LOCK, only_one
+from hqgan.io.lock import LOCK, exclusive
 from hqgan.metrics.extractors.pretrained import Borrowed
 from hqgan.run import train as runs
 from hqgan.training import checkpoint
@@ -74,7 +74,7 @@ def compare(
     """
     contestants = check(settings)
     _check_folder(out, read_settings(out), settings)
-    with only_one(out):
+    with exclusive(out):
         before = read_settings(out)  # now that nobody else can change it
         _check_folder(out, before, settings)
         sweep(out, "results/**/.*.part", "pictures/.*.part", f".{SETTINGS}.*.part", ".compare.json.*.part")

@@ -17,8 +17,8 @@ from hqgan.evaluation.evaluate import matched_images, views_of
 from hqgan.experiments.compare.contestants import Contestant, Result, Settings, config_of, contestants_of
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics import distances, perceptual
-from hqgan.metrics.evaluator import Judge
-from hqgan.metrics.extractors.features import View
+from hqgan.metrics.evaluator import Evaluator
+from hqgan.metrics.extractors.features import FeatureExtractor
 from hqgan.metrics.extractors.pretrained import Borrowed
 from hqgan.models.build import figures
 from hqgan.run.log import read_lines, read_run
@@ -52,18 +52,18 @@ class Cell:
     images: int | None
 
     @cached_property
-    def views(self) -> list[View]:
+    def views(self) -> list[FeatureExtractor]:
         """Trained on the training part, or borrowed."""
         return views_of(self.data, self.split, self.say) + (self.borrowed.views if self.borrowed else [])
 
     @cached_property
-    def judge(self) -> Judge:
+    def judge(self) -> Evaluator:
         """On the test part."""
         data, test, train = self.data, self.split.test, self.split.train
         sides = (data.images[test], data.labels[test], data.images[train], data.labels[train])
         # Of few images nothing can be said by class.
         none = None if self.images is None else np.zeros(len(data.classes), np.int64)
-        return Judge(self.views, *sides, data.classes, seed=self.seed, n=self.images, per_class=none)
+        return Evaluator(self.views, *sides, data.classes, seed=self.seed, n=self.images, per_class=none)
 
     @cached_property
     def test_part(self) -> str:

@@ -20,7 +20,7 @@ DRAWS = 20_000
 
 
 def draws(values: np.ndarray, halves: np.ndarray, shared: bool, seed: int = 0) -> np.ndarray:
-    """Draws (D,) of a mean over seeds.
+    """RandomStream (D,) of a mean over seeds.
 
     Args:
         values: (S,) one a seed: a distance, or a difference of two.

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from hqgan import config as configs
-from hqgan.config import ChoiceConfig
-from hqgan.data import ALL, check_leaks, open_data, split_of
+from hqgan.config import ClassSelection
+from hqgan.data import ALL_CLASSES, check_leaks, open_data, split_of
 from hqgan.errors import UserError
 from hqgan.evaluation.evaluate import is_run
 from hqgan.experiments.study import arms as plans
@@ -59,7 +59,7 @@ class Settings:
     fractions: tuple[float, ...] = (1.0,)
     jobs: int = 1
     device: str = "auto"
-    choice: ChoiceConfig = ALL
+    choice: ClassSelection = ALL_CLASSES
 
 
 def as_json(settings: Settings) -> dict[str, Any]:

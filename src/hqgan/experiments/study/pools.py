@@ -1,4 +1,4 @@
-"""Pools of generated images: made once for a cell, checked for copies of test images, judged by the filters."""
+"""Pools of generated images: made once for a cell, checked for copies of test images, evaluation_subset by the filters."""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ from hqgan.experiments.study.pools import pools_of, sources_about, with_sources
 from hqgan.experiments.study.sources import GAUSSIAN
 from hqgan.experiments.study.work import Task
 from hqgan.io.files import others, sweep, write_atomically
-from hqgan.io.lock import LOCK, in_turn, only_one
+from hqgan.io.lock import LOCK, exclusive, locked
 from hqgan.run import train as runs
-from hqgan.runtime.processes import WHOLE, Share
+from hqgan.runtime.processes import ALL, Shard
 from hqgan.training.state import State
 from hqgan.wording import listed
 
@@ -52,7 +52,7 @@ def study(
     on_data: Callable[[int, int], None] | None = None,
     on_step: Callable[[State, int], None] = lambda state, total: None,
     on_arm: Callable[[int, int], None] = lambda done, total: None,
-    share: Share = WHOLE,
+    share: Shard = ALL,
 ) -> dict[str, Any] | None:
     """Run, or go on with, a study. Several processes share its seeds, and the one that ends last sums up.
 
@@ -84,11 +84,11 @@ def study(
                 "--generators to have it trained."
             )
     _check_folder(out, settings)
-    with only_one(out if share.world == 1 else out / PROCESSES / str(share.rank)):
+    with exclusive(out if share.world == 1 else out / PROCESSES / str(share.rank)):
         _check_folder(out, settings)  # now that nobody else can change it
         # Either is refused while the other is at work here: one process alone, and processes of torchrun.
         for held in (out / PROCESSES).glob("*") if share.world == 1 else (out,):
-            with only_one(held, patience=5 if share.world > 1 else 0):  # processes of torchrun look in turn
+            with exclusive(held, patience=5 if share.world > 1 else 0):  # processes of torchrun look in turn
                 pass
         _write_settings(out, settings)
         mine = share.rows(cells)
@@ -99,7 +99,7 @@ def study(
         for cell in mine:
             results += _classify(cell, settings, out, arms, recipes, say, on_arm, len(results), total)
         if share.world > 1:
-            with in_turn(out):
+            with locked(out):
                 tasks = [
                     _task(settings, out, c, arm, recipe) for c in cells for recipe in recipes.values() for arm in arms
                 ]

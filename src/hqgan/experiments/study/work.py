@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hqgan.config import ChoiceConfig
+from hqgan.config import ClassSelection
 from hqgan.data import open_data, split_of
 from hqgan.errors import UserError
 from hqgan.experiments.study import arms as plans
@@ -29,7 +29,7 @@ VERSION = 1
 """Part of every result's key; raise it with anything that changes results."""
 
 
-Place = tuple[str, int, int, ChoiceConfig]
+Place = tuple[str, int, int, ClassSelection]
 """Arguments of `open_data`: path, size, seed, choice."""
 
 

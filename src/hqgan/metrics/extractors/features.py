@@ -51,7 +51,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class View:
+class FeatureExtractor:
     """An extractor: a fixed map from images to features.
 
     Attributes:
@@ -77,7 +77,7 @@ class View:
         return self.finish(self.look(images))
 
 
-def extract(views: Sequence[View], images: np.ndarray) -> dict[str, np.ndarray]:
+def extract(views: Sequence[FeatureExtractor], images: np.ndarray) -> dict[str, np.ndarray]:
     """Features of every view by name; a trunk that several views share runs once."""
     raw: dict[str, np.ndarray] = {}
     for view in views:
@@ -94,7 +94,7 @@ def load_views(
     fingerprint: str,
     cache: Path,
     report: Report | None = None,
-) -> list[View]:
+) -> list[FeatureExtractor]:
     """All views for a training split: from the cache, or trained now (on two cores 1 to 2 minutes for 4,200 images).
 
     Args:
@@ -303,13 +303,13 @@ def _look_at_patches(images: np.ndarray, constants: dict[str, np.ndarray], batch
     return np.concatenate(out)
 
 
-def _build(tensors: dict[str, np.ndarray]) -> list[View]:
+def _build(tensors: dict[str, np.ndarray]) -> list[FeatureExtractor]:
     """The views from what the cache holds."""
     import torch
 
     from hqgan.metrics.extractors import networks
 
-    views: list[View] = []
+    views: list[FeatureExtractor] = []
     for prefix, names in (("derm", tuple(STAGES)), ("untrained", ("untrained",))):
         network = networks.Eye()
         weights = {k.removeprefix(prefix + "."): v for k, v in tensors.items() if k.startswith(prefix + ".")}
@@ -331,10 +331,10 @@ def _build(tensors: dict[str, np.ndarray]) -> list[View]:
                 return features.astype(np.float32)
 
             width = basis["directions"].shape[1]
-            views.append(View(name, _hash({**weights, **basis}), "features", prefix, look, finish, width))
+            views.append(FeatureExtractor(name, _hash({**weights, **basis}), "features", prefix, look, finish, width))
     constants = {k: v for k, v in tensors.items() if k.startswith("laplacian/")}
     views.append(
-        View(
+        FeatureExtractor(
             "laplacian",
             _hash(constants),
             "patches",

@@ -23,7 +23,7 @@ from torch import nn
 from hqgan.errors import UserError
 from hqgan.io.images import to_float
 from hqgan.io.pretrained import library, load_weights
-from hqgan.metrics.extractors.features import View
+from hqgan.metrics.extractors.features import FeatureExtractor
 from hqgan.wording import listed
 
 Say = Callable[[str], None]
@@ -179,7 +179,7 @@ def lpips_distance(path: Path) -> Callable[[np.ndarray, np.ndarray], np.ndarray]
     return distance
 
 
-def inception_view(path: Path) -> tuple[View, Callable[[np.ndarray], np.ndarray]]:
+def inception_view(path: Path) -> tuple[FeatureExtractor, Callable[[np.ndarray], np.ndarray]]:
     """Inception's features as a view, and its class probabilities (N, 1008) for the Inception score."""
     network = inception(path)
 
@@ -189,11 +189,11 @@ def inception_view(path: Path) -> tuple[View, Callable[[np.ndarray], np.ndarray]
     def classes(images: np.ndarray) -> np.ndarray:
         return torch.from_numpy(look(images)[:, 2048:]).double().softmax(1).numpy()
 
-    view = View("inception", _digest(path), "features", "inception", look, lambda raw: raw[:, :2048], 2048)
+    view = FeatureExtractor("inception", _digest(path), "features", "inception", look, lambda raw: raw[:, :2048], 2048)
     return view, classes
 
 
-def dinov2_view(path: Path) -> View:
+def dinov2_view(path: Path) -> FeatureExtractor:
     """DINOv2's class token as a view (Stein et al., arXiv 2306.04675)."""
     network = dinov2(path)
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
@@ -205,7 +205,7 @@ def dinov2_view(path: Path) -> View:
     def look(images: np.ndarray) -> np.ndarray:
         return _run(one, images, 32)
 
-    return View("dinov2", _digest(path), "features", "dinov2", look, lambda raw: raw, 384)
+    return FeatureExtractor("dinov2", _digest(path), "features", "dinov2", look, lambda raw: raw, 384)
 
 
 class Borrowed:
@@ -226,7 +226,7 @@ class Borrowed:
 
     def __init__(self, given: Mapping[str, Path], cache: Path, download: bool, say: Say) -> None:
         """Load what there is; arguments as `weights`."""
-        self.views: list[View] = []
+        self.views: list[FeatureExtractor] = []
         self.classes: Callable[[np.ndarray], np.ndarray] | None = None
         self.lpips: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
         self.missing: dict[str, str] = {}

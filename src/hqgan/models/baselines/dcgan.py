@@ -38,7 +38,7 @@ class DcganGenerator(Generator):
         """Images (B, 3, size, size) in [-1, 1] from standard normal noise (B, noise_size) and labels (B,)."""
         return self.decoder(self.encoder(torch.cat([noise, self.embedding(labels)], 1)))
 
-    def parts(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter."""
         return {
             "encoder": [*self.embedding.parameters(), *self.encoder.parameters()],

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from hqgan.config import DdpmConfig
 from hqgan.models.base import Generator
-from hqgan.runtime.random_streams import Draws
+from hqgan.runtime.random_streams import RandomStream
 
 GROUPS = 8
 
@@ -120,7 +120,7 @@ class DdpmGenerator(Generator):
         steps = torch.linspace(config.timesteps - 1, 0, config.sampling_steps).round().long()
         self.register_buffer("times", steps, persistent=False)
 
-    def loss(self, images: torch.Tensor, labels: torch.Tensor, draws: Draws) -> torch.Tensor:
+    def loss(self, images: torch.Tensor, labels: torch.Tensor, draws: RandomStream) -> torch.Tensor:
         """Mean squared error of the velocity at random times."""
         times = draws.integers(0, len(self.kept), len(images)).to(images.device)
         noise = draws.normal(*images.shape).to(images.device)
@@ -143,7 +143,7 @@ class DdpmGenerator(Generator):
             x = then.sqrt() * image + (1 - then).sqrt() * left
         return x
 
-    def parts(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """One network."""
         return {"network": list(self.network.parameters())}
 

@@ -107,19 +107,19 @@ class LatentqganGenerator(Generator):
             optimiser.step()
         self.autoencoder.requires_grad_(False)
 
-    def represent(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def real_to_critic(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Real images (B, 3, S, S) as latents (B, features)."""
         return self.autoencoder.encode(images).flatten(1)
 
-    def draft(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def fake_to_critic(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Latents (B, features)."""
         angles = math.pi * torch.special.ndtr(noise).view(-1, self.k, self.n)
         return self.circuit(angles, labels).flatten(1)
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, size, size) in [-1, 1] from standard normal noise (B, noise_size) and labels (B,)."""
-        return self.autoencoder.decode(self.draft(noise, labels).view(len(noise), self.k, -1))
+        return self.autoencoder.decode(self.fake_to_critic(noise, labels).view(len(noise), self.k, -1))
 
-    def parts(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Circuits learn against the critic, the autoencoder before them."""
         return {"circuit": list(self.circuit.parameters()), "autoencoder": list(self.autoencoder.parameters())}

@@ -14,7 +14,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from hqgan.config import LightweightConfig, LightweightCriticConfig
 from hqgan.models.base import Generator
 from hqgan.models.critic import Critic
-from hqgan.runtime.random_streams import Draws
+from hqgan.runtime.random_streams import RandomStream
 
 
 class Enlarge(nn.Conv2d):
@@ -95,7 +95,7 @@ class LightweightGenerator(Generator):
             maps.append(x if i < 2 else self.skips[i - 2](maps[i - 2], x))
         return torch.tanh(self.out(maps[-1]))
 
-    def parts(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter."""
         return {
             "encoder": [*self.embedding.parameters(), *self.encoder.parameters()],
@@ -154,7 +154,7 @@ class LightweightCritic(Critic):
         x = self.last(self.to_whole(self.to_part(self.first(images))))
         return self.score(x).mean((1, 2, 3)) + (self.projection(labels) * x.mean((2, 3))).mean(1)
 
-    def auxiliary(self, images: torch.Tensor, draws: Draws) -> torch.Tensor:
+    def auxiliary(self, images: torch.Tensor, draws: RandomStream) -> torch.Tensor:
         """How far real images are from what the decoders redraw: the whole at half the size, and a random quarter."""
         part = self.to_part(self.first(images))
         half, cell = self.size // 2, self.size // 8

@@ -80,14 +80,14 @@ class MosaiqGenerator(Generator):
             scores = torch.einsum("hnp,hkp->hnk", pixels - self.mean[c][:, None], self.directions[c])
             self.low[c], self.high[c] = scores.amin(1), scores.amax(1)
 
-    def represent(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def real_to_critic(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Real images (B, 3, S, S) as scaled components (B, features) of their classes."""
         pixels = images.flatten(2) - self.mean[labels]
         scores = torch.einsum("bhp,bhkp->bhk", pixels, self.directions[labels])
         width = (self.high - self.low).clamp_min(1e-6)[labels]
         return (2 * (scores - self.low[labels]) / width - 1).flatten(1)
 
-    def draft(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def fake_to_critic(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Components (B, features) in [-1, 1]."""
         angles = self.source(torch.special.ndtr(noise))[:, None].expand(-1, self.k, -1)
         readouts = self.circuit(angles.contiguous(), labels)
@@ -95,15 +95,15 @@ class MosaiqGenerator(Generator):
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, size, size) in [-1, 1] from standard normal noise (B, noise_size) and labels (B,)."""
-        made = (self.draft(noise, labels).reshape(len(noise), 3, -1) + 1) / 2
+        made = (self.fake_to_critic(noise, labels).reshape(len(noise), 3, -1) + 1) / 2
         scores = self.low[labels] + made * (self.high - self.low)[labels]
         pixels = self.mean[labels] + torch.einsum("bhk,bhkp->bhp", scores, self.directions[labels])
         return pixels.reshape(-1, 3, self.size, self.size).clamp(-1, 1)
 
-    def parts(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """All that it learns is circuits."""
         return {"circuit": list(self.circuit.parameters())}
 
-    def observe(self, generator_loss: float, critic_loss: float) -> None:
+    def after_step(self, generator_loss: float, critic_loss: float) -> None:
         """Move the bound of the noise with the losses."""
-        self.source.observe(generator_loss, critic_loss)
+        self.source.after_step(generator_loss, critic_loss)

@@ -54,6 +54,6 @@ class PqwganGenerator(Generator):
         shares = shares / shares.amax(2, keepdim=True)
         return (2 * shares - 1).reshape(-1, 3, self.size, self.size)
 
-    def parts(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """All of it is circuits."""
         return {"circuit": list(self.circuit.parameters())}

@@ -141,13 +141,13 @@ class StyleGenerator(Generator):
             image = _double(image) + colour(x, w)
         return image
 
-    def draft(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def fake_to_critic(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Images that the critic sees: not cut off at -1 and 1, since the paper's layer to colours has no bound."""
         return self.synthesise(self.styles(noise, labels))
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Images (B, 3, size, size) in [-1, 1] from standard normal noise (B, noise_size) and labels (B,)."""
-        return self.draft(noise, labels).clamp(-1, 1)
+        return self.fake_to_critic(noise, labels).clamp(-1, 1)
 
     def path_lengths(self, noise: torch.Tensor, labels: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
         """How far (B,) an image moves along a direction for a small step of its style.
@@ -168,7 +168,7 @@ class StyleGenerator(Generator):
             self.path_mean.lerp_(self.path_mean.new_tensor(mean), 0.01)
         return (lengths - self.path_mean).square().mean()
 
-    def parts(self) -> dict[str, list[nn.Parameter]]:
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Disjoint parameter lists that together hold every parameter."""
         mapping = [*self.embedding.parameters(), *self.mapping.parameters()]
         return {

@@ -1,0 +1,1 @@
+"""Procedural lesions, for tests and the demo."""

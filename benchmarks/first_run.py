@@ -19,6 +19,7 @@ from typing import Any
 
 from hqgan.config import read
 from hqgan.evaluation import evaluate
+from hqgan.metrics.record import rows_from_json
 from hqgan.models.build import figures
 from hqgan.run.log import read_lines
 from hqgan.run.preset_table import seconds_per_step
@@ -63,8 +64,12 @@ def describe(run: Path, data: str | None) -> dict[str, Any]:
         "images": about["images"],
         "steps": about["steps"],
         "epochs": about["images"] / config.training.critic_steps / sum(about["data"]["training_images"]),
-        "curve": [(m["images"], m["rows"]) for m in read_lines(run / "metrics.jsonl") if m["kind"] == "evaluate"],
-        "test": evaluate.evaluate(run, data, say=lambda text: None)["metrics"],
+        "curve": [
+            (m["images"], rows_from_json(m["rows"]))
+            for m in read_lines(run / "metrics.jsonl")
+            if m["kind"] == "evaluate"
+        ],
+        "test": rows_from_json(evaluate.evaluate(run, data, say=lambda text: None)["metrics"]),
     }
 
 
@@ -90,13 +95,13 @@ def sizes(found: dict[Path, dict[str, Any]]) -> str:
 
 
 def test_table(found: dict[Path, dict[str, Any]]) -> str:
-    titles = [*(f"`{row['preset']}`" for row in found.values()), "real floor", "PCA-Gaussian"]
+    titles = [*(f"`{row['preset']}`" for row in found.values()), "real vs. real", "PCA-Gaussian"]
     lines = [f"| metric on the test part | {' | '.join(titles)} |", "| --- |" + " ---: |" * len(titles)]
-    names = [r["name"] for r in next(iter(found.values()))["test"] if r["class"] is None and r["bar"] is not None]
+    names = [r.key for r in next(iter(found.values()))["test"] if r.class_name is None and r.baseline is not None]
     for name in names:
-        rows = [next(r for r in run["test"] if r["name"] == name and r["class"] is None) for run in found.values()]
-        cells = [f"{r['value']:.3g} ({r['normalised']:.2f})" if r["normalised"] is not None else "-" for r in rows]
-        lines.append(f"| {name} | {' | '.join(cells)} | {rows[0]['floor']:.3g} | {rows[0]['bar']:.3g} |")
+        rows = [next(r for r in run["test"] if r.key == name and r.class_name is None) for run in found.values()]
+        cells = [f"{r.value:.3g} ({r.normalised:.2f})" if r.normalised is not None else "-" for r in rows]
+        lines.append(f"| {name} | {' | '.join(cells)} | {rows[0].real_reference:.3g} | {rows[0].baseline:.3g} |")
     return "\n".join(lines)
 
 
@@ -112,7 +117,7 @@ def curves(found: dict[Path, dict[str, Any]], path: Path) -> None:
         for row in found.values():
             images = [i for i, _ in row["curve"]]
             values = [
-                next(r["normalised"] for r in rows if r["name"].startswith(f"frechet_{view}_") and r["class"] is None)
+                next(r.normalised for r in rows if r.key == f"fd_{view}" and r.class_name is None)
                 for _, rows in row["curve"]
             ]
             left.plot([i / 1000 for i in images], values, marker="o", ms=3, label=row["preset"])
@@ -121,7 +126,7 @@ def curves(found: dict[Path, dict[str, Any]], path: Path) -> None:
             axis.set_yscale("log")
             axis.axhline(1, color="grey", ls="--", lw=1)
             axis.grid(alpha=0.3)
-        left.set_ylabel(f"Fréchet distance, view {view}")
+        left.set_ylabel(f"Fréchet distance ({view})")
     axes[-1][0].set_xlabel("thousand real images shown")
     axes[-1][1].set_xlabel("training minutes")
     axes[0][0].legend()

@@ -128,8 +128,8 @@ def test_evaluate_a_run_and_a_folder_of_its_images(hqgan, tiny_run, tmp_path):
     assert code == 0, err
     result = json.loads((tmp_path / "m.json").read_text())
     row = result["metrics"][0]
-    assert {"name", "class", "value", "low", "high", "floor", "bar", "normalised", "n"} <= set(row)
-    assert "real floor" in out
+    assert {"key", "class", "value", "low", "high", "real_reference", "baseline", "normalised", "n"} <= set(row)
+    assert "real vs. real" in out
     assert "PCA-Gaussian" in out
     hqgan("generate", tiny_run, "--per-class", 6, "--out", tmp_path / "out")
     text = sentence_of(hqgan("evaluate", tmp_path / "out"))

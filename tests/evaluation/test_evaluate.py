@@ -9,7 +9,7 @@ from PIL import Image
 
 from hqgan.data import open_data, split_of
 
-FIELDS = {"name", "class", "value", "low", "high", "floor", "n"}
+FIELDS = {"key", "class", "value", "low", "high", "real_reference", "n"}
 
 
 @pytest.mark.slow
@@ -32,14 +32,14 @@ def test_one_half_of_the_real_data_against_the_other_is_the_floor(hqgan, tmp_pat
     rows = json.loads((tmp_path / "m.json").read_text())["metrics"]
     assert all(set(row) >= FIELDS for row in rows)
     normalised = {
-        row["name"]: row["normalised"] for row in rows if row["class"] is None and row["normalised"] is not None
+        row["key"]: row["normalised"] for row in rows if row["class"] is None and row["normalised"] is not None
     }
-    assert any(name.startswith("frechet_derm") for name in normalised)
+    assert any(name == "fd_derm" for name in normalised)
     assert np.median(np.abs(list(normalised.values()))) < 0.1
     for name in ("ssim_within", "ssim_nearest"):
-        row = next(row for row in rows if row["name"] == name and row["class"] is None)
-        assert row["low"] - 0.03 <= row["floor"] <= row["high"] + 0.03
-    assert "Not computed: fid_inception" in out
+        row = next(row for row in rows if row["key"] == name and row["class"] is None)
+        assert row["low"] - 0.03 <= row["real_reference"] <= row["high"] + 0.03
+    assert "Not computed: FID" in out
     assert "Skin tone" in out
 
 
@@ -49,7 +49,7 @@ def test_a_run_s_evaluation_is_kept_and_says_what_is_missing(hqgan, tiny_run, tm
     assert code == 0, err
     result = json.loads((tmp_path / "m.json").read_text())
     assert json.loads((run / "evaluation.json").read_text()) == result
-    reasons = {row["name"]: row["reason"] for row in result["metrics"] if row["value"] is None}
+    reasons = {row["key"]: row["reason"] for row in result["metrics"] if row["value"] is None}
     assert reasons["lpips_within"].startswith("no weights: give --weights alexnet=FILE")
     assert {row["of"] for row in result["geometry"]["jacobian"]} == {
         "image", "through the classical branch", "through the quantum branch",

@@ -33,8 +33,8 @@ def test_readouts_and_images_of_a_run(tiny_run, hqgan, tmp_path):
     ]  # fmt: skip
     exact, shot, noisy = (row["grey_levels"]["mean"] for row in found["images"])
     assert exact < 0.01 < shot < noisy
-    assert {row["name"] for row in found["images"][0]["metrics"]} == {
-        row["name"] for row in found["images"][2]["metrics"]
+    assert {row["key"] for row in found["images"][0]["metrics"]} == {
+        row["key"] for row in found["images"][2]["metrics"]
     }
     assert (tmp_path / "n.svg").exists()
     assert "depolarising 0.3" in out

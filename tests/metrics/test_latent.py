@@ -43,10 +43,10 @@ def test_smoothness():
 
 def found(made, labels, real, train):
     rows = modes.mode_rows("derm", made, labels, real, labels, train, "hash", 0)
-    assert [row["name"] for row in rows] == ["ndb_derm_400", "twins_derm_400"]
+    assert [(row.key, row.n) for row in rows] == [("ndb_derm", 400), ("near_duplicates_derm", 400)]
     for row in rows:
-        assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
-    return [(row["value"], row["floor"]) for row in rows]
+        assert 0 <= row.low <= row.value <= row.high <= 1
+    return [(row.value, row.real_reference) for row in rows]
 
 
 def test_collapsed_modes_are_seen_and_fresh_images_are_not():

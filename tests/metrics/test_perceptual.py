@@ -58,14 +58,14 @@ def test_a_collapsed_class_is_more_alike_than_real_ones_and_small_classes_say_so
     real = (pictures(90), np.repeat([0, 1, 2], [40, 40, 10]))
     made = (np.concatenate([np.repeat(pictures(1, seed=3), 40, 0), pictures(50, seed=4)]), real[1])
     found = perceptual.within_rows("ssim", perceptual.ssim, made, real, ("a", "b", "c"), 0)
-    rows = {row["class"]: row for row in found}
-    assert rows["a"]["value"] == pytest.approx(1)
-    assert rows["a"]["floor"] < 0.7
-    assert rows["b"]["low"] <= rows["b"]["value"] <= rows["b"]["high"]
-    assert rows["b"]["value"] == pytest.approx(rows["b"]["floor"], abs=0.1)
-    assert rows["c"]["value"] is None
-    assert rows["c"]["reason"] == "fewer than 20 images of c on a side"
-    assert rows[None]["value"] == pytest.approx((rows["a"]["value"] + rows["b"]["value"]) / 2)
+    rows = {row.class_name: row for row in found}
+    assert rows["a"].value == pytest.approx(1)
+    assert rows["a"].real_reference < 0.7
+    assert rows["b"].low <= rows["b"].value <= rows["b"].high
+    assert rows["b"].value == pytest.approx(rows["b"].real_reference, abs=0.1)
+    assert rows["c"].value is None
+    assert rows["c"].reason == "fewer than 20 images of c on a side"
+    assert rows[None].value == pytest.approx((rows["a"].value + rows["b"].value) / 2)
 
 
 def test_the_nearest_real_image_of_a_copy_is_itself():
@@ -73,6 +73,6 @@ def test_the_nearest_real_image_of_a_copy_is_itself():
     rows = perceptual.nearest_rows(
         "ssim", perceptual.ssim, (real[0][::-1], real[1]), real, (pictures(40, seed=9), real[1]), ("a",), 0
     )
-    assert rows[0]["name"] == "ssim_nearest"
-    assert rows[0]["value"] == pytest.approx(1)
-    assert rows[0]["floor"] < 0.9
+    assert rows[0].key == "ssim_nearest"
+    assert rows[0].value == pytest.approx(1)
+    assert rows[0].real_reference < 0.9

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from hqgan.metrics.record import MetricRow
 from hqgan.report.blocks import Section, Table, Text, write_page
 from hqgan.report.of_run import jsonl
 
@@ -13,14 +14,13 @@ def run(tiny_run, tmp_path_factory):
     """A run with an audit and an evaluation made up in the form that the commands write."""
     out = tmp_path_factory.mktemp("report") / "my run"
     shutil.copytree(tiny_run, out)
-    row = {"name": "frechet_derm_30", "view": "derm", "class": None, "value": 2.5, "low": 2.0, "high": 3.0, "floor": 1.0,
-           "bar": 9.0, "normalised": 0.2, "n": 32, "reason": None, "seed": 0, "hash": "x"}  # fmt: skip
-    missing = {**row, "name": "fid_inception", "value": None, "reason": "no weights: give --weights"}
+    row = MetricRow("fd", "derm", value=2.5, low=2.0, high=3.0, real_reference=1.0, baseline=9.0, normalised=0.2, n=32)
+    missing = MetricRow("fd", "inception", reason="no weights: give --weights")
     spectrum = {"of": "image", "effective_rank": 3.0, "low": 2.5, "high": 3.5, "dimensions": 4, "norm": 1.0, "share": None,
                 "n": 8, "spectrum": [2.0, 1.0, 0.5, 0.1]}  # fmt: skip
     skin = {"class": None, "generated": 60.0, "real": 55.0, "low": 1.0, "high": 9.0, "n": [3, 3], "groups": {}}
     (out / "evaluation.json").write_text(json.dumps({
-        "metrics": [row, missing], "skin": {"rows": [skin], "warning": "Read with care"},
+        "metrics": [row.as_json(), missing.as_json()], "skin": {"rows": [skin], "warning": "Read with care"},
         "geometry": {"jacobian": [spectrum], "interpolation": {"evenness": 0.7, "detour": 1.3, "n": 2}},
     }))  # fmt: skip
     (out / "audit").mkdir()
@@ -42,13 +42,13 @@ def test_a_page_of_runs_needs_nothing_else(hqgan, run, tiny_run, tmp_path):
         "Runs side by side",
         "Run: my run",
         "Copying audit: my run",
-        "frechet_derm_30",
+        "FD (derm)",
         "2 to 3",
         "effective rank",
     )
     for words in (
         *expected,
-        "Not computed: fid_inception",
+        "Not computed: FID",
         "Read with care",
         "its circuit",
         "&#34;preset&#34;: &#34;demo&#34;",

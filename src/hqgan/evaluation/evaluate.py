@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from hqgan.metrics.extractor_check import check_extractors
 from hqgan.metrics.extractors import pretrained
 from hqgan.metrics.extractors.features import FeatureExtractor, load_views
 from hqgan.metrics.modes import mode_rows
+from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.models.build import Generator
 from hqgan.runtime.threads import one_thread
 from hqgan.sampling.generate import latent_seed, make_images
@@ -212,7 +214,9 @@ def evaluate(
     if len(kept):
         rows += _modes(views, images[kept], labels[kept], held_out, known[0], seed)
     toned = (images[kept], labels[kept]) if len(kept) else (images, labels)
-    found = {**about, "metrics": rows, "skin": skin.report(toned, held_out, data.classes, seed)}
+    config_hash = about.get("config_hash", "")
+    metrics = [replace(row, config_hash=config_hash).as_json() for row in rows]
+    found = {**about, "metrics": metrics, "skin": skin.report(toned, held_out, data.classes, seed)}
     if loaded and loaded.generator.noise_size <= geometry.MOST_DIMENSIONS:
         say("taking derivatives by the latent")
         found["geometry"] = geometry.geometry(loaded, seed)
@@ -228,7 +232,7 @@ def _modes(
     held_out: tuple[np.ndarray, np.ndarray],
     train: np.ndarray,
     seed: int,
-) -> list[suite.Row]:
+) -> list[MetricRow]:
     view = next(v for v in views if v.name == "derm")
     with one_thread():
         made, real, known = (view(x) for x in (images, held_out[0], train))
@@ -257,32 +261,31 @@ def table(result: dict[str, Any]) -> list[Any]:
     """Rich tables of an evaluation: over all classes, and the normalised kernel distance by class."""
     from rich.table import Table
 
-    rows = result["metrics"]
+    rows = rows_from_json(result["metrics"])
     over_all = Table(
         title=f"{result['target']} against the test part of {result['data']}",
-        caption="normalised: 0 is real against real, 1 the PCA-Gaussian; brackets: 95 % by subsampling",
+        caption="normalised: 0 is real against real, 1 the PCA-Gaussian baseline; brackets: 95 % by subsampling",
     )
     over_all.add_column("metric")
-    for name in ("value", "interval", "real floor", "PCA-Gaussian", "normalised", "N"):
+    for name in ("value", "interval", "real vs. real", "PCA-Gaussian", "normalised", "N"):
         over_all.add_column(name, justify="right")
-    absent: dict[str, list[str]] = {}
-    for row in (r for r in rows if r["class"] is None):
-        if row["value"] is None:
-            absent.setdefault(row["reason"], []).append(row["name"])
+    absent: dict[str | None, list[str]] = {}
+    for row in (r for r in rows if r.class_name is None):
+        if row.value is None:
+            absent.setdefault(row.reason, []).append(row.label)
             continue
-        interval = "" if row["low"] is None else f"[{row['low']:.3g}, {row['high']:.3g}]"
-        cells = [_number(row[k]) for k in ("floor", "bar", "normalised")]
-        over_all.add_row(row["name"], f"{row['value']:.4g}", interval.replace("[", r"\["), *cells, str(row["n"]))
-    kernels = [r for r in rows if r["class"] is not None and r["name"].startswith(("kernel_", "kid_"))]
-    classes = list(dict.fromkeys(r["class"] for r in kernels))
-    views = list(dict.fromkeys(r["view"] for r in kernels))
-    by_class = Table(title="Kernel distance by class, normalised", caption="-: too few images on a side")
-    by_class.add_column("view")
+        interval = "" if row.low is None else f"[{row.low:.3g}, {row.high:.3g}]"
+        cells = [_number(value) for value in (row.real_reference, row.baseline, row.normalised)]
+        over_all.add_row(row.label, f"{row.value:.4g}", interval.replace("[", r"\["), *cells, str(row.n))
+    kernels = [r for r in rows if r.class_name is not None and r.distance == "kd"]
+    classes = list(dict.fromkeys(str(r.class_name) for r in kernels))
+    by_class = Table(title="Kernel distance (KD) by class, normalised", caption="-: too few images on a side")
+    by_class.add_column("extractor")
     for name in classes:
         by_class.add_column(name, justify="right")
-    for view in views:
-        of_view = {r["class"]: r for r in kernels if r["view"] == view}
-        by_class.add_row(view, *(_number(of_view[c]["normalised"]) or "-" for c in classes))
+    for extractor in dict.fromkeys(r.extractor for r in kernels):
+        own = {r.class_name: r.normalised for r in kernels if r.extractor == extractor}
+        by_class.add_row(extractor, *(_number(own[name]) or "-" for name in classes))
     missing = [f"Not computed: {listed(names)} ({reason})." for reason, names in absent.items()]
     latent = geometry.table(result["geometry"]) if "geometry" in result else []
     return [over_all, *missing, by_class, *latent, *skin.sentences(result["skin"])]

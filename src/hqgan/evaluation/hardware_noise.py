@@ -24,6 +24,7 @@ from hqgan.circuits.layer import shot_variance
 from hqgan.errors import UserError
 from hqgan.evaluation.evaluate import build_evaluator, data_of, matched_images
 from hqgan.metrics.evaluator import Evaluator
+from hqgan.metrics.record import rows_from_json
 from hqgan.sampling.generate import latent_seed, make_images
 from hqgan.sampling.load import Loaded, load, on_backend
 from hqgan.types import UNCOVERED, Backend
@@ -209,7 +210,7 @@ def _images(setting: Setting, loaded: Loaded, judge: Evaluator, plain: np.ndarra
         "n": len(made),
         "grey_levels": {"mean": float(apart.mean()), "largest": int(apart.max())},
         "seconds": seconds,
-        "metrics": [row for row in judge(made, judge.labels) if row["class"] is None],
+        "metrics": [row.as_json() for row in judge(made, judge.labels) if row.class_name is None],
     }
 
 
@@ -233,7 +234,7 @@ def table(result: dict[str, Any]) -> list[Any]:
         readouts.add_row(row["noise"], shots, *cells, alone, f"{row['largest']:.4f}", f"{row['seconds']:.1f}")
     if not result["images"]:
         return [readouts]
-    names = [m["name"] for m in result["images"][0]["metrics"] if m["normalised"] is not None]
+    metrics = [{m.label: m.normalised for m in rows_from_json(row["metrics"])} for row in result["images"]]
     images = Table(
         title=f"{plural(result['images'][0]['n'], 'image')} against as many of the test part",
         caption="apart: grey levels of 256, mean and largest; metrics normalised: 0 is real against real, 1 the PCA-Gaussian",
@@ -245,9 +246,9 @@ def table(result: dict[str, Any]) -> list[Any]:
         )
     levels = [row["grey_levels"] for row in result["images"]]
     images.add_row("apart", *(f"{level['mean']:.2f}, {level['largest']}" for level in levels), end_section=True)
-    for name in names:
-        values = [next(m["normalised"] for m in row["metrics"] if m["name"] == name) for row in result["images"]]
-        images.add_row(name, *("" if value is None else f"{value:.3f}" for value in values))
+    for label in (label for label, value in metrics[0].items() if value is not None):
+        values = [found[label] for found in metrics]
+        images.add_row(label, *("" if value is None else f"{value:.3f}" for value in values))
     return [readouts, images, *([UNCOVERED] if result["private"] else [])]
 
 

@@ -1,11 +1,12 @@
-"""Named protocols: generated images against held-out real ones, between the real floor and the PCA-Gaussian bar.
+"""Generated images against held-out real ones, by every metric in every feature extractor.
 
-A name carries measure, view and number of images: ``frechet_derm_1k2``, ``kernel_early_600``. Values are comparable only
-under one name, one seed and one hash. Each stands beside
+Beside each value stand
 
-- its *floor*: training images against the same held-out images, at the same N and class counts, the mean of three draws;
-- its *bar*: the class-conditional PCA-Gaussian (`gaussian`) fitted on the training images, likewise;
-- *normalised* ``(value - floor) / (bar - floor)``: 0 is as good as real images, 1 as bad as the PCA-Gaussian.
+- its *real reference* (real vs. real): training images against the same held-out images, at the same N and class counts, the
+  mean of three draws;
+- its *baseline*: the class-conditional PCA-Gaussian (`baseline`) fitted on the training images, likewise;
+- *normalised* ``(value - real_reference) / (baseline - real_reference)``: 0 is as good as real images, 1 as bad as the
+  PCA-Gaussian.
 """
 
 from __future__ import annotations
@@ -17,14 +18,12 @@ import numpy as np
 
 from hqgan.metrics.baseline import fit_pca_gaussian
 from hqgan.metrics.extractors.features import FeatureExtractor, extract
-from hqgan.metrics.measure import MANIFOLD, SMALLEST, Measured, Row, kernel, measure, proportional, short
+from hqgan.metrics.measure import MANIFOLD, SMALLEST, Measured, kernel, measure, proportional
+from hqgan.metrics.record import MetricRow
 from hqgan.runtime.threads import one_thread
 
 DRAWS = 3
 """Draws of training images, and of the PCA-Gaussian, whose mean is the floor and the bar."""
-
-STANDARD = {("frechet", "inception"): "fid_inception", ("kernel", "inception"): "kid_inception"}
-"""Measures that the field knows by another name in that view."""
 
 Features = dict[str, np.ndarray]
 Part = tuple[str | None, str]
@@ -56,6 +55,7 @@ class Evaluator:
         n: int | None = None,
         per_class: np.ndarray | None = None,
         thorough: bool = False,
+        config_hash: str = "",
     ) -> None:
         """Prepare the real side, the floor and the bar.
 
@@ -70,9 +70,11 @@ class Evaluator:
             n: real images compared over all, in their own class mix; None for all of them.
             per_class: images compared by class, one number a class; None for all real ones.
             thorough: every measure by class, not the kernel distance alone.
+            config_hash: of the run whose images are measured, for its rows; empty where unknown.
         """
         self._by_class = measure if thorough else _kernel_alone
         self.views, self.classes, self.seed = list(views), tuple(classes), seed
+        self.config_hash = config_hash
         have = np.bincount(real_labels, minlength=len(classes))
         self._mix = proportional(have, have.sum() if n is None else n)
         self._each = np.minimum(have, have if per_class is None else np.asarray(per_class))
@@ -95,7 +97,7 @@ class Evaluator:
             bars.append(self._measure(self._look(gaussian.sample(labels, seed + draw), places), None))
         self._floors, self._bars = floors, bars
 
-    def __call__(self, images: np.ndarray, labels: np.ndarray) -> list[Row]:
+    def __call__(self, images: np.ndarray, labels: np.ndarray) -> list[MetricRow]:
         """Measure generated images.
 
         Args:
@@ -103,8 +105,8 @@ class Evaluator:
             labels: (N,) class indices, of which `self.labels` are enough.
 
         Returns:
-            Rows ``{name, view, class, value, low, high, floor, bar, normalised, n, reason, seed, hash}``; class is null
-            over all; low and high are the value -+ 1.96 spreads; what cannot be computed is null with a reason.
+            A row for each metric, over all classes and by class; low and high are the value -+ 1.96 standard deviations;
+            what cannot be computed has no value and a reason.
         """
         labels = np.asarray(labels)
         rng = np.random.default_rng(self.seed)
@@ -123,28 +125,17 @@ class Evaluator:
                     if abs(bar - floor) > 3 * (floors[0][1] or 0.0):
                         normalised = (value - floor) / (bar - floor)
                     else:
-                        reason = "not normalised: the PCA-Gaussian does not stand clear of the real floor here"
+                        reason = "not normalised: the PCA-Gaussian is not clearly farther than real images here"
                 elif value is not None and floor is None:
-                    reason = floors[0][2] or "no floor: too few training images"
+                    reason = floors[0][2] or "no real reference: too few training images"
                 low, high = (None, None) if value is None or spread is None else _interval(kind, value, spread)
                 own = self.n if name is None else int(self._each[self.classes.index(name)])
-                rows.append(
-                    {
-                        "name": f"{STANDARD.get((kind, view)) or f'{kind}_{view}'}_{short(self.n)}",
-                        "view": view,
-                        "class": name,
-                        "value": value,
-                        "low": low,
-                        "high": high,
-                        "floor": floor,
-                        "bar": bar,
-                        "normalised": normalised,
-                        "n": own,
-                        "reason": reason,
-                        "seed": self.seed,
-                        "hash": hashes[view],
-                    }
-                )
+                row = MetricRow(
+                    distance=kind, extractor=view, class_name=name, value=value, low=low, high=high, real_reference=floor,
+                    baseline=bar, normalised=normalised, n=own, reason=reason, seed=self.seed, extractor_hash=hashes[view],
+                    config_hash=self.config_hash,
+                )  # fmt: skip
+                rows.append(row)
         return rows
 
     def features(
@@ -178,7 +169,7 @@ class Evaluator:
             own_seed = None if seed is None else seed + zlib.crc32(view.name.encode())
             if missing:
                 why = f"too few images of {', '.join(missing)} for the class mix of {self.n} real images"
-                kinds = ("sliced",) if view.kind == "patches" else ("frechet", "kernel", *MANIFOLD)
+                kinds = ("swd",) if view.kind == "patches" else ("fd", "kd", *MANIFOLD)
                 out[None, view.name] = dict.fromkeys(kinds, (None, None, why))
             else:
                 out[None, view.name] = measure(view, own[over_all], real[real_over_all], own_seed)
@@ -189,7 +180,7 @@ class Evaluator:
                 if min(k, counts[c]) < max(k, SMALLEST):
                     few, need = min(k, counts[c]), max(k, SMALLEST)
                     why = f"{few} images of {name} are too few; {need} are needed on each side"
-                    out[name, view.name] = {"kernel": (None, None, why)}
+                    out[name, view.name] = {"kd": (None, None, why)}
                     continue
                 a = own[sum(counts[:c]) :][:k]
                 b = real[sum(self._real[1][:c]) :][:k]
@@ -208,7 +199,7 @@ def evaluate(
     views: Sequence[FeatureExtractor],
     *,
     seed: int = 0,
-) -> list[Row]:
+) -> list[MetricRow]:
     """Measure one set of generated images once, thoroughly; see `Evaluator` for arguments and rows.
 
     Takes as many images as the generated ones allow in the class mix of the real ones, and by class as many as both have.
@@ -234,7 +225,7 @@ def mix_of(made: np.ndarray, have: np.ndarray) -> np.ndarray:
 
 
 def _kernel_alone(view: FeatureExtractor, generated: np.ndarray, real: np.ndarray, seed: int | None) -> Measured:
-    return {"kernel": kernel(generated, real, seed)}
+    return {"kd": kernel(generated, real, seed)}
 
 
 def _heads(counts: Sequence[int], wanted: np.ndarray) -> np.ndarray:
@@ -253,4 +244,4 @@ def _interval(kind: str, value: float, spread: float) -> tuple[float, float]:
     low, high = value - 1.96 * spread, value + 1.96 * spread
     if kind in ("precision", "recall", "coverage"):
         return max(low, 0.0), min(high, 1.0)
-    return (low, high) if kind == "kernel" else (max(low, 0.0), high)
+    return (low, high) if kind == "kd" else (max(low, 0.0), high)

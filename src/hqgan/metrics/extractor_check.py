@@ -19,6 +19,7 @@ that only the distance by class can see them: the mean of the kernel distance ov
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,10 +27,11 @@ from hqgan.metrics import distances
 from hqgan.metrics import graded_corruptions as plant
 from hqgan.metrics.baseline import fit_pca_gaussian
 from hqgan.metrics.extractors.features import FeatureExtractor, extract
-from hqgan.metrics.measure import SMALLEST, Row, measure_distances, proportional
+from hqgan.metrics.measure import SMALLEST, measure_distances, proportional
 from hqgan.runtime.threads import one_thread
 
 Report = Callable[[str], None]
+Row = dict[str, Any]
 
 COUNTS = 0.1
 """Least normalised distance of a pixel degradation at full strength."""
@@ -66,7 +68,7 @@ def check_extractors(
         report: called with the name of each degradation.
 
     Returns:
-        One row for each view and distance: ``view``, ``measure`` (``frechet``, ``kernel`` or ``sliced``), ``hash``, ``n``,
+        One row for each view and distance: ``view``, ``measure`` (``fd``, ``kd`` or ``swd``), ``hash``, ``n``,
         ``seed``, ``floor``, ``mixed`` (the floor had the view no memory), ``noise``, ``bar`` (the PCA-Gaussian as shipped),
         ``degradations`` (name to a list of ``{strength, value, normalised}``, mild to full; classes swapped have a floor
         of their own, ``floor_by_class``, and no normalised value), ``right`` and ``reasons``, sentences on what is wrong.
@@ -107,7 +109,7 @@ def check_extractors(
         for points in row["degradations"].values():
             for point in points:
                 point["normalised"] = (point["value"] - row["floor"]) / gap if gap > 0 else None
-        if row["measure"] == "kernel":
+        if row["measure"] == "kd":
             view = row["view"]
             with one_thread():
                 row["reasons"] += _swaps(row, plain[view], labels, reference[view], reference_labels, seed)
@@ -134,7 +136,7 @@ def _start(view: FeatureExtractor, kind: str, own: np.ndarray, reference: np.nda
 
 
 def _kinds(view: FeatureExtractor) -> tuple[str, ...]:
-    return ("sliced",) if view.kind == "patches" else ("frechet", "kernel")
+    return ("swd",) if view.kind == "patches" else ("fd", "kd")
 
 
 def _subset(labels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ def measure(view: FeatureExtractor, generated: np.ndarray, real: np.ndarray, see
     Arguments as `measure_distances`.
 
     Returns:
-        ``frechet``, ``kernel`` and `MANIFOLD` of a view of features; ``sliced`` of one of patches.
+        ``fd``, ``kd`` and `MANIFOLD` of a view of features; ``swd`` of one of patches.
     """
     out = measure_distances(view, generated, real, seed)
     if view.kind == "patches":
@@ -68,7 +67,7 @@ def measure_distances(
         seed: of the halves; None for no spreads.
 
     Returns:
-        ``frechet`` and ``kernel`` of a view of features; ``sliced`` of one of patches.
+        ``fd`` and ``kd`` of a view of features; ``swd`` of one of patches.
 
     References:
         Shao & Wu, "A General Theory for Jackknife Variance Estimation", 1989; Politis & Romano, 1994.
@@ -76,26 +75,26 @@ def measure_distances(
     n = min(len(generated), len(real))
     if view.kind == "patches":
         if not n:
-            return {"sliced": (None, None, "no images")}
+            return {"swd": (None, None, "no images")}
         a, b = (x.reshape(len(x), -1, view.width) for x in (generated, real))
 
         def sliced(i: np.ndarray, j: np.ndarray) -> float:
             return distances.sliced_wasserstein(a[i].reshape(-1, view.width), b[j].reshape(-1, view.width))
 
         # Sorting every patch again is the dear part, and a deviation needs no more than a few.
-        return {"sliced": _spread(sliced, len(a), len(b), seed, HALVES // 3)}
+        return {"swd": _spread(sliced, len(a), len(b), seed, HALVES // 3)}
     if n < 4:
         why = f"{n} images are too few for a distance; 4 are needed"
-        return {"frechet": (None, None, why), "kernel": (None, None, why)}
+        return {"fd": (None, None, why), "kd": (None, None, why)}
     out: Measured = {}
     reason = distances.frechet_reason(n, generated.shape[1])
     if reason:
-        out["frechet"] = (None, None, reason)
+        out["fd"] = (None, None, reason)
     else:
         # Halves too small for their covariance give a value without an interval.
         own = seed if distances.frechet_reason(n // 2, generated.shape[1]) is None else None
-        out["frechet"] = _spread(lambda i, j: distances.frechet(generated[i], real[j]), len(generated), len(real), own)
-    out["kernel"] = kernel(generated, real, seed)
+        out["fd"] = _spread(lambda i, j: distances.frechet(generated[i], real[j]), len(generated), len(real), own)
+    out["kd"] = kernel(generated, real, seed)
     return out
 
 
@@ -154,16 +153,3 @@ def halves_of_means(values: np.ndarray, seed: int) -> tuple[float, float]:
     """The mean of values (N,), one an image or a pair, and its standard deviation by random halves."""
     whole, spread, _ = _spread(lambda i, j: float(values[i].mean()), len(values), 1, seed)
     return float(whole or 0.0), float(spread or 0.0)
-
-
-def short(n: int) -> str:
-    """N for a protocol's name, to two digits: 597 is ``600``, 1198 is ``1k2``, 5000 is ``5k``."""
-    digits = max(len(str(n)) - 2, 0)
-    rounded = int(round(n, -digits))
-    if rounded < 1000:
-        return str(rounded)
-    thousands, hundreds = divmod(rounded, 1000)
-    return f"{thousands}k" + (str(hundreds // 100) if hundreds else "")
-
-
-Row = dict[str, Any]

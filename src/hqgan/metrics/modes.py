@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqgan.metrics.measure import Row, short
 from hqgan.metrics.prdc import pairwise
+from hqgan.metrics.record import MetricRow
 
 BINS = 50
 """Clusters of training images; 100 in the paper, for tens of thousands of images."""
@@ -23,12 +23,12 @@ def mode_rows(
     train: np.ndarray,
     digest: str,
     seed: int,
-) -> list[Row]:
+) -> list[MetricRow]:
     """Two probes of variety, each with held-out real images in place of generated ones as its floor.
 
-    ``ndb``: the share of `BINS` clusters of training images in which generated images stand in another proportion than training
-    images. ``twins``: the share of generated images nearer to another one of their class than 99 % of held-out images are to
-    theirs.
+    ``ndb`` (number of statistically different bins): the share of `BINS` clusters of training images in which generated images
+    are significantly more or less frequent than training images. ``near_duplicates``: the share of generated images that
+    are nearer to another one of their class than 99 % of held-out images are to theirs.
 
     Args:
         view: name of the features.
@@ -42,7 +42,7 @@ def mode_rows(
 
     References:
         Richardson & Weiss, "On GANs and GMMs", 2018 (arXiv 1805.12462), for NDB; Arora & Zhang, 2017 (arXiv
-        1706.08224), for twins as
+        1706.08224), for near as
         a sign of small support.
     """
     from sklearn.cluster import KMeans
@@ -66,11 +66,21 @@ def mode_rows(
         own, others = near[generated_labels == c], known[real_labels == c]
         if len(own) > 1 and len(others) > 1:
             shares.append(own < np.quantile(others, 0.01))
-    twins = np.concatenate(shares) if shares else np.zeros(1)
-    share = float(twins.mean())
+    duplicates = np.concatenate(shares) if shares else np.zeros(1)
+    share = float(duplicates.mean())
+    spread = float(np.sqrt(share * (1 - share) / len(duplicates)))
     return [
         *rows,
-        _row("twins", view, share, float(np.sqrt(share * (1 - share) / len(twins))), 0.01, len(twins), digest, seed),
+        _row(
+            "near_duplicates",
+            view,
+            share,
+            spread,
+            0.01,
+            len(duplicates),
+            digest,
+            seed,
+        ),
     ]
 
 
@@ -85,7 +95,7 @@ def _nearest(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return out
 
 
-def _row(kind: str, view: str, value: float, spread: float, floor: float, n: int, digest: str, seed: int) -> Row:
+def _row(kind: str, view: str, value: float, spread: float, floor: float, n: int, digest: str, seed: int) -> MetricRow:
     low, high = max(value - 1.96 * spread, 0.0), min(value + 1.96 * spread, 1.0)
-    return {"name": f"{kind}_{view}_{short(n)}", "view": view, "class": None, "value": value, "low": low, "high": high,
-            "floor": floor, "bar": None, "normalised": None, "n": n, "reason": None, "seed": seed, "hash": digest}  # fmt: skip
+    return MetricRow(distance=kind, extractor=view, value=value, low=low, high=high, real_reference=floor, n=n, seed=seed,
+                     extractor_hash=digest)  # fmt: skip

@@ -16,8 +16,9 @@ import torch
 from hqgan.io.images import to_float
 from hqgan.io.pretrained import library
 from hqgan.metrics.extractors.pretrained import Borrowed
-from hqgan.metrics.measure import SMALLEST, Row, halves_of_means, short
+from hqgan.metrics.measure import SMALLEST, halves_of_means
 from hqgan.metrics.prdc import pairwise
+from hqgan.metrics.record import MetricRow
 
 PAIRS = 500
 """Pairs of images of a class, at most."""
@@ -74,7 +75,7 @@ def rows(
     train: tuple[np.ndarray, np.ndarray],
     classes: Sequence[str],
     seed: int,
-) -> list[Row]:
+) -> list[MetricRow]:
     """Every measure of this file, and a row with its reason for each metric that lacks its network.
 
     Args:
@@ -85,7 +86,10 @@ def rows(
         classes: names.
         seed: of draws and subsamples.
     """
-    out = [{**empty(name, None, len(generated[1]), seed, why), "view": None} for name, why in borrowed.missing.items()]
+    out = [
+        MetricRow(distance, extractor, n=len(generated[1]), reason=reason, seed=seed)
+        for distance, extractor, reason in borrowed.missing
+    ]
     if borrowed.classes is not None:
         digest = next(view.hash for view in borrowed.views if view.name == "inception")
         out.append(score_row(borrowed.classes(generated[0]), borrowed.classes(real[0]), seed, digest))
@@ -105,7 +109,7 @@ def nearest_rows(
     train: tuple[np.ndarray, np.ndarray],
     classes: Sequence[str],
     seed: int,
-) -> list[Row]:
+) -> list[MetricRow]:
     """Mean likeness of generated images to their nearest held-out image of the class, by class and over all classes.
 
     Args:
@@ -140,7 +144,7 @@ def within_rows(
     real: tuple[np.ndarray, np.ndarray],
     classes: Sequence[str],
     seed: int,
-) -> list[Row]:
+) -> list[MetricRow]:
     """Mean likeness, or distance, of pairs of images of one class; the floor is that of held-out pairs. Arguments as above."""
     rng = np.random.default_rng(seed)
 
@@ -157,7 +161,7 @@ def within_rows(
     )
 
 
-def score_row(probabilities: np.ndarray, real: np.ndarray, seed: int, digest: str) -> Row:
+def score_row(probabilities: np.ndarray, real: np.ndarray, seed: int, digest: str) -> MetricRow:
     """The Inception score of generated images, that of real ones beside it.
 
     Args:
@@ -170,39 +174,36 @@ def score_row(probabilities: np.ndarray, real: np.ndarray, seed: int, digest: st
     n = len(probabilities)
     parts = [inception_score(probabilities[rng.permutation(n)[: n // 2]]) for _ in range(20)]
     value, spread = inception_score(probabilities), float(np.std(parts, ddof=1))
-    return {**empty(f"inception_score_{short(n)}", None, n, seed, None), "view": "inception", "value": value,
-            "low": value - 1.96 * spread, "high": value + 1.96 * spread, "floor": inception_score(real),
-            "hash": digest}  # fmt: skip
+    return MetricRow("inception_score", "inception", value=value, low=value - 1.96 * spread, high=value + 1.96 * spread,
+                     real_reference=inception_score(real), n=n, seed=seed, extractor_hash=digest)  # fmt: skip
 
 
-def empty(name: str, of_class: str | None, n: int, seed: int, reason: str | None) -> Row:
-    """A row of `suite` without a value."""
-    return {"name": name, "view": "pixels", "class": of_class, "value": None, "low": None, "high": None, "floor": None,
-            "bar": None, "normalised": None, "n": n, "reason": reason, "seed": seed, "hash": None}  # fmt: skip
-
-
-def _rows(name: str, found: Sequence[tuple[np.ndarray, np.ndarray]], classes: Sequence[str], seed: int) -> list[Row]:
-    """Rows by class, and over all the mean of the classes that have a value."""
-    out: list[Row] = []
-    spreads, floors = [], []
+def _rows(
+    name: str, found: Sequence[tuple[np.ndarray, np.ndarray]], classes: Sequence[str], seed: int
+) -> list[MetricRow]:
+    """Rows by class, and over all classes the mean of those that have a value."""
+    out: list[MetricRow] = []
+    values, spreads, references = [], [], []
     for title, (own, beside) in zip(classes, found, strict=True):
         if not len(own):
-            out.append(empty(name, title, 0, seed, f"fewer than {SMALLEST} images of {title} on a side"))
+            reason = f"fewer than {SMALLEST} images of {title} on a side"
+            out.append(MetricRow(name, class_name=title, reason=reason, seed=seed))
             continue
         value, spread = halves_of_means(own, seed)
-        mean = float(beside.mean()) if len(beside) else None
-        out.append({**empty(name, title, len(own), seed, None), "value": value, "low": value - 1.96 * spread,
-                     "high": value + 1.96 * spread, "floor": mean})  # fmt: skip
+        reference = float(beside.mean()) if len(beside) else None
+        out.append(MetricRow(name, class_name=title, value=value, low=value - 1.96 * spread, high=value + 1.96 * spread,
+                             real_reference=reference, n=len(own), seed=seed))  # fmt: skip
+        values.append(value)
         spreads.append(spread)
-        floors.append(mean)
-    known = [row for row in out if row["value"] is not None]
-    over_all = empty(name, None, sum(row["n"] for row in known), seed, None if known else "no class is large enough")
-    if known:
-        value = float(np.mean([row["value"] for row in known]))
-        spread = float(np.sqrt(np.square(spreads).sum()) / len(spreads))
-        of_real = [f for f in floors if f is not None]
-        over_all |= {"value": value, "low": value - 1.96 * spread, "high": value + 1.96 * spread,
-                     "floor": float(np.mean(of_real)) if len(of_real) == len(floors) else None}  # fmt: skip
+        references.append(reference)
+    if not values:
+        return [MetricRow(name, reason="no class is large enough", seed=seed), *out]
+    value = float(np.mean(values))
+    spread = float(np.sqrt(np.square(spreads).sum()) / len(spreads))
+    known = [r for r in references if r is not None]
+    reference = float(np.mean(known)) if len(known) == len(references) else None
+    over_all = MetricRow(name, value=value, low=value - 1.96 * spread, high=value + 1.96 * spread,
+                         real_reference=reference, n=sum(row.n for row in out), seed=seed)  # fmt: skip
     return [over_all, *out]
 
 

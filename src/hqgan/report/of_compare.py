@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hqgan.metrics.record import rows_from_json
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
 from hqgan.types import UNCOVERED
@@ -143,14 +144,15 @@ def _pairs(one: Result) -> Table:
 
 def _metrics(one: Result) -> Table:
     rows = one["leaderboard"]
-    stems = list(dict.fromkeys(m["name"] for row in rows for m in row["metrics"]))
+    found = [{m.label: m for m in rows_from_json(row["metrics"])} for row in rows]
     cells = []
-    for stem in stems:
-        found = [next((m for m in row["metrics"] if m["name"] == stem), None) for row in rows]
-        first = next(m for m in found if m is not None)
-        floors = ["" if first[key] is None else f"{first[key]:.3g}" for key in ("floor", "bar")]
-        cells.append([stem, *("-" if m is None else f"{m['value']:.3g}" for m in found), *floors])
-    head = ["metric", *(row["name"] for row in rows), "real floor", "PCA-Gaussian"]
+    for label in dict.fromkeys(label for metrics in found for label in metrics):
+        alike = [metrics.get(label) for metrics in found]
+        first = next(m for m in alike if m is not None)
+        values = ["-" if m is None or m.value is None else f"{m.value:.3g}" for m in alike]
+        references = ["" if value is None else f"{value:.3g}" for value in (first.real_reference, first.baseline)]
+        cells.append([label, *values, *references, f"{first.n:,}" if first.n else f"{one['n']:,}"])
+    head = ["metric", *(row["name"] for row in rows), "real vs. real", "PCA-Gaussian", "N"]
     return Table(head, cells, "Means over seeds, all classes together, generated images against the test part.")
 
 

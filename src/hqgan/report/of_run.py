@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read
 from hqgan.wording import at_most
@@ -47,7 +48,7 @@ def comparison(runs: list[tuple[str, Path]]) -> Section:
     series = []
     for name, run in runs:
         found = [line for line in jsonl(run / "metrics.jsonl") if line["kind"] == "evaluate"]
-        points = [(line["images"] / 1000, _normalised(line["rows"], "frechet", "derm")) for line in found]
+        points = [(line["images"] / 1000, _normalised(rows_from_json(line["rows"]), "fd", "derm")) for line in found]
         known = [(x, y) for x, y in points if y is not None]
         if known:
             series.append((name, [x for x, _ in known], [y for _, y in known]))
@@ -137,18 +138,19 @@ def curves(lines: list[Result]) -> list[Picture]:
     """Distances and losses against images shown, of the lines of a metrics.jsonl; what has two points or more."""
     found = [line for line in lines if line["kind"] == "evaluate"]
     across = [line["images"] / 1000 for line in found]
-    views = dict.fromkeys(row["view"] for line in found[-1:] for row in line["rows"] if row["view"] != "laplacian")
+    evaluations = [rows_from_json(line["rows"]) for line in found]
+    extractors = dict.fromkeys(r.extractor for rows in evaluations[-1:] for r in rows if r.extractor != "laplacian")
     out: list[Picture] = []
-    for kind, called in (("frechet", "Fréchet"), ("kernel", "kernel")):  # there is no Fréchet distance of few images
+    for kind, called in (("fd", "Fréchet"), ("kd", "kernel")):  # there is no Fréchet distance of few images
         series = []
-        for view in views:
-            values = [_normalised(line["rows"], kind, view) for line in found]
+        for extractor in extractors:
+            values = [_normalised(rows, kind, extractor) for rows in evaluations]
             known = [(x, y) for x, y in zip(across, values, strict=True) if y is not None and y > 0]
-            series.append((view, [x for x, _ in known], [y for _, y in known]))
+            series.append((str(extractor), [x for x, _ in known], [y for _, y in known]))
         if distances := [one for one in series if len(one[1]) > 1]:
             label = f"normalised {called} distance"
             picture = figures.lines(distances, "thousands of real images shown", label, log=True)
-            text = "Each view's distance on the validation part: 0 is real against real, 1 the PCA-Gaussian."
+            text = "Distance by feature extractor on the validation part: 0 is real against real, 1 the PCA-Gaussian."
             out.append(Picture(picture, text))
             break
     steps = [line for line in lines if line["kind"] == "train"]
@@ -167,21 +169,26 @@ def _metrics(run: Path, lines: list[Result], private: bool) -> list[Block]:
     path = run / "evaluation.json"
     if path.exists():
         result = read(path)
-        rows, side = result["metrics"], "test"
+        rows, side = rows_from_json(result["metrics"]), "test"
     else:
         result = {}
         found = [line for line in lines if line["kind"] == "evaluate"]
         if not found:
             return [Text("Not measured yet: `hqgan evaluate` does that.", "note")]
-        rows, side = found[-1]["rows"], "validation"
+        rows, side = rows_from_json(found[-1]["rows"]), "validation"
     out: list[Block] = []
     if private:
         out.append(Text("These numbers look at real images: the run's epsilon does not cover them.", "warning"))
-    out += [metric_table(rows, f"Generated images against real ones of the {side} part, floors beside.")]
-    absent: dict[str, list[str]] = {}
+    out += [
+        metric_table(
+            rows,
+            f"Generated images against real ones of the {side} part, between real vs. real and the PCA-Gaussian baseline.",
+        )
+    ]
+    absent: dict[str | None, list[str]] = {}
     for row in rows:
-        if row["value"] is None and row["class"] is None:
-            absent.setdefault(row["reason"], []).append(row["name"])
+        if row.value is None and row.class_name is None:
+            absent.setdefault(row.reason, []).append(row.label)
     out += [Text(f"Not computed: {', '.join(names)} ({reason}).", "note") for reason, names in absent.items()]
     if by_class := _by_class(rows):
         out.append(by_class)
@@ -192,35 +199,34 @@ def _metrics(run: Path, lines: list[Result], private: bool) -> list[Block]:
     return out
 
 
-def metric_table(rows: list[Result], caption: str) -> Table:
-    """Metrics over all classes with intervals, floors and bars."""
+def metric_table(rows: list[MetricRow], caption: str) -> Table:
+    """Metrics over all classes with intervals, real reference and baseline."""
     cells = [
         [
-            row["name"],
-            f"{row['value']:.4g}",
-            "" if row["low"] is None else f"{row['low']:.3g} to {row['high']:.3g}",
-            *("" if row[key] is None else f"{row[key]:.3g}" for key in ("floor", "bar", "normalised")),
-            f"{row['n']:,}",
+            row.label,
+            f"{row.value:.4g}",
+            "" if row.low is None else f"{row.low:.3g} to {row.high:.3g}",
+            *("" if value is None else f"{value:.3g}" for value in (row.real_reference, row.baseline, row.normalised)),
+            f"{row.n:,}",
         ]
         for row in rows
-        if row["class"] is None and row["value"] is not None
+        if row.class_name is None and row.value is not None
     ]
-    head = ["metric", "value", "95 %", "real floor", "PCA-Gaussian", "normalised", "N"]
+    head = ["metric", "value", "95 %", "real vs. real", "PCA-Gaussian", "normalised", "N"]
     return Table(head, cells, caption)
 
 
-def _by_class(rows: list[Result]) -> Table | None:
-    kernels = [row for row in rows if row["class"] is not None and row["name"].startswith("kernel_")]
+def _by_class(rows: list[MetricRow]) -> Table | None:
+    kernels = [row for row in rows if row.class_name is not None and row.distance == "kd"]
     if not kernels:
         return None
-    classes = list(dict.fromkeys(row["class"] for row in kernels))
+    classes = list(dict.fromkeys(str(row.class_name) for row in kernels))
     cells = []
-    for view in dict.fromkeys(row["view"] for row in kernels):
-        own = {row["class"]: row["normalised"] for row in kernels if row["view"] == view}
-        cells.append([view, *("" if own.get(c) is None else f"{own[c]:.2f}" for c in classes)])
-    return Table(
-        ["view", *classes], cells, "Normalised kernel distance by class; blank where a side has too few images."
-    )
+    for extractor in dict.fromkeys(str(row.extractor) for row in kernels):
+        own = {row.class_name: row.normalised for row in kernels if row.extractor == extractor}
+        cells.append([extractor, *("" if (value := own.get(c)) is None else f"{value:.2f}" for c in classes)])
+    caption = "Normalised kernel distance by class; blank where a side has too few images."
+    return Table(["extractor", *classes], cells, caption)
 
 
 def _geometry(found: Result) -> list[Block]:
@@ -262,6 +268,6 @@ def _skin(found: Result) -> list[Block]:
     return [table, Text(found["warning"], "warning")]
 
 
-def _normalised(rows: list[Result], kind: str, view: str) -> float | None:
-    found = [r for r in rows if r["class"] is None and r["view"] == view and r["name"].startswith(kind)]
-    return found[0]["normalised"] if found else None
+def _normalised(rows: list[MetricRow], distance: str, extractor: str | None) -> float | None:
+    alike = (r for r in rows if r.class_name is None and r.extractor == extractor and r.distance == distance)
+    return next((r.normalised for r in alike), None)

@@ -67,4 +67,4 @@ def evaluate(state: State, judge: Evaluator, log: RunLog) -> dict[str, Any]:
     images = matched_images(state.average, judge.classes, judge.labels, seed=0)  # type: ignore[arg-type]
     rows = judge(images, judge.labels)
     log.skip(time.perf_counter() - start)
-    return {"rows": rows}
+    return {"rows": [row.as_json() for row in rows]}

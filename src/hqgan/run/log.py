@@ -15,6 +15,7 @@ import torch
 import hqgan
 from hqgan.errors import UserError
 from hqgan.io.files import read_json, write_atomically
+from hqgan.metrics.record import rows_from_json
 from hqgan.training import checkpoint
 from hqgan.training.state import State
 
@@ -134,8 +135,7 @@ def _now() -> str:
 
 def _scalars(values: dict[str, Any]) -> list[tuple[str, float]]:
     found = [(k, v) for k, v in values.items() if isinstance(v, float)]
-    for row in values.get("rows", []):
-        if row["value"] is not None:
-            name = row["name"] if row["class"] is None else f"{row['name']}/{row['class']}"
-            found.append((name, row["value"]))
+    for row in rows_from_json(values.get("rows", [])):
+        if row.value is not None:
+            found.append((row.key if row.class_name is None else f"{row.key}/{row.class_name}", row.value))
     return found

@@ -19,6 +19,7 @@ from hqgan.evaluation.evaluate import build_evaluator
 from hqgan.io.files import others, sweep, write_atomically
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.io.lock import LOCK, exclusive
+from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.run.hooks import evaluate, sample_grid, settler
 from hqgan.run.log import RunLog, read_lines
 from hqgan.run.privacy import SECRET, check_process, facts, sentence, start_private
@@ -304,23 +305,17 @@ def draw_beside_real(run: Path, path: Path, columns: int = 5) -> None:
     write_png(path, labelled_rows(rows, scale=2, title=title))
 
 
-def last_evaluation(run: Path) -> list[dict[str, Any]]:
-    """The rows of the newest evaluation in a run's metrics, for its model card; empty where there is none."""
+def last_evaluation(run: Path) -> list[MetricRow]:
+    """The rows of the newest evaluation in a run's metrics, for its model card; empty where there is none.
+
+    A run may come from a stranger: rows that are no metrics count as none.
+    """
     lines = read_lines(run / "metrics.jsonl")
     rows = next((line.get("rows") for line in reversed(lines) if line.get("kind") == "evaluate"), None)
-    return rows if rows is not None and _are_measures(rows) else []
-
-
-def _are_measures(rows: Any) -> bool:
-    """Whether rows are what an evaluation writes: the run may be a stranger's."""
-    numbers = ("value", "floor", "bar")
-    return isinstance(rows, list) and all(
-        isinstance(row, dict)
-        and isinstance(row.get("name"), str)
-        and isinstance(row.get("n"), int)
-        and all(row.get(k) is None or isinstance(row[k], int | float) for k in numbers)
-        for row in rows
-    )
+    try:
+        return rows_from_json(rows if isinstance(rows, list) else [])
+    except ValueError:
+        return []
 
 
 def _check_folder(config: Config, out: Path, resume: bool) -> None:

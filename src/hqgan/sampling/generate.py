@@ -24,6 +24,7 @@ from hqgan.errors import UserError
 from hqgan.io.files import others, sweep, write_atomically
 from hqgan.io.images import is_whole_png, labelled_rows, read_png, to_uint8, write_png
 from hqgan.io.lock import LOCK, locked
+from hqgan.metrics.record import MetricRow
 from hqgan.models.base import Generator
 from hqgan.runtime.processes import ALL, Shard
 from hqgan.sampling.load import Loaded
@@ -123,7 +124,7 @@ def generate(
     counts: Mapping[str, int],
     out: Path,
     seed: int = 0,
-    metrics: Sequence[Mapping[str, Any]] = (),
+    metrics: Sequence[MetricRow] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
     dropped: Collection[int] = (),
     share: Shard = ALL,
@@ -200,7 +201,7 @@ def _finish(
     rows: Sequence[tuple[str, str, int]],
     out: Path,
     seed: int,
-    metrics: Sequence[Mapping[str, Any]],
+    metrics: Sequence[MetricRow],
     manifest: bytes,
 ) -> None:
     """What belongs to the images, once they are all there; the manifest last."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hqgan.config import Config, HybridConfig
+from hqgan.metrics.record import MetricRow
 from hqgan.wording import at_most
 
 
@@ -14,7 +15,7 @@ def model_card(
     classes: Sequence[str],
     values: Mapping[str, Any],
     checkpoint_hash: str,
-    metrics: Sequence[Mapping[str, Any]] = (),
+    metrics: Sequence[MetricRow] = (),
     backend: str = "statevector",
 ) -> str:
     """Markdown after Mitchell et al. (arXiv 1810.03993), from a run's own facts.
@@ -130,16 +131,17 @@ def _describe(config: Config) -> str:
     return f"Hybrid generator: {branch} beside a convolutional branch, {g.decoder} decoder, conditional critic."
 
 
-def _table(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
-    rows = [m for m in metrics if m.get("value") is not None and m.get("class") is None]
+def _table(metrics: Sequence[MetricRow]) -> list[str]:
+    rows = [m for m in metrics if m.value is not None and m.class_name is None]
     if not rows:
         return ["- None were taken in this run; see `hqgan evaluate`."]
     head = [
-        "On the validation part, at the last evaluation; lower distances are better, 1.0 normalised is the PCA-Gaussian.",
+        "On the validation part, at the last evaluation; lower distances are better. The real reference is real images against "
+        "real images, the baseline a PCA-Gaussian.",
         "",
     ]
-    lines = ["| metric | value | real floor | PCA-Gaussian | N |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| metric | value | real reference | baseline | N |", "| --- | --- | --- | --- | --- |"]
     for m in rows:
-        cells = [f"{m[k]:.4g}" if m.get(k) is not None else "" for k in ("value", "floor", "bar")]
-        lines.append(f"| {m['name']} | {' | '.join(cells)} | {m['n']} |")
+        cells = ["" if value is None else f"{value:.4g}" for value in (m.value, m.real_reference, m.baseline)]
+        lines.append(f"| {m.label} | {' | '.join(cells)} | {m.n} |")
     return head + lines

@@ -14,6 +14,7 @@ from hqgan.experiments.compare import Settings, compare, estimate, grid, hours, 
 from hqgan.experiments.compare.contestants import data_folder, parse, result_path, run_path
 from hqgan.experiments.compare.estimate import table
 from hqgan.experiments.compare.measure import cell_of, curve, distances_of
+from hqgan.metrics.record import rows_from_json
 from hqgan.report.page import write_comparison, write_report
 from hqgan.run import train as runs
 
@@ -70,7 +71,9 @@ def test_a_distance_is_what_evaluate_measures(finished):
     views = result["data"][0]["views"]
     assert views
     board = {row["name"]: row for row in result["data"][0]["leaderboard"]}
-    assert board["demo"]["by_seed"]["1"] == pytest.approx(np.mean([distances_of(rows)[v] for v in views]))
+    assert board["demo"]["by_seed"]["1"] == pytest.approx(
+        np.mean([distances_of(rows_from_json(rows))[v] for v in views])
+    )
 
 
 def test_halves_are_the_same_for_all_contestants_and_keep_lesions_whole(finished, settings):

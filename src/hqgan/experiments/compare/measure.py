@@ -20,6 +20,7 @@ from hqgan.metrics import distances, perceptual
 from hqgan.metrics.evaluator import Evaluator
 from hqgan.metrics.extractors.features import FeatureExtractor
 from hqgan.metrics.extractors.pretrained import Borrowed
+from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.models.build import figures
 from hqgan.run.log import read_lines, read_run
 from hqgan.runtime.threads import one_thread
@@ -154,12 +155,12 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> Result:
         train = cell.split.train
         real, known = ((data.images[r], data.labels[r]) for r in (test, train))
         rows = rows + perceptual.rows(cell.borrowed, (images, judge.labels), real, known, data.classes, cell.seed)
-    return {**result, "rows": rows}
+    return {**result, "rows": [row.as_json() for row in rows]}
 
 
-def distances_of(rows: Sequence[Result]) -> dict[str, float]:
+def distances_of(rows: Sequence[MetricRow]) -> dict[str, float]:
     """Normalised kernel distance by view of `VIEWS`, all classes together; without those that cannot be normalised."""
-    return {row["view"]: row["normalised"] for row in _headline(rows) if row["normalised"] is not None}
+    return {str(row.extractor): row.normalised for row in _headline(rows) if row.normalised is not None}
 
 
 def curve(run: Path) -> list[Result]:
@@ -170,31 +171,35 @@ def curve(run: Path) -> list[Result]:
         {
             "images": line["images"],
             "seconds": float(np.interp(line["images"], images, seconds)),
-            "distances": distances_of(line["rows"]),
+            "distances": distances_of(rows_from_json(line["rows"])),
         }
         for line in read_lines(run / "metrics.jsonl")
         if line["kind"] == "evaluate"
     ]
 
 
-def _headline(rows: Sequence[Result]) -> list[Result]:
-    return [r for r in rows if r["class"] is None and r["view"] in VIEWS and r["name"].startswith("kernel_")]
+def _headline(rows: Sequence[MetricRow]) -> list[MetricRow]:
+    return [r for r in rows if r.class_name is None and r.extractor in VIEWS and r.distance == "kd"]
 
 
-def _halves(images: np.ndarray, cell: Cell, rows: Sequence[Result]) -> dict[str, list[float]]:
+def _halves(images: np.ndarray, cell: Cell, rows: Sequence[MetricRow]) -> dict[str, list[float]]:
     """By view, the normalised distance on each half of the test lesions, against equally many of the generated images.
 
     All contestants of a seed meet the same halves, so that differences between them are paired. With half of the lesions left
     out, the deviation among halves is that of the whole about the truth (delete-d jackknife, Shao & Wu 1989).
     """
-    scale = {r["view"]: (r["floor"], r["bar"]) for r in _headline(rows) if r["normalised"] is not None}
+    scale = {
+        str(r.extractor): (r.real_reference, r.baseline)
+        for r in _headline(rows)
+        if r.normalised is not None and r.real_reference is not None and r.baseline is not None
+    }
     found = {}
     with one_thread():
         for view, (made, real) in cell.judge.features(images, cell.judge.labels, scale).items():
-            floor, bar = scale[view]
+            reference, baseline = scale[view]
             kernels = [distances.gram(*pair) for pair in ((made, made), (real, real), (made, real))]
             values = [distances.mmd2(*(k[np.ix_(i, i)] for k in kernels)) for i in cell.halves]
-            found[view] = ((np.array(values) - floor) / (bar - floor)).tolist()
+            found[view] = ((np.array(values) - reference) / (baseline - reference)).tolist()
     return found
 
 

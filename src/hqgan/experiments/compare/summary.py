@@ -12,6 +12,7 @@ from hqgan.experiments.compare.contestants import Contestant, Result
 from hqgan.experiments.compare.measure import VIEWS
 from hqgan.experiments.study.bootstrap import holm
 from hqgan.experiments.study.summary import LEVEL, VERDICT
+from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.types import UNCOVERED
 from hqgan.wording import plural
 
@@ -91,20 +92,21 @@ def _seconds_to(own: Sequence[Result], target: float, views: Sequence[str]) -> R
 
 
 def _metrics(own: Sequence[Result]) -> list[Result]:
-    """Every metric over all classes, averaged over the seeds that have it."""
+    """Every metric over all classes, averaged over the seeds that have it; ``n`` is the smallest."""
+    by_seed = [[r for r in rows_from_json(one["rows"]) if r.class_name is None and r.value is not None] for one in own]
     out = []
-    for row in own[0]["rows"]:
-        if row["class"] is not None:
-            continue
-        # N stands in a name, rounded; splits of other seeds may be a few images larger.
-        stem = row["name"].rsplit("_", 1)[0]
-        alike = [next((r for r in one["rows"] if r["class"] is None and r["name"].rsplit("_", 1)[0] == stem), None)
-                 for one in own]  # fmt: skip
-        known = [r for r in alike if r is not None and r["value"] is not None]
-        if not known:
-            continue
-        mean = {key: _mean([r[key] for r in known]) for key in ("value", "floor", "bar", "normalised")}
-        out.append({"name": stem, "view": row["view"], "seeds": len(known), **mean})
+    for key in dict.fromkeys(row.key for rows in by_seed for row in rows):
+        alike = [row for rows in by_seed for row in rows if row.key == key]
+        mean = MetricRow(
+            alike[0].distance,
+            alike[0].extractor,
+            value=_mean([r.value for r in alike]),
+            real_reference=_mean([r.real_reference for r in alike]),
+            baseline=_mean([r.baseline for r in alike]),
+            normalised=_mean([r.normalised for r in alike]),
+            n=min(r.n for r in alike),
+        )
+        out.append({**mean.as_json(), "seeds": len(alike)})
     return out
 
 

@@ -215,13 +215,13 @@ class Borrowed:
         views: of Inception and DINOv2.
         classes: Inception's class probabilities (N, 1008) of uint8 images, or None.
         lpips: a distance of image pairs, or None.
-        missing: metrics that cannot be computed, with the reason.
+        missing: distance, extractor and reason of each metric that cannot be computed.
     """
 
-    METRICS: ClassVar = {
-        "inception": ("fid_inception", "kid_inception", "inception_score"),
-        "dinov2": ("frechet_dinov2", "kernel_dinov2"),
-        "alexnet": ("lpips_within",),
+    METRICS: ClassVar[dict[str, tuple[tuple[str, str | None], ...]]] = {
+        "inception": (("fd", "inception"), ("kd", "inception"), ("inception_score", "inception")),
+        "dinov2": (("fd", "dinov2"), ("kd", "dinov2")),
+        "alexnet": (("lpips_within", None),),
     }
 
     def __init__(self, given: Mapping[str, Path], cache: Path, download: bool, say: Say) -> None:
@@ -229,12 +229,12 @@ class Borrowed:
         self.views: list[FeatureExtractor] = []
         self.classes: Callable[[np.ndarray], np.ndarray] | None = None
         self.lpips: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
-        self.missing: dict[str, str] = {}
+        self.missing: list[tuple[str, str | None, str]] = []
         for name in PUBLISHED:
             try:
                 path = weights(name, given, cache, download, say)
             except UnavailableError as error:
-                self.missing |= dict.fromkeys(self.METRICS[name], str(error))
+                self.missing += [(*metric, str(error)) for metric in self.METRICS[name]]
                 continue
             if name == "inception":
                 view, self.classes = inception_view(path)

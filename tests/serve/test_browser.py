@@ -139,7 +139,7 @@ def test_the_zip_is_what_this_tab_shows(tab, tiny_run, tmp_path):
 def test_what_is_refused_is_a_sentence_on_the_page(tab):
     page = tab()
     page.get_by_label("Seed").fill("no seed")
-    sentence = page.get_by_role("alert").filter(has_text="The seed is a whole number")
+    sentence = page.get_by_role("alert").filter(has_text="The seed has to be a whole number")
     sentence.wait_for()
     page.get_by_label("Seed").fill("2")
     page.wait_for_selector(".hq-grid img")

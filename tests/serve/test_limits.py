@@ -1,7 +1,7 @@
 import pytest
 
 from hqgan.errors import UserError
-from hqgan.serve.limits import LARGEST_SEED, one_of, share, whole
+from hqgan.serve.limits import LARGEST_SEED, number, one_of, whole
 
 ODD = [
     None,
@@ -26,7 +26,7 @@ ODD = [
 
 @pytest.mark.parametrize("value", [*ODD, 65, 2**63, 10**5000], ids=lambda value: repr(type(value)))
 def test_what_is_no_whole_number_in_bounds_is_refused_in_a_sentence(value):
-    with pytest.raises(UserError, match=r"The number of images is a whole number from 1 to 64, not .{1,60}\.$"):
+    with pytest.raises(UserError, match=r"The number of images has to be a whole number from 1 to 64, not .{1,60}\.$"):
         whole(value, "The number of images", 1, 64)
 
 
@@ -38,11 +38,11 @@ def test_whole_numbers_come_as_sliders_and_texts_send_them():
 
 
 @pytest.mark.parametrize("value", [0, 0.09, 1.01, float("nan"), float("-inf"), True, "1", None, [0.5], 10**400])
-def test_shares_out_of_bounds(value):
+def test_numbers_out_of_bounds(value):
     with pytest.raises(UserError, match="from 0.1 to 1"):
-        share(value, "The truncation", 0.1, 1)
-    assert share(0.1, "x", 0.1, 1) == 0.1
-    assert share(1, "x", 0.1, 1) == 1.0
+        number(value, "The truncation", 0.1, 1)
+    assert number(0.1, "x", 0.1, 1) == 0.1
+    assert number(1, "x", 0.1, 1) == 1.0
 
 
 @pytest.mark.parametrize("value", ["b ", "B", None, 1, ["a"], "a" * 10**6])

@@ -31,7 +31,7 @@ def test_real_images_are_hidden_or_not_at_hand_in_a_sentence(tiny_run, tmp_path)
     tensors, values = checkpoint.read(checkpoint.latest(tiny_run / "checkpoints"))
     values["config"]["data"]["path"] = str(tmp_path / "nowhere")
     checkpoint.write(tmp_path / "moved" / "checkpoints", "images-1", tensors, values)
-    assert "hqgan serve --data says where they lie" in opened(tmp_path / "moved")[0].real
+    assert "give their path with hqgan serve --data" in opened(tmp_path / "moved")[0].real
 
 
 def test_a_run_in_training_is_served_and_what_is_no_run_is_not(tiny_run, tmp_path):
@@ -39,7 +39,7 @@ def test_a_run_in_training_is_served_and_what_is_no_run_is_not(tiny_run, tmp_pat
     started.mkdir()
     shutil.copy(tiny_run / "config.json", started)
     (served,) = opened(started)
-    with pytest.raises(UserError, match="started has no checkpoint yet: its curves are under Training"):
+    with pytest.raises(UserError, match="started has no checkpoint yet. See Training"):
         served.generator()
     with pytest.raises(UserError, match="There is no run at"):
         opened(tmp_path / "none")
@@ -64,4 +64,4 @@ def test_no_real_image_beside_those_of_a_private_run():
     said = []
     private = SimpleNamespace(config=SimpleNamespace(private=True), path=Path("runs/it/checkpoints/images-1.json"))
     assert "private" in runs._real(private, "demo:160", said.append, None)
-    assert said == ["runs/it is a private run: demo:160 is not looked at for it"]
+    assert said == ["runs/it is a private run: demo:160 is not opened for it"]

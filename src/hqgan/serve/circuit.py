@@ -1,4 +1,4 @@
-"""What a run's circuits do for one image: their drawing, their readouts, and the same image on another backend."""
+"""The circuits of a run for one image: their drawing, their readouts, and the same image computed on another backend."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ BACKENDS = {
     "fake:brisbane": "IBM Brisbane, simulated",
     "fake:torino": "IBM Torino, simulated",
 }
-"""Offered by the page, and what it calls them; the fake ones are snapshots of machines with their noise."""
+"""Backends that the page offers, with their labels; the fake ones are noise models of real IBM machines."""
 
 
 @dataclass(frozen=True)
 class OnBackend:
-    """One image through another backend.
+    """One image computed on another backend.
 
     Attributes:
         image: (S, S, 3) uint8.
-        mean: of the readouts' absolute differences from the exact simulator's.
-        largest: of them.
-        grey_levels: mean absolute difference of the images, of 255.
+        mean: mean absolute difference of the readouts from those of the exact simulator.
+        largest: the largest of these differences.
+        grey_levels: mean absolute difference of the images, in grey levels from 0 to 255.
     """
 
     image: np.ndarray
@@ -56,7 +56,7 @@ def drawing(ansatz: Ansatz) -> tuple[bytes, str]:
 
 @torch.no_grad()
 def readouts(loaded: Loaded, name: str, noise: torch.Tensor) -> list[np.ndarray]:
-    """What is measured for one image: for each circuit layer that makes it (k, M), one row a sub-generator.
+    """The readouts (k, M) of every circuit layer for one image, one row for each sub-generator.
 
     Args:
         loaded: the generator.
@@ -79,7 +79,7 @@ def readouts(loaded: Loaded, name: str, noise: torch.Tensor) -> list[np.ndarray]
 
 
 def on(loaded: Loaded, name: str, noise: torch.Tensor, backend: str, shots: int, exact: np.ndarray) -> OnBackend:
-    """The image of `noise` (noise_size,) with the circuits on one of `BACKENDS` but the exact one, beside its `exact` image.
+    """The image of `noise` (noise_size,) with the circuits on another one of `BACKENDS`, compared with its `exact` image.
 
     Raises:
         UserError: the run has no circuits, they are too large, or Qiskit is not installed.
@@ -92,7 +92,7 @@ def on(loaded: Loaded, name: str, noise: torch.Tensor, backend: str, shots: int,
     moved = on_backend(loaded, backend_of(backend, shots=shots), backend)
     image = images(moved, name, noise[None])[0]
     watched = moved.generator.circuits[0].backend
-    # Class circuits are many layers that share one backend.
+    # Generators with one circuit for each class have many layers, which share one backend.
     assert isinstance(watched, Watched)
-    apart = float(np.abs(image.astype(int) - exact).mean())
-    return OnBackend(image, watched.mean, watched.largest, apart)
+    difference = float(np.abs(image.astype(int) - exact).mean())
+    return OnBackend(image, watched.mean, watched.largest, difference)

@@ -1,4 +1,4 @@
-"""Curves of a run that may still be in training, from its metrics.jsonl."""
+"""Training curves of a run from its metrics.jsonl; the run may still be in training."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hqgan.run.log import read_lines
 
 
 def curves(folder: Path) -> tuple[int, list[Picture]]:
-    """Images shown so far, and pictures of distances and losses; drawn again only when the file has changed.
+    """Images shown so far, and charts of distances and losses. They are redrawn only when the file has changed.
 
-    A last line that is still being written is left out.
+    An incomplete last line is ignored.
     """
     path = folder / "metrics.jsonl"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Images of a class and seed, the way between two of them, and all of them as an archive."""
+"""Images of a class and seed, interpolations between two of them, and a zip file of them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def noise(loaded: Loaded, name: str, seed: int, count: int, truncation: float) -
         name: the class.
         seed: of the call.
         count: images.
-        truncation: what noise is multiplied by, 1 for `hqgan generate`'s own images. Less draws images towards the class's
-            centre: more typical, less varied. The scaling is StyleGAN's truncation (Karras et al., 2019, appendix B, arXiv
-            1812.04948), here in the space of the noise, whose centre is 0; BigGAN's trick (arXiv 1809.11096, section 3.1)
-            draws anew what falls outside a bound. A generator that normalises its noise, `stylegan2-ada`, does not follow.
+        truncation: factor that the noise is multiplied by; 1 gives the images of `hqgan generate`. Smaller values move
+            images towards the centre of the class: more typical, less varied. The scaling is StyleGAN's truncation (Karras
+            et al., 2019, appendix B, arXiv 1812.04948), here applied to the noise, whose centre is 0; BigGAN's trick (arXiv
+            1809.11096, section 3.1) resamples values outside a bound. A generator that normalises its noise,
+            `stylegan2-ada`, does not follow.
     """
     rows = noise_of([latent_seed(seed, name, i) for i in range(count)], loaded.generator.noise_size)
     return rows * truncation
@@ -41,22 +42,22 @@ def images(loaded: Loaded, name: str, rows: torch.Tensor) -> np.ndarray:
 
 
 def between(first: torch.Tensor, second: torch.Tensor, frames: int) -> torch.Tensor:
-    """Noise (frames, noise_size) on the arc from one noise vector to another, both ends included.
+    """Spherical interpolation (frames, noise_size) from one noise vector to another, both ends included.
 
-    Spherical interpolation, which keeps the length that noise of many dimensions has (White, 2016, arXiv 1609.04468).
+    It keeps the length of the vectors, which a straight line would not (White, 2016, arXiv 1609.04468).
     """
-    shares = torch.linspace(0, 1, frames)[:, None]
+    position = torch.linspace(0, 1, frames)[:, None]
     cosine = torch.nn.functional.cosine_similarity(first, second, dim=0).clamp(-1, 1)
     angle = torch.arccos(cosine)
     if angle.sin() < 1e-6:  # the same vector, or its opposite: no arc is the shortest
-        return (1 - shares) * first + shares * second
-    return ((1 - shares) * angle).sin() / angle.sin() * first + (shares * angle).sin() / angle.sin() * second
+        return (1 - position) * first + position * second
+    return ((1 - position) * angle).sin() / angle.sin() * first + (position * angle).sin() / angle.sin() * second
 
 
 def archive(served: Served, name: str, seed: int, count: int, truncation: float) -> bytes:
     """A zip of images as `hqgan generate` writes them, with manifest and model card; equal calls give equal bytes.
 
-    The manifest has one column more than `hqgan generate`'s, ``truncation``.
+    The manifest has one column more than that of `hqgan generate`: ``truncation``.
     """
     loaded = served.generator()
     made = images(loaded, name, noise(loaded, name, seed, count, truncation))

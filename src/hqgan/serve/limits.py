@@ -1,4 +1,4 @@
-"""What a request may ask for. Everything that comes from a browser passes here before anything is computed."""
+"""Limits on requests, and the checks that every value from a browser passes before anything is computed."""
 
 from __future__ import annotations
 
@@ -10,69 +10,69 @@ from hqgan.errors import UserError
 
 MOST_IMAGES = 64
 MOST_COMPARED = 16
-"""Images beside their nearest real ones, or of each of two runs."""
+"""Images shown beside their nearest real ones, and images of each of two runs."""
 MOST_FRAMES = 16
 LARGEST_SEED = 2**63 - 1
 LEAST_TRUNCATION = 0.1
 MOST_SHOTS = 4096
 MOST_QUBITS = 12
-"""Of circuits on other backends; larger ones would keep the others in the queue waiting."""
+"""Largest circuit that runs on another backend; a larger one would block the queue for too long."""
 MOST_CHARACTERS = 200
-"""Of a text in a request."""
+"""Longest text in a request."""
 
 QUEUE = 16
-"""Requests that wait; one is worked on at a time."""
+"""Requests that may wait; one is computed at a time."""
 SESSIONS = 32
 """Tabs whose answers are kept until they are fetched."""
 UNREAD = 8
-"""Requests of a tab that fetches no answers."""
+"""Requests that a tab may send before it has to fetch the answers."""
 CONNECTIONS = 128
 BODY = 16 * 1024
-"""Bytes of a request."""
+"""Most bytes in the body of a request."""
 
 
 def whole(value: Any, what: str, low: int, high: int) -> int:
-    """A whole number in bounds, from a number or its digits.
+    """A whole number within bounds, from a number or a text of digits.
 
     Raises:
-        UserError: it is none, or out of bounds.
+        UserError: it is not a whole number, or it is out of bounds.
     """
-    number = None
+    found = None
     if isinstance(value, str) and len(value) <= 20 and value.strip().isascii() and value.strip().isdigit():
-        number = int(value)
+        found = int(value)
     elif isinstance(value, int) and not isinstance(value, bool):
-        number = value
+        found = value
     elif isinstance(value, float) and math.isfinite(value) and value == int(value):
-        number = int(value)
-    if number is None or not low <= number <= high:
-        raise UserError(f"{what} is a whole number from {low:,} to {high:,}, not {shown(value)}.")
-    return number
+        found = int(value)
+    if found is None or not low <= found <= high:
+        raise UserError(f"{what} has to be a whole number from {low:,} to {high:,}, not {shown(value)}.")
+    return found
 
 
-def share(value: Any, what: str, low: float, high: float) -> float:
-    """A number in bounds.
+def number(value: Any, what: str, low: float, high: float) -> float:
+    """A number within bounds.
 
     Raises:
-        UserError: it is none, or out of bounds.
+        UserError: it is not a number, or it is out of bounds.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise UserError(f"{what} is a number from {low:g} to {high:g}, not {shown(value)}.")
+        raise UserError(f"{what} has to be a number from {low:g} to {high:g}, not {shown(value)}.")
     return float(value)
 
 
 def one_of(value: Any, what: str, offered: Sequence[str]) -> str:
-    """A text among those offered.
+    """One of the texts that the page offers.
 
     Raises:
-        UserError: it is none of them.
+        UserError: it is not one of them.
     """
     if isinstance(value, str) and value in offered:
         return value
-    raise UserError(f"{what} is not {shown(value)}; choose one that the page offers.")
+    raise UserError(f"{what} cannot be {shown(value)}; choose one that the page offers.")
 
 
 def shown(value: Any) -> str:
-    """A value in a sentence, cut short. Numbers of thousands of digits are not written out at all."""
+    """A value as it stands in a message, cut short. A number of thousands of digits is not written out."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**20:
         return "a number with so many digits"
     if isinstance(value, str):

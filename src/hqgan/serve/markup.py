@@ -1,4 +1,4 @@
-"""What the page shows, as HTML; pictures are inside it, so that no file is served. Every text from outside is escaped."""
+"""Turns results into HTML. Images are embedded, so that no file is served; every text from outside is escaped."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from hqgan.serve.circuit import OnBackend
 from hqgan.serve.real import Near
 from hqgan.wording import plural
 
-PATIENTS = "The right one of each pair is a real patient's picture: the licence of the data decides who may see it."
-PROCEDURAL = "The right one of each pair is of the training images, which are procedural here: nobody's skin either."
+PATIENTS = "The right image of each pair shows a real patient: the licence of the data decides who may see it."
+PROCEDURAL = (
+    "The right image of each pair is a training image. This data set is procedural, so it shows no real person."
+)
 
 MOST_COLUMNS = 32
-"""Of a table of readouts; probabilities are hundreds."""
+"""Most columns of a table of readouts; a circuit can return hundreds of probabilities."""
 
 
 def picture(image: np.ndarray, alt: str) -> str:
@@ -29,27 +31,27 @@ def picture(image: np.ndarray, alt: str) -> str:
 
 
 def uri(data: bytes, kind: str) -> str:
-    """A file inside the page."""
+    """A file as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def note(text: str) -> str:
-    """A quiet line."""
+    """A note in small grey type."""
     return f'<p class="hq-note">{escape(text)}</p>'
 
 
 def _about(text: str) -> str:
-    """What is shown, in words; read out by screen readers when it changes."""
+    """A description of what is shown; screen readers announce it when it changes."""
     return f'<p class="hq-about" role="status">{escape(text)}</p>'
 
 
 def refusal(text: str) -> str:
-    """A sentence in place of what was asked for; read out by screen readers."""
+    """The sentence that is shown instead of a refused request; screen readers announce it."""
     return f'<p class="hq-refusal" role="alert">{escape(text)}</p>'
 
 
 def grid(images: np.ndarray, name: str, about: str, *, opens: bool = True) -> str:
-    """Generated images of a class in order; where it `opens`, each is a button that leads to its circuit."""
+    """Generated images of a class, in order. With `opens`, each is a button that shows its circuit."""
     cells = []
     for i, image in enumerate(images):
         shown = picture(image, f"Generated {name}, image {i}")
@@ -60,7 +62,7 @@ def grid(images: np.ndarray, name: str, about: str, *, opens: bool = True) -> st
 
 
 def row(images: np.ndarray, about: str, ends: tuple[int, int]) -> str:
-    """Frames on the way between two images."""
+    """Frames of the interpolation between two images."""
     last = len(images) - 1
     cells = []
     for i, image in enumerate(images):
@@ -72,15 +74,15 @@ def row(images: np.ndarray, about: str, ends: tuple[int, int]) -> str:
 def pairs(
     images: np.ndarray, near: Sequence[Near], audited: Sequence[bool], name: str, about: str, caution: str
 ) -> str:
-    """Generated images beside their nearest training images.
+    """Generated images, each beside its nearest training image.
 
     Args:
-        images: (N, S, S, 3) generated ones.
-        near: the nearest of each.
-        audited: whether the run's own audit flagged it.
-        name: the class of the generated ones.
-        about: what is shown, in words.
-        caution: whose pictures the real ones are.
+        images: (N, S, S, 3) generated images.
+        near: the nearest training image of each.
+        audited: whether the run's audit flagged it.
+        name: class of the generated images.
+        about: description of what is shown.
+        caution: a sentence on whom the real images show.
     """
     cells = []
     for i, (image, other, known) in enumerate(zip(images, near, audited, strict=True)):
@@ -89,12 +91,12 @@ def pairs(
         cells.append(
             f'<li class="hq-pair"><div>{picture(image, f"Generated {name}, image {i}")}'
             f"{picture(other.image, f'Real training image nearest to image {i}, class {other.name}')}</div>"
-            f"<span>{i}, beside {escape(other.name)}: {other.grey_levels:.0f} grey levels apart</span>"
+            f"<span>{i} and the nearest {escape(other.name)}: they differ by {other.grey_levels:.0f} grey levels</span>"
             f"<span>ratio {other.closest.ratio:.2f} in {escape(other.closest.space)}, {flag}</span></li>"
         )
     rule = (
-        "Ratio: distance to the nearest training lesion over that to the next one. Flagged, as hqgan audit does, are copies and "
-        "ratios below a third; not being flagged is no proof that nothing was copied."
+        "Ratio: distance to the nearest training lesion divided by the distance to the second nearest. As in hqgan audit, copies "
+        "and ratios below a third are flagged. An image that is not flagged may still be copied in part."
     )
     return f'{_about(about)}{note(caution)}<ul class="hq-pairs">{"".join(cells)}</ul>{note(rule)}'
 
@@ -108,16 +110,16 @@ def circuit(
     drawing: tuple[bytes, str],
     about: str,
 ) -> str:
-    """One image, the same on another backend, its readouts and the circuit.
+    """One image, the same image on another backend, its readouts and its circuit.
 
     Args:
         exact: the image by the exact simulator.
-        other: by the other backend; None where none was asked for.
-        called: that backend, in words.
+        other: the image on the other backend; None if there is none.
+        called: the name of that backend on the page.
         ansatz: the circuit.
         readouts: (k, M) of each circuit layer.
-        drawing: as SVG and as text.
-        about: what is shown, in words.
+        drawing: the circuit as SVG and as text.
+        about: description of what is shown.
     """
     shown = (
         f"<figure>{picture(exact, 'The image by the exact simulator')}<figcaption>exact simulator</figcaption></figure>"
@@ -125,8 +127,8 @@ def circuit(
     if other is not None:
         shown += (
             f"<figure>{picture(other.image, f'The same image by {called}')}<figcaption>{escape(called)}</figcaption></figure>"
-            f"<p>Readouts differ by {other.mean:.3f} on average and {other.largest:.3f} at most, of a range of "
-            f"{1 if ansatz.probabilities else 2}; the image by {other.grey_levels:.1f} of 255 grey levels on average.</p>"
+            f"<p>Readouts differ by {other.mean:.3f} on average and by {other.largest:.3f} at most (their range is "
+            f"{1 if ansatz.probabilities else 2}). The images differ by {other.grey_levels:.1f} grey levels on average.</p>"
         )
     svg, text = drawing
     image = f'<img class="hq-figure" src="{uri(svg, "image/svg+xml")}" alt="{escape(text)}">'
@@ -135,7 +137,9 @@ def circuit(
         f'{_about(about)}<div class="hq-beside">{shown}</div>',
         *(_readouts(values, ansatz) for values in readouts),
         f'<h2>The circuit: {layers}</h2><div class="hq-wide" tabindex="0" role="region" aria-label="The circuit">{image}</div>',
-        note("Qubit 0 on top. The shaded layer is repeated with weights of its own; x is what the image's noise sets."),
+        note(
+            "Qubit 0 is the top line. The shaded layer is repeated, with its own weights each time; x depends on the noise."
+        ),
     ]
     return "".join(parts)
 
@@ -153,7 +157,9 @@ def _readouts(values: np.ndarray, ansatz: Ansatz) -> str:
         )
         body.append(f'<tr><th scope="row">{i}</th>{cells}</tr>')
     more = values.shape[1] - kept.shape[1]
-    caption = f"One row a circuit, one column a readout{f'; {more:,} more columns are left out' if more > 0 else ''}."
+    caption = (
+        f"One row for each circuit, one for each readout{f'; {more:,} columns are not shown' if more > 0 else ''}."
+    )
     return (
         '<h2>Readouts of this image</h2><div class="hq-wide" tabindex="0" role="region" aria-label="Readouts"><table>'
         f'<caption>{caption}</caption><thead><tr><th scope="col"><span class="hq-unseen">circuit</span></th>{head}</tr></thead>'
@@ -162,16 +168,16 @@ def _readouts(values: np.ndarray, ansatz: Ansatz) -> str:
 
 
 def side_by_side(grids: Sequence[tuple[str, str]]) -> str:
-    """Named grids, beside each other where there is room."""
+    """Named grids, side by side if there is room."""
     parts = [f"<section><h2>{escape(name)}</h2>{shown}</section>" for name, shown in grids]
     return f'<div class="hq-two">{"".join(parts)}</div>'
 
 
 def curves(name: str, images: int, pictures: Sequence[Picture]) -> str:
-    """Curves of a run."""
-    about = f"{name}: {images:,} real images shown so far. Looked at again every few seconds."
+    """Training curves of a run."""
+    about = f"{name}: {images:,} real images shown so far. The page refreshes every few seconds."
     if not pictures:
-        return f"{_about(about)}{note('There is too little for a curve yet.')}"
+        return f"{_about(about)}{note('There are too few points for a curve yet.')}"
     figures = "".join(
         f'<figure><div class="hq-wide" tabindex="0" role="region" aria-label="{escape(one.text)}"><img class="hq-figure" '
         f'src="{uri(one.source.encode(), "image/svg+xml")}" alt="{escape(one.text)}"></div>'
@@ -182,7 +188,7 @@ def curves(name: str, images: int, pictures: Sequence[Picture]) -> str:
 
 
 def link(name: str, data: bytes, images: int) -> str:
-    """A zip to save, inside the page."""
+    """A link to a zip file that is embedded in the page."""
     size = f"{len(data) / 1e3:,.0f} kB"
     return (
         f'<a class="hq-link" download="{escape(name)}" href="{uri(data, "application/zip")}">{escape(name)}</a> '

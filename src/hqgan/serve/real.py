@@ -1,4 +1,4 @@
-"""The real training image that a generated one lies nearest to, by the audit's own distances and rule."""
+"""Finds the nearest real training image of a generated one, with the distances and the rule of the audit."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hqgan.types import ImageData
 
 @dataclass(frozen=True)
 class Near:
-    """A generated image's nearest training image.
+    """The nearest training image of a generated one.
 
     Attributes:
-        image: (S, S, 3) uint8.
+        image: (S, S, 3) uint8, the training image.
         name: its class.
-        grey_levels: how far it is, root mean square over pixels and colours, of 255.
-        closest: what the audit says of the pair.
+        grey_levels: root mean square difference over pixels and channels, in grey levels from 0 to 255.
+        closest: the result of the audit's rule for the pair.
     """
 
     image: np.ndarray
@@ -34,8 +34,8 @@ class RealImages:
     """The images that a run was trained on.
 
     Attributes:
-        data: all of them.
-        train: rows of the training part; no other is ever shown.
+        data: the data set.
+        train: rows of the training part; no other images are shown.
     """
 
     data: ImageData
@@ -46,15 +46,15 @@ class RealImages:
         return neutral_features(self.data)
 
     def nearest(self, images: np.ndarray) -> list[Near]:
-        """Of each generated image (N, S, S, 3) uint8. The first call looks at every real image."""
-        real, look = self._features
+        """The nearest training image of each generated one (N, S, S, 3) uint8. The first call computes all real features."""
+        real, features_of = self._features
         spaces = {
             "pixels": (self.data.images.reshape(len(self.data), -1), images.reshape(len(images), -1)),
-            "features": (real, look(images)),
+            "features": (real, features_of(images)),
         }
         found = []
         for image, pair in zip(images, closest(self.data, self.train, images, spaces), strict=True):
             other = np.asarray(self.data.images[pair.row])
-            apart = float(np.sqrt(np.square(image.astype(np.float64) - other).mean()))
-            found.append(Near(other, self.data.classes[int(self.data.labels[pair.row])], apart, pair))
+            difference = float(np.sqrt(np.square(image.astype(np.float64) - other).mean()))
+            found.append(Near(other, self.data.classes[int(self.data.labels[pair.row])], difference, pair))
         return found

@@ -1,4 +1,4 @@
-"""The runs of a page, opened once at its start; a request names one by its number, never by a path."""
+"""The runs that a page shows. They are opened once, when it starts; a request selects one by number, never by path."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Served:
     """A run on the page.
 
     Attributes:
-        name: what the page calls it; no two are called the same.
-        folder: the run's.
-        loaded: its generator, None where there was no checkpoint yet.
-        real: the images that it was trained on, or a sentence why they are not shown.
-        flagged: latent seeds of the images that its own audit flagged.
+        name: its name on the page, unique.
+        folder: the folder of the run.
+        loaded: its generator; None if there was no checkpoint yet.
+        real: the images that it was trained on, or a sentence that says why they are not shown.
+        flagged: latent seeds of the images that the run's audit flagged.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Served:
     flagged: frozenset[int] = frozenset()
 
     def generator(self) -> Loaded:
-        """Its generator; UserError where it has none yet."""
+        """The generator of the run; UserError if it has no checkpoint yet."""
         if self.loaded is None:
             raise UserError(
-                f"{self.name} has no checkpoint yet: its curves are under Training; start the page again once it has one."
+                f"{self.name} has no checkpoint yet. See Training for its curves, and restart the page once it has a checkpoint."
             )
         return self.loaded
 
@@ -52,17 +52,17 @@ def open_runs(
     say: Callable[[str], None],
     on_data: Callable[[int, int], None] | None = None,
 ) -> list[Served]:
-    """Load every run, and the images it was trained on where they are at hand.
+    """Load every run, and the images that it was trained on if they are available.
 
     Args:
-        runs: as `hqgan.sampling.load.load` takes them, or folders of runs that train and have no checkpoint yet.
-        data: where the real images lie; None for where each run found them.
-        hidden: a sentence why real images are not to be shown; empty where they may be.
+        runs: as for `hqgan.sampling.load.load`, or folders of runs in training that have no checkpoint yet.
+        data: path of the real images; None for the path that each run was trained on.
+        hidden: a sentence that says why real images are not shown; empty if they may be shown.
         say: told what is not there.
         on_data: decoding progress.
 
     Raises:
-        UserError: a run cannot be loaded, or `data` was named and is not a run's.
+        UserError: a run cannot be loaded, or `data` was given and a run was trained on other data.
     """
     device = str(resolve_device("auto"))
     found: list[Served] = []
@@ -75,7 +75,7 @@ def open_runs(
         loaded = load(run, device, say)
         folder = loaded.path.parent.parent
         real = hidden or _real(loaded, data, say, on_data)
-        if isinstance(real, RealImages):  # runs on the same images look at them once
+        if isinstance(real, RealImages):  # features of the same images are computed once
             real = known.setdefault((real.data.fingerprint, real.train.tobytes()), real)
         name = run if run.startswith(PREFIX) else _name(folder)
         found.append(Served(name, folder, loaded, real, _flagged(loaded, folder, say)))
@@ -95,15 +95,15 @@ def _real(
 ) -> RealImages | str:
     if loaded.config.private:
         if data is not None:
-            say(f"{loaded.path.parent.parent} is a private run: {data} is not looked at for it")
-        return "This run is a private one, beside whose images no real ones are shown."
+            say(f"{loaded.path.parent.parent} is a private run: {data} is not opened for it")
+        return "This run was trained privately: no real images are shown beside its own."
     try:
         images, split = data_of(loaded, data, on_data)
     except UserError as error:
         if data is not None:
             raise
         say(f"nearest real images are not shown: {error}")
-        return "The images that this run was trained on are not at hand; hqgan serve --data says where they lie."
+        return "The images that this run was trained on were not found; give their path with hqgan serve --data."
     return RealImages(images, split.train)
 
 

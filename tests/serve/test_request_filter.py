@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from hqgan.serve.gate import Gate
 from hqgan.serve.limits import BODY, SESSIONS, UNREAD
+from hqgan.serve.request_filter import RequestFilter
 
 GOOD = {"data": ["nevus", 1], "fn_index": 2, "session_hash": "abc123", "event_data": None, "trigger_id": 5}
 JOIN, DATA = "/gradio_api/queue/join", "/gradio_api/queue/data"
@@ -31,7 +31,7 @@ def behind():
     return Behind()
 
 
-def ask(gate, path, method="GET", body=b"", query=b"", **headers):
+def ask(request_filter, path, method="GET", body=b"", query=b"", **headers):
     sent = []
     given = {"host": "127.0.0.1:7860", **{k.replace("_", "-"): v for k, v in headers.items()}}
     scope = {"type": "http", "method": method, "path": path, "query_string": query,
@@ -44,12 +44,12 @@ def ask(gate, path, method="GET", body=b"", query=b"", **headers):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(gate(scope, receive, send))
+    asyncio.run(request_filter(scope, receive, send))
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(m.get("body", b"") for m in sent[1:])
 
 
-def gate_of(behind, hosts=("127.0.0.1", "localhost")):
-    return Gate(behind, hosts, {2: 2}, behind.forget)
+def filter_of(behind, hosts=("127.0.0.1", "localhost")):
+    return RequestFilter(behind, hosts, {2: 2}, behind.forget)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def gate_of(behind, hosts=("127.0.0.1", "localhost")):
     ],
 )
 def test_what_the_page_does_not_need_is_not_there(behind, method, path):
-    status, headers, body = ask(gate_of(behind), path, method)
+    status, headers, body = ask(filter_of(behind), path, method)
     assert (status, body) == (404, b"There is nothing at this address.")
     assert not behind.seen
     assert b"content-security-policy" in headers
@@ -90,7 +90,7 @@ def test_what_the_page_does_not_need_is_not_there(behind, method, path):
 @pytest.mark.parametrize("path", ["/", "/theme.css", "/assets/index-B_2.js", "/static/img/logo.svg"])
 def test_what_it_needs_is_let_through_without_query_or_strange_headers(behind, path):
     status, headers, _ = ask(
-        gate_of(behind), path, query=b"deep_link=..", x_forwarded_host="evil", cookie="a=b", accept="text/html"
+        filter_of(behind), path, query=b"deep_link=..", x_forwarded_host="evil", cookie="a=b", accept="text/html"
     )
     assert status == 200
     scope = behind.seen[0][0]
@@ -101,18 +101,18 @@ def test_what_it_needs_is_let_through_without_query_or_strange_headers(behind, p
 
 
 def test_other_names_and_other_sites_are_refused(behind):
-    gate = gate_of(behind)
-    assert ask(gate, "/", host="evil.example:7860")[0] == 421
-    assert ask(gate, "/", host="localhost:1")[0] == 200
-    assert ask(gate, JOIN, "POST", json.dumps(GOOD).encode(), origin="http://evil.example")[0] == 403
-    assert ask(gate, JOIN, "POST", json.dumps(GOOD).encode(), origin="null")[0] == 403
-    assert ask(gate, JOIN, "POST", json.dumps(GOOD).encode(), origin="http://127.0.0.1:7860")[0] == 200
-    assert ask(gate_of(behind, None), "/", host="anything")[0] == 200
+    request_filter = filter_of(behind)
+    assert ask(request_filter, "/", host="evil.example:7860")[0] == 421
+    assert ask(request_filter, "/", host="localhost:1")[0] == 200
+    assert ask(request_filter, JOIN, "POST", json.dumps(GOOD).encode(), origin="http://evil.example")[0] == 403
+    assert ask(request_filter, JOIN, "POST", json.dumps(GOOD).encode(), origin="null")[0] == 403
+    assert ask(request_filter, JOIN, "POST", json.dumps(GOOD).encode(), origin="http://127.0.0.1:7860")[0] == 200
+    assert ask(filter_of(behind, None), "/", host="anything")[0] == 200
 
 
 def test_a_request_for_work_is_written_anew(behind):
     status, _, _ = ask(
-        gate_of(behind), JOIN, "POST", json.dumps({**GOOD, "batched": True, "oauth_token": "x"}).encode()
+        filter_of(behind), JOIN, "POST", json.dumps({**GOOD, "batched": True, "oauth_token": "x"}).encode()
     )
     assert status == 200
     scope, body = behind.seen[0]
@@ -143,46 +143,46 @@ def test_a_request_for_work_is_written_anew(behind):
     ids=str,
 )
 def test_what_the_page_would_not_send_is_refused(behind, change):
-    assert ask(gate_of(behind), JOIN, "POST", json.dumps({**GOOD, **change}).encode())[0] == 422
+    assert ask(filter_of(behind), JOIN, "POST", json.dumps({**GOOD, **change}).encode())[0] == 422
     assert not behind.seen
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff", b"[" * 9000, b'{"data": NaN}'])
 def test_what_is_no_request_at_all_is_refused(behind, body):
-    assert ask(gate_of(behind), JOIN, "POST", body)[0] == 422
+    assert ask(filter_of(behind), JOIN, "POST", body)[0] == 422
     assert not behind.seen
 
 
 def test_long_bodies_are_refused(behind):
-    assert ask(gate_of(behind), JOIN, "POST", b" " * (BODY + 1))[0] == 413
+    assert ask(filter_of(behind), JOIN, "POST", b" " * (BODY + 1))[0] == 413
 
 
 def test_a_tab_that_fetches_nothing_has_to_wait(behind):
-    gate = gate_of(behind)
+    request_filter = filter_of(behind)
     for _ in range(UNREAD):
-        assert ask(gate, JOIN, "POST", json.dumps(GOOD).encode())[0] == 200
-    assert ask(gate, JOIN, "POST", json.dumps(GOOD).encode())[0] == 429
+        assert ask(request_filter, JOIN, "POST", json.dumps(GOOD).encode())[0] == 200
+    assert ask(request_filter, JOIN, "POST", json.dumps(GOOD).encode())[0] == 429
     behind.body = b'data: {"msg":"process_completed"}\n\n'
-    assert ask(gate, DATA, query=b"session_hash=abc123&x=1")[0] == 200
+    assert ask(request_filter, DATA, query=b"session_hash=abc123&x=1")[0] == 200
     assert behind.seen[-1][0]["query_string"] == b"session_hash=abc123"
-    assert ask(gate, JOIN, "POST", json.dumps(GOOD).encode())[0] == 200
-    assert ask(gate, JOIN, "POST", json.dumps(GOOD).encode())[0] == 429
+    assert ask(request_filter, JOIN, "POST", json.dumps(GOOD).encode())[0] == 200
+    assert ask(request_filter, JOIN, "POST", json.dumps(GOOD).encode())[0] == 429
 
 
 def test_what_gradio_refuses_does_not_count(behind):
-    gate = gate_of(behind)
+    request_filter = filter_of(behind)
     behind.status = 503
     for _ in range(2 * UNREAD):
-        assert ask(gate, JOIN, "POST", json.dumps(GOOD).encode())[0] == 503
+        assert ask(request_filter, JOIN, "POST", json.dumps(GOOD).encode())[0] == 503
 
 
 def test_the_oldest_of_too_many_tabs_is_forgotten(behind):
-    gate = gate_of(behind)
+    request_filter = filter_of(behind)
     for i in range(SESSIONS + 2):
-        ask(gate, JOIN, "POST", json.dumps({**GOOD, "session_hash": f"tab{i}"}).encode())
+        ask(request_filter, JOIN, "POST", json.dumps({**GOOD, "session_hash": f"tab{i}"}).encode())
     assert behind.forgotten == ["tab0", "tab1"]
-    assert ask(gate, DATA, query=b"session_hash=tab0")[0] == 404
-    assert ask(gate, DATA, query=b"session_hash=tab2")[0] == 200
+    assert ask(request_filter, DATA, query=b"session_hash=tab0")[0] == 404
+    assert ask(request_filter, DATA, query=b"session_hash=tab2")[0] == 200
 
 
 def test_websockets_are_closed(behind):
@@ -191,5 +191,5 @@ def test_websockets_are_closed(behind):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(gate_of(behind)({"type": "websocket", "path": "/", "headers": []}, None, send))
+    asyncio.run(filter_of(behind)({"type": "websocket", "path": "/", "headers": []}, None, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -1,8 +1,8 @@
-"""What stands before gradio: of its many addresses only those that this page needs, of requests only what the page sends.
+"""Filters every request before gradio sees it: only the addresses and the requests that the page itself uses pass.
 
-gradio also takes uploads, serves files by path, fetches other sites' pages, keeps links to states and tells of its traffic. None
-of it is reachable here. A page of another site that is open in the same browser cannot use this one either: requests have to
-name this host, and those that ask for work have to come from it.
+gradio also accepts uploads, serves files by path, fetches pages of other sites, stores links to states and reports its traffic.
+None of that is reachable through the filter. Pages of other sites that are open in the same browser are refused too: a request
+has to name this host, and a request for work has to come from it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _READ = re.compile(
 )
 _WORK, _ANSWERS = "/gradio_api/queue/join", "/gradio_api/queue/data"
 _HEADERS = {b"host", b"accept", b"accept-encoding", b"content-type", b"content-length", b"if-none-match"}
-"""Headers that go on to gradio: others would make it believe that it stands elsewhere, or is somebody else's."""
+"""Headers that are passed on to gradio. Others, such as X-Forwarded-Host, could change the address that it believes it has."""
 
-# gradio runs scripts that stand in the page, and makes functions of the page's own from their text.
+# gradio runs inline scripts and compiles functions from text, hence unsafe-inline and unsafe-eval.
 SAFE = [
     (
         b"content-security-policy",
@@ -46,14 +46,14 @@ SAFE = [
 ]
 
 
-class Gate:
-    """An ASGI application around gradio's.
+class RequestFilter:
+    """An ASGI application that wraps gradio's and passes on only what the page needs.
 
     Args:
-        app: gradio's.
-        hosts: names by which the page may be asked for; None for any, where it is open to other machines.
-        functions: how many values each of the page's functions takes, by its number.
-        forget: called with a tab whose answers nobody fetched, once there are too many others.
+        app: gradio's application.
+        hosts: host names that a request may use; None for any, where the page is open to other machines.
+        functions: number of inputs of each of the page's functions, by the function's number.
+        forget: called with the session of a tab that has not fetched its answers, once there are more than `SESSIONS`.
     """
 
     def __init__(
@@ -64,17 +64,17 @@ class Gate:
         forget: Callable[[str], Awaitable[None]],
     ) -> None:
         self.app, self.hosts, self.functions, self.forget = app, hosts, functions, forget
-        # Requests of each tab whose answers it has not been sent. gradio itself would keep any number of answers.
+        # Requests by tab whose answers have not been sent yet. gradio itself would keep any number of answers.
         self.unread: OrderedDict[str, int] = OrderedDict()
         self.tasks: set[asyncio.Task[None]] = set()
 
     def end(self) -> None:
-        """Break off what is being answered, which may last as long as tabs are open; also from the handler of a signal."""
+        """Cancel all open requests, which could last as long as a tab is open. May be called from a signal handler."""
         for task in self.tasks:
             task.get_loop().call_soon_threadsafe(task.cancel)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let through, or answer with one sentence."""
+        """Pass the request on, or refuse it with one sentence."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -94,7 +94,7 @@ class Gate:
             if begun:
                 await send({"type": "http.response.body", "body": b""})
             else:
-                await refuse(send, 503, "The page has ended.")
+                await refuse(send, 503, "The server is shutting down.")
         finally:
             self.tasks.discard(task)
 
@@ -109,9 +109,9 @@ class Gate:
         if self.hosts is not None and re.sub(r":\d*$", "", host) not in self.hosts:
             await refuse(send, 421, "This page is not served under that name.")
         elif origin and origin.partition("://")[2] != host:
-            await refuse(send, 403, "Other sites may not use this page.")
+            await refuse(send, 403, "Requests from other sites are not allowed.")
         elif method in ("GET", "HEAD") and len(path) < 200 and _READ.fullmatch(path) and ".." not in path:
-            # What gradio reads from addresses, such as stored states, is not the page's.
+            # The query is dropped: gradio would read stored states from it, which the page does not use.
             await self.app(_plain(scope, b""), receive, _with(send, SAFE))
         elif method == "GET" and path == _ANSWERS:
             await self._answers(scope, receive, send)
@@ -123,7 +123,7 @@ class Gate:
     async def _answers(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = parse_qs(scope["query_string"][:100].decode("latin-1")).get("session_hash", [""])[0]
         if found not in self.unread:
-            await refuse(send, 404, "There is nothing to answer.")
+            await refuse(send, 404, "There is no answer for this session.")
             return
 
         async def counting(message: MutableMapping[str, Any]) -> None:
@@ -137,16 +137,16 @@ class Gate:
     async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
         if body is None:
-            await refuse(send, 413, "A request of this page is far smaller.")
+            await refuse(send, 413, "The request is larger than any that this page sends.")
             return
         asked = _asked(body, self.functions)
         if asked is None:
-            await refuse(send, 422, "That is no request of this page.")
+            await refuse(send, 422, "This is not a request that the page sends.")
             return
         session = asked["session_hash"]
         waiting = self.unread.get(session, 0)
         if waiting >= UNREAD:
-            await refuse(send, 429, "Answers have to be fetched before more is asked for.")
+            await refuse(send, 429, "Fetch the earlier answers before asking for more.")
             return
         self.unread[session] = waiting + 1
         self.unread.move_to_end(session)
@@ -174,7 +174,7 @@ class Gate:
 
 
 def _plain(scope: Scope, query: bytes) -> dict[str, Any]:
-    """A request without what gradio need not know."""
+    """The request with the given query and without the headers that gradio does not need."""
     return {
         **scope,
         "query_string": query,
@@ -184,7 +184,7 @@ def _plain(scope: Scope, query: bytes) -> dict[str, Any]:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """A request's body; None where it is too long or was broken off."""
+    """The body of a request; None if it is too long or incomplete."""
     whole = b""
     while True:
         message = await receive()
@@ -198,7 +198,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 def _asked(body: bytes, functions: dict[int, int]) -> dict[str, Any] | None:
-    """A request for work, with nothing in it but what the page sends; None where it is no such thing."""
+    """A request for work, reduced to the fields that the page sends; None if it is not a valid one."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -224,7 +224,7 @@ def _plain_value(value: Any) -> bool:
 
 
 def _with(send: Send, more: Sequence[tuple[bytes, bytes]]) -> Send:
-    """Send headers of our own beside gradio's."""
+    """A send function that adds our own headers to gradio's."""
     own = {name for name, _ in more}
 
     async def sending(message: MutableMapping[str, Any]) -> None:
@@ -237,7 +237,7 @@ def _with(send: Send, more: Sequence[tuple[bytes, bytes]]) -> Send:
 
 
 async def refuse(send: Send, status: int, sentence: str) -> None:
-    """Answer with a sentence."""
+    """Refuse a request with a status and one sentence."""
     body = sentence.encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *SAFE]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -23,7 +23,7 @@ from hqgan.circuits.ansatz import Ansatz
 from hqgan.config import PRESETS, ClassSelection, preset
 from hqgan.data import open_data
 from hqgan.data.index import DatasetIndex
-from hqgan.data.open import recognise
+from hqgan.data.layouts import recognise
 from hqgan.data.select import choose
 from hqgan.errors import UserError
 from hqgan.experiments.compare.contestants import parse

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_pictures import ISIC, write
 
+from hqgan.data import decode as decoding
 from hqgan.data.layouts.isic2019 import CLASSES, METADATA, TRUTH
 
 
@@ -58,3 +59,17 @@ def isic(tmp_path: Path) -> Path:
     (root / TRUTH).write_text("\n".join(truth) + "\n")
     (root / METADATA).write_text("\n".join(metadata) + "\n")
     return root
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files decoded so far."""
+    names: list[str] = []
+    original = decoding.decode
+
+    def spy(path: Path, size: int, fit: str) -> object:
+        names.append(path.name)
+        return original(path, size, fit)
+
+    monkeypatch.setattr(decoding, "decode", spy)
+    return names

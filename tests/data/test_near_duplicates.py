@@ -55,8 +55,13 @@ def test_pictures_alike_through_others_are_one() -> None:
 
 
 def test_copies_by_the_thousand_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs = []
-    monkeypatch.setattr("hqgan.data.near_duplicates._apart", lambda a, b: pairs.append(a) or 100.0)
+    pairs: list[np.ndarray] = []
+
+    def far(one: np.ndarray, others: np.ndarray) -> np.ndarray:
+        pairs.extend(others)
+        return np.full(len(others), 100.0)
+
+    monkeypatch.setattr("hqgan.data.near_duplicates._distances", far)
     one, other = (perceptual_hash(np.asarray(lesion(i))) for i in (3, 4))
     assert first_alike([one, other] * 1000).tolist() == [0, 1] * 1000
     assert len(pairs) <= 1

@@ -1,20 +1,29 @@
-"""One image file to one square uint8 array, or the reason why not."""
+"""Image files to square uint8 arrays, or the reason why a file cannot be read."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from hqgan.runtime.threads import workers
+
 Fit = Literal["crop", "squeeze"]
 RULES: dict[Fit, str] = {"crop": "centre square, lanczos, 1", "squeeze": "squeezed, bilinear, 1"}
 """How an image becomes a square. Part of every cache key: raise a number whenever the pixels that come out change."""
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 2**30
-# No other decoder is tried, whatever a file claims to be: Pillow's list ends with Ghostscript.
+# No other decoder is tried, whatever a file claims to be: Pillow's list includes Ghostscript.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+
+CHUNK = 64
+"""Files handed to the threads at a time: enough to keep them busy, few enough to stop soon after Ctrl-C."""
 
 ORIENTATION_TAG = 0x0112
 Turn = Image.Transpose
@@ -47,13 +56,13 @@ class Decoded(NamedTuple):
 def decode(path: Path, size: int, fit: Fit = "crop") -> Decoded:
     """Decode, rotate as EXIF says, put on white where transparent, make it a square, resize antialiased.
 
-    Anything wrong with the file comes back as a reason rather than an exception, since files come from strangers
-    and Pillow's decoders raise many kinds.
+    Whatever is wrong with the file is returned as a reason and not raised, since files come from strangers and
+    Pillow's decoders raise many kinds of exceptions.
 
     Args:
         path: an image file in any Pillow mode.
         size: side of the result in pixels.
-        fit: crop, to the centre square; or squeeze, whatever its shape (arXiv 2506.21015).
+        fit: ``crop`` takes the centre square; ``squeeze`` resizes the whole image, whatever its shape (arXiv 2506.21015).
     """
     try:
         if path.stat().st_size == 0:
@@ -90,8 +99,20 @@ def decode(path: Path, size: int, fit: Fit = "crop") -> Decoded:
         return Decoded(None, reason=f"damaged ({text or type(error).__name__})")
 
 
+def decode_all(paths: Sequence[Path], size: int, fit: Fit) -> Iterator[Decoded]:
+    """`decode` many files by several threads; the images come in the order of `paths`."""
+    with ThreadPoolExecutor(workers()) as pool:
+        for start in range(0, len(paths), CHUNK):
+            some = paths[start : start + CHUNK]
+            # Pillow warns of odd files on standard error; what matters of it comes back as a reason.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                images = list(pool.map(decode, some, repeat(size), repeat(fit)))
+            yield from images
+
+
 def from_array(pixels: np.ndarray, size: int, fit: Fit = "crop") -> Decoded:
-    """The same of an image that is an array already: (H, W, 3) or (H, W) uint8."""
+    """Crop (or squeeze) and resize an image that is already an array, (H, W, 3) or (H, W) uint8, as `decode` does."""
     image = Image.fromarray(pixels)
     return Decoded(np.asarray(_small(image, size, fit)), image.size)
 

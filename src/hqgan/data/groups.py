@@ -1,4 +1,4 @@
-"""Which images belong together, so that no split parts them."""
+"""Groups of images that have to stay on one side of a split: one lesion, one patient, one picture saved twice."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from contextlib import suppress
 
 import numpy as np
 
-from hqgan.data.cache import Entry, texts
+from hqgan.data.array_files import texts
+from hqgan.data.cache import Entry
 from hqgan.data.index import DatasetIndex
 from hqgan.data.near_duplicates import first_alike, perceptual_hash
 from hqgan.errors import UserError
 from hqgan.io.files import write_atomically
 
 MAX_NAME = 1024
-"""Characters of a lesion's id, or of a file's path that stands for one."""
+"""Most characters of a group's name."""
 
 
 def groups_of(
-    listing: DatasetIndex, kept: Sequence[int], some_unknown: bool, entry: Entry, path: str
+    index: DatasetIndex, kept: Sequence[int], some_unknown: bool, entry: Entry, path: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The lesion of each image where it is known; else that of an image that this one is a near-duplicate of, or its own file.
+    """The group of each image: its lesion where known, else the group of the image it is a near-duplicate of, else its own file.
 
     Args:
-        listing: of the data set.
-        kept: rows of the listing that have an image.
-        some_unknown: whether there is one of them whose lesion is not known.
-        entry: those images.
-        path: of the data, for a sentence.
+        index: of the data set.
+        kept: rows of the index that have an image.
+        some_unknown: whether the lesion of any of them is not known.
+        entry: those images in the cache.
+        path: of the data, for error sentences.
 
     Returns:
         Names (N,) str, a memory map, and numbers (N,) int32 by first appearance.
@@ -37,19 +38,19 @@ def groups_of(
     Raises:
         UserError: a name is far too long.
     """
-    # Published sides are kept as they are, duplicates and all.
-    settled = bool(listing.sides) or not some_unknown
+    # A published split is kept as it is, with its duplicates.
+    settled = bool(index.sides) or not some_unknown
     alike = range(len(kept)) if settled else _alike(entry)
     lesions: dict[int, str] = {}
     for i, first in () if settled else zip(kept, alike, strict=True):
-        if listing.groups[i]:
-            lesions.setdefault(first, listing.groups[i])
+        if index.groups[i]:
+            lesions.setdefault(first, index.groups[i])
 
     def names() -> Iterator[str]:
         for i, first in zip(kept, alike, strict=True):
-            yield listing.groups[i] or lesions.get(first, listing.files[kept[first]])
+            yield index.groups[i] or lesions.get(first, index.files[kept[first]])
 
-    # By a hash of 64 bits each: a million names would not fit where a million pictures are not held.
+    # As hashes of 64 bits: a million names would take too much memory.
     marks = np.fromiter((_hash64(name, path) for name in names()), np.uint64, len(kept))
     digest = hashlib.sha256(marks.tobytes()).hexdigest()
     _, first_row, numbers = np.unique(marks, return_index=True, return_inverse=True)
@@ -68,15 +69,15 @@ def _hash64(name: str, path: str) -> int:
 
 
 def _alike(entry: Entry) -> np.ndarray:
-    """(N,) of each image the first one that it is a near-duplicate of, or itself; found once."""
+    """(N,) for each image the first one that it is a near-duplicate of, or itself; computed once and stored."""
     path, count = entry.place / "alike.npy", len(entry.files)
-    with suppress(Exception):  # made again, whatever is wrong with it
+    with suppress(Exception):  # computed again, whatever is wrong with it
         alike = np.load(path, allow_pickle=False)
         if alike.shape == (count,) and alike.dtype == np.int64 and ((alike >= 0) & (alike <= np.arange(count))).all():
             return alike
     alike = first_alike([perceptual_hash(image) for image in entry.images])
     stream = io.BytesIO()
     np.save(stream, alike)
-    with suppress(OSError):  # a shortcut
+    with suppress(OSError):  # stored only to save time
         write_atomically(path, stream.getvalue())
     return alike

@@ -1,4 +1,4 @@
-"""SHA-256 of a data set's files, each read once as long as it does not change."""
+"""SHA-256 of a data set's files; a file that has not changed is not read again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from hqgan.data.cache import key_of, workers
+from hqgan.data.cache import key_of
 from hqgan.data.decode import MAX_BYTES
+from hqgan.runtime.threads import workers
 
 
 def hash_files(root: Path, files: Sequence[str], folder: Path) -> list[str]:
     """Hex SHA-256 of each file's bytes, empty where it cannot be read.
 
-    An index in the cache remembers (size, modification time, change time) -> hash, so that unchanged files are not read
+    The cache keeps each file's hash with its size, modification time and change time, and an unchanged file is not read
     again.
 
     Args:
@@ -51,7 +52,7 @@ def hash_files(root: Path, files: Sequence[str], folder: Path) -> list[str]:
                 found[file] = [*found[file], digest]
     found = {file: entry for file, entry in found.items() if entry[-1]}
     if found != known:
-        # Only a shortcut: a full or read-only disk is reported where images are stored.
+        # Only saves time: a full or read-only disk is reported where images are stored.
         with suppress(OSError):
             place.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=place.parent, prefix=".", delete=False) as stream:
@@ -65,7 +66,7 @@ def hash_files(root: Path, files: Sequence[str], folder: Path) -> list[str]:
 
 
 def _state(path: str) -> list[int]:
-    """What changes when a file's content does; empty where there is no such file."""
+    """Size and times of a file, which change with its content; empty where there is no such file."""
     try:
         stat = os.stat(path)  # noqa: PTH116
         return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]

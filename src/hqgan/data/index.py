@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+from hqgan.data.decode import Decoded, Fit
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -19,13 +21,15 @@ class DatasetIndex:
         classes: the class names that the layout allows, in order.
         files: image files relative to the root, with forward slashes; the data set's order.
         labels: the class name of each file.
-        groups: the lesion or patient of each file; empty where none is known.
-        licence: one line.
+        groups: the lesion or patient of each file; empty where it is not known.
+        licence: the licence of the images, one line.
         total: how many images the data set claims, readable or not.
         skipped: (file, reason) of those already known to be unusable.
-        sides: ``train``, ``validation`` or ``test`` of each file, where the publisher parted them; else empty.
-        archive: a file, relative to the root, that holds the images as arrays; else empty, and each file is an image.
-        warning: what whoever uses these data has to know; may be empty.
+        sides: ``train``, ``validation`` or ``test`` for each file, where the publisher split the data; else empty.
+        archive: the one file, relative to the root, that holds all images; empty where each file is an image.
+        recipe: what decides every image, where images are computed and not read; else empty.
+        read: takes some of `files` in order, a size and a fit, and gives their images; None where each file is an image.
+        warning: what everyone who uses these data has to know; may be empty.
     """
 
     name: str
@@ -38,12 +42,14 @@ class DatasetIndex:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     sides: list[str] = field(default_factory=list)
     archive: str = ""
+    recipe: tuple[object, ...] = ()
+    read: Callable[[Sequence[str], int, Fit], Iterable[Decoded]] | None = None
     warning: str = ""
     taken: dict[str, str] = field(default_factory=dict, repr=False)
-    """Files that `add` took in, and their classes."""
+    """Files that `add` has added, and their classes."""
 
     def add(self, file: str | None, image: str, label: str, group: str) -> None:
-        """Take an image in, in order of their names; without a file, or a second time, it is left out."""
+        """Add an image; call in the order of names. An image without a file, or one added before, is noted as skipped."""
         if file is None:
             self.skipped.append((image, "missing"))
         elif file in self.taken:
@@ -57,12 +63,12 @@ class DatasetIndex:
 
 
 def hidden(name: str) -> bool:
-    """Whether a file or folder is none of the data set's: dot files and what macOS adds to archives."""
+    """Whether a file or folder does not belong to the data: dot files, and what macOS adds to archives."""
     return name.startswith(".") or name == "__MACOSX"
 
 
 def walk_images(folder: Path) -> list[str]:
-    """Image files anywhere below `folder`, relative to it, sorted; no hidden ones, no pipes or devices."""
+    """Paths of all image files below `folder`, relative to it, sorted; without hidden files, pipes and devices."""
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
     # Plain strings instead of paths: a data set of 25,000 files should open at once.
@@ -70,7 +76,7 @@ def walk_images(folder: Path) -> list[str]:
     start = os.path.realpath(folder)
     while todo:
         prefix, place = todo.pop()
-        # Links are followed, for people link big folders; but each folder once, for links can form a ring.
+        # Links are followed, since people link big folders; but each folder once, since links can form a cycle.
         stat = os.stat(place)  # noqa: PTH116
         if (stat.st_dev, stat.st_ino) in seen:
             continue
@@ -90,9 +96,9 @@ def walk_images(folder: Path) -> list[str]:
 
 
 def images_by_stem(folder: Path, rather: str = "") -> dict[str, str]:
-    """Image files below `folder` by name without ending, in small letters, since tables name no file.
+    """Image files below `folder` by their name without ending, in small letters, as tables name images.
 
-    Of several files of a name the first one is taken, and one in the folder `rather` before all others.
+    Of several files with one name the first is taken; a file in a folder called `rather` comes before all others.
     """
     found: dict[str, str] = {}
     for file in sorted(walk_images(folder), key=lambda file: rather not in PurePosixPath(file).parts):

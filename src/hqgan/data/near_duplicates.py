@@ -1,4 +1,4 @@
-"""Near-duplicates by perceptual hash: one picture saved twice, at another size, through JPEG again, or a little lighter."""
+"""Near-duplicates by perceptual hash: a picture saved twice, at another size, compressed by JPEG again, or a little lighter."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 BITS = 10
-"""Of 63, in which the hashes of one picture may differ."""
+"""Near-duplicates differ in at most so many of the hash's 63 bits."""
 LEVELS = 5.0
-"""Grey levels, root mean square over `SIDE` x `SIDE` cells and colours, within which two pictures of near hashes are one; the
-mean difference is taken off before, so that light may differ."""
+"""Near-duplicates differ by less than this, in grey levels: the root mean square over `SIDE` x `SIDE` cells and colours, after
+the mean difference is taken off, so that brightness may differ."""
 SIDE = 16
 _ROWS = 1024
 
@@ -40,7 +42,7 @@ def perceptual_hash(image: np.ndarray) -> tuple[int, np.ndarray]:
 
 
 def first_alike(pictures: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
-    """For each picture the first one that it is a near-duplicate of, at once or through others; itself where there is none.
+    """The first near-duplicate of each picture, directly or through other pictures; itself where there is none.
 
     Args:
         pictures: N of what `perceptual_hash` gives.
@@ -53,24 +55,22 @@ def first_alike(pictures: Sequence[tuple[int, np.ndarray]]) -> np.ndarray:
     same = [equal.setdefault((number, small.tobytes()), i) for i, (number, small) in enumerate(pictures)]
     different = list(equal.values())
     hashes = np.array([pictures[i][0] for i in different], np.uint64)
-    cells = [pictures[i][1] for i in different]
-    root = np.arange(len(hashes))
-
-    def top(i: int) -> int:
-        while root[i] != i:
-            root[i] = root[root[i]]
-            i = int(root[i])
-        return i
-
+    cells = np.array([pictures[i][1] for i in different])
+    pairs = [np.empty((2, 0), np.int64)]
     for start in range(0, len(hashes), _ROWS):
         rows = hashes[start : start + _ROWS]
-        near = np.bitwise_count(rows[:, None] ^ hashes[None, start:]) <= BITS
-        for i, j in np.argwhere(np.triu(near, 1)) + start:
-            a, b = sorted((top(int(i)), top(int(j))))
-            if a != b and _apart(cells[i], cells[j]) < LEVELS:
-                root[b] = a
-    first = {i: different[top(place)] for place, i in enumerate(different)}
-    return np.array([first[i] for i in same], np.int64)
+        near = np.triu(np.bitwise_count(rows[:, None] ^ hashes[None, start:]) <= BITS, 1)
+        for i in np.flatnonzero(near.any(1)):
+            others = start + np.flatnonzero(near[i])
+            others = others[_distances(cells[start + i], cells[others]) < LEVELS]
+            pairs.append(np.stack([np.full(len(others), start + i), others]))
+    linked = np.concatenate(pairs, 1)
+    graph = coo_array((np.ones(linked.shape[1], bool), tuple(linked)), shape=(len(hashes), len(hashes)))
+    _, component = connected_components(graph, directed=False)
+    _, first_of_component = np.unique(component, return_index=True)
+    first = np.array(different, np.int64)[first_of_component[component]]
+    place = {i: k for k, i in enumerate(different)}
+    return first[[place[i] for i in same]]
 
 
 def shared_images(images: np.ndarray, others: np.ndarray) -> int:
@@ -85,13 +85,14 @@ def shared_images(images: np.ndarray, others: np.ndarray) -> int:
     found = 0
     for number, cells in asked:
         near = np.flatnonzero(np.bitwise_count(hashes ^ np.uint64(number)) <= BITS)
-        found += any(_apart(known[i][1], cells) < LEVELS for i in near)
+        found += bool(len(near)) and bool((_distances(cells, np.array([known[i][1] for i in near])) < LEVELS).any())
     return found
 
 
-def _apart(a: np.ndarray, b: np.ndarray) -> float:
-    difference = a.astype(np.float32) - b.astype(np.float32)
-    return float(np.sqrt(np.square(difference - difference.mean()).mean()))
+def _distances(one: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(N,) root mean square differences in grey levels of one small picture to N others, the mean difference taken off."""
+    difference = (one.astype(np.float32) - others.astype(np.float32)).reshape(len(others), -1)
+    return np.sqrt(np.square(difference - difference.mean(1, keepdims=True)).mean(1))
 
 
 @cache

@@ -1,23 +1,24 @@
-"""Opening a data set: recognise the layout, decode once into the cache, hand out a memory map."""
+"""Opening a data set: recognise its layout, choose classes, decode the images once into the cache, return a memory map.
+
+The steps are those of `open_with_sizes`, in order; each is a module of its own.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from hqgan.config import ClassSelection, DataConfig
-from hqgan.data import cache as store
-from hqgan.data.decode import RULES, Decoded, Fit, decode
+from hqgan.data import cache as image_cache
+from hqgan.data import cache_parts
+from hqgan.data.decode import RULES, Decoded, Fit, decode_all
 from hqgan.data.groups import groups_of
 from hqgan.data.hashes import hash_files
-from hqgan.data.index import DatasetIndex, hidden
-from hqgan.data.layouts import fitzpatrick17k, folder, ham10000, isic2019, medmnist, odir, pad_ufes
+from hqgan.data.index import DatasetIndex
+from hqgan.data.layouts import recognise
 from hqgan.data.select import choose
 from hqgan.data.synthetic import demo
 from hqgan.errors import UserError
@@ -25,16 +26,8 @@ from hqgan.io.folder_names import unfit_class
 from hqgan.types import ImageData
 from hqgan.wording import listed, plural
 
-LAYOUTS = (
-    "HAM10000 (HAM10000_metadata.csv), ISIC 2019 (ISIC_2019_Training_GroundTruth.csv), Fitzpatrick17k (fitzpatrick17k.csv), "
-    "PAD-UFES-20 (metadata.csv), ODIR-5k (full_df.csv), each beside its images, MedMNIST (one .npz) and one folder of images per "
-    "class"
-)
-_LAYOUTS = (isic2019, odir, pad_ufes, ham10000, medmnist, folder)
-"""In the order in which they are tried: those that a file's name tells before those that take more."""
 MAX_UNREADABLE = 0.05
-# Images handed to the pool at a time: enough to keep it busy, few enough to stop soon after Ctrl-C.
-CHUNK = 64
+"""Share of a data set's images that may be missing or damaged; with more, opening is refused."""
 
 ALL_CLASSES = ClassSelection()
 """Every image, in the publisher's classes."""
@@ -59,22 +52,22 @@ def open_data(
 
     Args:
         path: ``demo`` or ``demo:2000`` for so many procedural images (1,400 by default); otherwise a folder or archive in
-            one of `LAYOUTS`. ``./demo`` is a folder of that name.
+            one of the layouts of `hqgan.data.layouts`. ``./demo`` is a folder of that name.
         size: side of the images in pixels, 8 to 1024.
-        seed: of the procedural images, and of what a protocol draws; other data do not depend on it.
-        choice: which images and classes of them.
-        fit: how an image becomes a square: crop takes its centre, squeeze all of it, whatever its shape.
+        seed: for procedural images, and for the images that a protocol draws; other data do not depend on it.
+        choice: which classes and images to take.
+        fit: how an image becomes a square: ``crop`` takes its centre, ``squeeze`` resizes all of it, whatever its shape.
         cache: folder for decoded images; None takes ``$HQGAN_CACHE``, else the user's cache folder.
         progress: called with (images done, images in all) while decoding.
 
     Raises:
-        UserError: nothing usable there, more than 5 % of the images unreadable, or the cache cannot be written.
+        UserError: there are no usable images, more than 5 % of them are unreadable, or the cache cannot be written.
     """
     return open_with_sizes(path, size, seed=seed, choice=choice, fit=fit, cache=cache, progress=progress)[0]
 
 
 def open_configured(config: DataConfig, progress: Progress | None = None) -> ImageData:
-    """`open_data` as a run's config says."""
+    """`open_data` with the settings of a run's config."""
     return open_data(
         config.path, config.size, seed=config.seed, choice=config.choice, fit=config.fit, progress=progress
     )
@@ -95,53 +88,52 @@ def open_with_sizes(
         raise UserError(f"An image size of {size} pixels is outside 8 to 1024.")
     if not str(path).strip():
         raise UserError("The path of the data is empty: give a data set's folder, or demo for procedural images.")
-    place = store.cache_folder(cache)
-    count = demo.count_of(str(path))
-    root, part = Path(path), store.PART
-    if count is not None:
-        whole = demo.listing(count, seed)
-        listing = choose(whole, choice, seed)
-        # Names follow from count and seed; a million of them need not be written down to be hashed.
-        names = [] if listing.files is whole.files else list(listing.files)
-        key = store.key_of("demo", demo.VERSION, count, seed, size, names)
-    else:
-        listing = recognise(root, choice.label)
-        _refuse_unreadable(root, listing.skipped, listing.total)
-        listing = choose(listing, choice, seed)
-        _classes(listing.classes, listing.labels, str(path))
-        if listing.archive:
-            root, part = (
-                root if root.is_dir() else root.parent,
-                len(listing.files),
-            )  # it can only be read from its start
-            key = store.key_of(
-                RULES[fit], size, listing.name, hash_files(root, [listing.archive], place), listing.files
-            )
-        else:
-            contents = hash_files(root, listing.files, place)
-            key = store.key_of(RULES[fit], size, list(zip(listing.files, contents, strict=True)))
-
-    def make(start: int, stop: int) -> Iterator[Decoded]:
-        files = listing.files[start:stop]
-        if count is not None:
-            return (Decoded(demo.paint_file(file, seed, size), (size, size)) for file in files)
-        if listing.archive:
-            wanted = set(files)
-            return (image for file, image in medmnist.images(root / listing.archive, size, fit) if file in wanted)
-        return _decode_all([root / file for file in files], size, fit)
+    place = image_cache.cache_folder(cache)
+    root, whole = _index(path, choice.label, seed)
+    index = choose(whole, choice, seed)
+    if not index.recipe:
+        _classes(index.classes, index.labels, str(path))  # before decoding
+    part = len(index.files) if index.archive else cache_parts.PART  # an archive can only be read from its start
 
     def check(skipped: list[tuple[int, str]]) -> None:
-        found = [(listing.files[row], reason) for row, reason in skipped]
-        _refuse_unreadable(root, [*listing.skipped, *found], listing.total)
+        found = [(index.files[row], reason) for row, reason in skipped]
+        _refuse_unreadable(root, [*index.skipped, *found], index.total)
 
-    entry = store.load(place, key, size)
+    def make(start: int, stop: int) -> Iterable[Decoded]:
+        files = index.files[start:stop]
+        return index.read(files, size, fit) if index.read else decode_all([root / file for file in files], size, fit)
+
+    key = _key(root, index, index.files is whole.files, size, fit, place)
+    entry = image_cache.load(place, key, size)
     if entry is None:
-        entry = store.store(place, key, size, listing.files, make, part=part, check=check, progress=progress)
-    return _assemble(listing, entry, size, str(path)), entry.original
+        entry = cache_parts.make_entry(place, key, size, index.files, make, part=part, check=check, progress=progress)
+    return _assemble(index, entry, size, str(path)), entry.original
+
+
+def _index(path: str | Path, label: str, seed: int) -> tuple[Path, DatasetIndex]:
+    """The folder of the images, and all that is listed there; of procedural images, their names."""
+    count = demo.count_of(str(path))
+    if count is not None:
+        return Path(), demo.index(count, seed)
+    root = Path(path)
+    index = recognise(root, label)
+    _refuse_unreadable(root, index.skipped, index.total)
+    return root if root.is_dir() else root.parent, index
+
+
+def _key(root: Path, index: DatasetIndex, whole: bool, size: int, fit: Fit, place: Path) -> str:
+    """The cache's key: a hash of everything that decides the pixels."""
+    if index.recipe:
+        # All names follow from the recipe; a million of them need not be written down to be hashed.
+        return image_cache.key_of(*index.recipe, size, [] if whole else list(index.files))
+    if index.archive:
+        return image_cache.key_of(RULES[fit], size, index.name, hash_files(root, [index.archive], place), index.files)
+    contents = hash_files(root, index.files, place)
+    return image_cache.key_of(RULES[fit], size, list(zip(index.files, contents, strict=True)))
 
 
 def check_outside(path: str | Path, out: Path) -> None:
-    """Refuse to write into a data set: the pictures there would be part of it the next time.
+    """Refuse to write into a data set's folder: pictures written there would count as data the next time.
 
     Raises:
         UserError: `out` is the data's folder, or below it.
@@ -154,47 +146,6 @@ def check_outside(path: str | Path, out: Path) -> None:
         )
 
 
-def recognise(root: Path, label: str = "") -> DatasetIndex:
-    """Which layout the folder `root` has, and what it lists, by the column `label` where it has several.
-
-    Raises:
-        UserError: it is no folder, is empty, or has no known layout.
-    """
-    try:
-        if not root.exists():
-            raise UserError(f"There is no folder {root}: give a data set's folder, or demo for procedural images.")
-        if not root.is_dir():
-            if (archive := medmnist.recognise(root)) is not None:
-                return archive
-            raise UserError(f"{root} is a file, not a folder: give the folder that holds the data set.")
-        found = sorted(p.name + "/" * p.is_dir() for p in root.iterdir() if not hidden(p.name))
-        if not found:
-            raise UserError(f"The folder {root} is empty: give the folder that holds the data set.")
-        listing = fitzpatrick17k.recognise(root, label)
-        if label and listing is None:
-            raise UserError(f"{root} is not Fitzpatrick17k, the one data set with several labels; leave the label out.")
-        if listing is None:
-            listing = next((one for layout in _LAYOUTS if (one := layout.recognise(root)) is not None), None)
-    except OSError as error:
-        raise UserError(f"{root} cannot be read ({error.strerror or error}): check its permissions.") from error
-    if listing is None:
-        shown = listed(found[:4]) if len(found) <= 4 else f"{', '.join(found[:3])} and {len(found) - 3:,} more"
-        raise UserError(f"The layout of {root} is not known: it holds {shown}; hqgan reads {LAYOUTS}.")
-    return listing
-
-
-def _decode_all(paths: Sequence[Path], size: int, fit: Fit) -> Iterator[Decoded]:
-    """Decode in parallel, in order."""
-    with ThreadPoolExecutor(store.workers()) as pool:
-        for start in range(0, len(paths), CHUNK):
-            some = paths[start : start + CHUNK]
-            # Pillow warns of odd files on standard error; what matters of it comes back as a reason.
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                images = list(pool.map(decode, some, repeat(size), repeat(fit)))
-            yield from images
-
-
 def _refuse_unreadable(root: Path, skipped: Sequence[tuple[str, str]], total: int) -> None:
     bad = [f"{file} ({reason})" for file, reason in skipped if not file.endswith("/")]
     if len(bad) > MAX_UNREADABLE * total:
@@ -205,22 +156,22 @@ def _refuse_unreadable(root: Path, skipped: Sequence[tuple[str, str]], total: in
         )
 
 
-def _assemble(listing: DatasetIndex, entry: store.Entry, size: int, path: str) -> ImageData:
+def _assemble(index: DatasetIndex, entry: image_cache.Entry, size: int, path: str) -> ImageData:
     gone = frozenset(row for row, _ in entry.skipped)
     kept: Sequence[int] = (
-        [row for row in range(len(listing.files)) if row not in gone] if gone else range(len(listing.files))
+        [row for row in range(len(index.files)) if row not in gone] if gone else range(len(index.files))
     )
-    classes = _classes(listing.classes, (listing.labels[i] for i in kept), path)
+    classes = _classes(index.classes, (index.labels[i] for i in kept), path)
     numbers = {name: number for number, name in enumerate(classes)}
-    labels = np.fromiter((numbers[listing.labels[i]] for i in kept), np.int64, len(kept))
-    ungrouped = np.fromiter((not listing.groups[i] for i in kept), bool, len(kept))
-    groups, group_of = groups_of(listing, kept, bool(ungrouped.any()), entry, path)
+    labels = np.fromiter((numbers[index.labels[i]] for i in kept), np.int64, len(kept))
+    ungrouped = np.fromiter((not index.groups[i] for i in kept), bool, len(kept))
+    groups, group_of = groups_of(index, kept, bool(ungrouped.any()), entry, path)
     digest = hashlib.sha256(f"{entry.digest} {size} {classes!r}".encode("utf-8", "surrogateescape"))
     digest.update(labels.astype("<i8").tobytes())
     for array in (labels, group_of):
         array.flags.writeable = False
     return ImageData(
-        name=listing.name,
+        name=index.name,
         classes=classes,
         images=entry.images,
         labels=labels,
@@ -228,10 +179,10 @@ def _assemble(listing: DatasetIndex, entry: store.Entry, size: int, path: str) -
         group_of=group_of,
         files=entry.files,
         fingerprint=digest.hexdigest(),
-        licence=listing.licence,
-        skipped=(*listing.skipped, *((listing.files[row], reason) for row, reason in entry.skipped)),
-        sides=np.array([listing.sides[i] for i in kept], np.str_) if listing.sides else None,
-        warning=listing.warning,
+        licence=index.licence,
+        skipped=(*index.skipped, *((index.files[row], reason) for row, reason in entry.skipped)),
+        sides=np.array([index.sides[i] for i in kept], np.str_) if index.sides else None,
+        warning=index.warning,
         ungrouped=ungrouped if ungrouped.any() else None,
     )
 

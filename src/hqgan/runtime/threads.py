@@ -1,7 +1,8 @@
-"""Keeping linear algebra to one thread."""
+"""How many threads work: the cores of this process, and linear algebra on one thread."""
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 
 
@@ -17,3 +18,13 @@ def one_thread() -> AbstractContextManager[object]:
 
     limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
     return limits
+
+
+def cores() -> int:
+    """Cores that this process may run on; in a container or under taskset these are not all of the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workers() -> int:
+    """Threads for reading and decoding files: Pillow and hashlib release the interpreter's lock meanwhile."""
+    return min(8, cores())

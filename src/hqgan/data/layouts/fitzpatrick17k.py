@@ -35,15 +35,15 @@ def recognise(root: Path, label: str = "") -> DatasetIndex | None:
     known = [row for row in found if row["qc"] != WRONG and row[label]]
     there = [row for row in known if row["md5hash"].lower() in files]
     classes = tuple(sorted({row[label] for row in there}))
-    listing = DatasetIndex("fitzpatrick17k", classes, [], [], [], LICENCE, total=len(there))
+    index = DatasetIndex("fitzpatrick17k", classes, [], [], [], LICENCE, total=len(there))
     for row in there:
-        listing.add(files[row["md5hash"].lower()], row["md5hash"], row[label], "")
+        index.add(files[row["md5hash"].lower()], row["md5hash"], row[label], "")
     if missing := len(known) - len(there):
-        listing.skipped.append((f"{TABLE}/", f"{missing:,} of its {len(found):,} images are not there"))
+        index.skipped.append((f"{TABLE}/", f"{missing:,} of its {len(found):,} images are not there"))
     if bare := sum(not row[label] for row in found):
-        listing.skipped.append((f"{TABLE}/", f"{bare:,} of its {len(found):,} images have no {label}"))
+        index.skipped.append((f"{TABLE}/", f"{bare:,} of its {len(found):,} images have no {label}"))
     if wrong := sum(row["qc"] == WRONG for row in found):
-        listing.skipped.append(
+        index.skipped.append(
             (f"{TABLE}/", f"{wrong:,} of its {len(found):,} images are wrongly labelled, as its qc says")
         )
-    return listing
+    return index

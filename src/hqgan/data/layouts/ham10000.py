@@ -8,6 +8,7 @@ from pathlib import Path
 from hqgan.data.index import DatasetIndex, hidden, images_by_stem
 from hqgan.errors import UserError
 
+TABLE = "HAM10000_metadata.csv"
 CLASSES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 COLUMNS = {"lesion_id", "image_id", "dx"}
 LICENCE = "CC BY-NC 4.0 (Tschandl, Rosendahl & Kittler 2018)"
@@ -28,13 +29,13 @@ def recognise(root: Path) -> DatasetIndex | None:
         return None
 
     by_stem = images_by_stem(root)
-    listing = DatasetIndex("ham10000", CLASSES, [], [], [], LICENCE, total=len(rows))
+    index = DatasetIndex("ham10000", CLASSES, [], [], [], LICENCE, total=len(rows))
     for image, lesion, dx in sorted(rows):
         if dx.lower() not in CLASSES:
-            listing.skipped.append((image, f"unknown dx {dx!r}"))
+            index.skipped.append((image, f"unknown dx {dx!r}"))
         else:
-            listing.add(by_stem.get(image.lower()), image, dx.lower(), lesion)
-    return listing
+            index.add(by_stem.get(image.lower()), image, dx.lower(), lesion)
+    return index
 
 
 def _find_table(root: Path) -> list[tuple[str, str, str]] | None:

@@ -28,12 +28,12 @@ def recognise(root: Path) -> DatasetIndex | None:
     if (root / METADATA).is_file():
         lesions = {row["image"]: row["lesion_id"] for row in tables.rows(root / METADATA, {"image", "lesion_id"})}
     files = images_by_stem(root)
-    listing = DatasetIndex("isic2019", CLASSES, [], [], [], LICENCE, total=len(truth))
+    index = DatasetIndex("isic2019", CLASSES, [], [], [], LICENCE, total=len(truth))
     for row in sorted(truth, key=lambda row: row["image"]):
         image = row["image"]
         named = [c for c in CLASSES if row[c] in {"1", "1.0"}]
         if len(named) != 1:
-            listing.skipped.append((image, "of no class" if not named else f"of {len(named)} classes"))
+            index.skipped.append((image, "of no class" if not named else f"of {len(named)} classes"))
         else:
-            listing.add(files.get(image.lower()), image, named[0], lesions.get(image, ""))
-    return listing
+            index.add(files.get(image.lower()), image, named[0], lesions.get(image, ""))
+    return index

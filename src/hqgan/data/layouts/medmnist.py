@@ -92,12 +92,13 @@ def recognise(path: Path) -> DatasetIndex | None:
         total=len(files),
         sides=sides,
         archive=path.name,
+        read=lambda files, size, fit: _some(path, frozenset(files), size, fit),
         warning=LEAKS.get(kind, ""),
     )
 
 
 def images(path: Path, size: int, fit: Fit = "crop") -> Iterator[tuple[str, Decoded]]:
-    """The images of an archive in the listing's order, one in memory at a time.
+    """The images of an archive, in the order of the index, one in memory at a time.
 
     Raises:
         UserError: the archive is damaged.
@@ -110,6 +111,10 @@ def images(path: Path, size: int, fit: Fit = "crop") -> Iterator[tuple[str, Deco
                 for i in range(shape[0]):
                     pixels = np.frombuffer(stream.read(int(np.prod(shape[1:]))), np.uint8).reshape(shape[1:])
                     yield f"{ours}/{i:06d}", from_array(pixels, size, fit)
+
+
+def _some(path: Path, files: frozenset[str], size: int, fit: Fit) -> Iterator[Decoded]:
+    return (image for file, image in images(path, size, fit) if file in files)
 
 
 @contextmanager

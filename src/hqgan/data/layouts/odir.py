@@ -29,12 +29,12 @@ def recognise(root: Path) -> DatasetIndex | None:
         return None
     found = sorted(tables.rows(table, COLUMNS), key=lambda row: row["filename"])
     files = images_by_stem(root, PREPROCESSED)
-    listing = DatasetIndex("odir-5k", CLASSES, [], [], [], LICENCE, total=len(found))
+    index = DatasetIndex("odir-5k", CLASSES, [], [], [], LICENCE, total=len(found))
     for row in found:
         # As Python writes a list: ['N'].
         named = re.findall(r"'(\w+)'", row["labels"])
         if len(named) != 1 or named[0] not in CLASSES:
-            listing.skipped.append((row["filename"], f"labels {row['labels']!r} are not one of the classes"))
+            index.skipped.append((row["filename"], f"labels {row['labels']!r} are not one of the classes"))
         else:
-            listing.add(files.get(Path(row["filename"]).stem.lower()), row["filename"], named[0], row["ID"])
-    return listing
+            index.add(files.get(Path(row["filename"]).stem.lower()), row["filename"], named[0], row["ID"])
+    return index

@@ -23,11 +23,11 @@ def recognise(root: Path) -> DatasetIndex | None:
         return None
     found = sorted(tables.rows(table, COLUMNS), key=lambda row: row["img_id"])
     files = images_by_stem(root)
-    listing = DatasetIndex("pad-ufes-20", CLASSES, [], [], [], LICENCE, total=len(found))
+    index = DatasetIndex("pad-ufes-20", CLASSES, [], [], [], LICENCE, total=len(found))
     for row in found:
         image, name = row["img_id"], row["diagnostic"].upper()
         if name not in CLASSES:
-            listing.skipped.append((image, f"unknown diagnostic {row['diagnostic']!r}"))
+            index.skipped.append((image, f"unknown diagnostic {row['diagnostic']!r}"))
         else:
-            listing.add(files.get(Path(image).stem.lower()), image, name, row["patient_id"])
-    return listing
+            index.add(files.get(Path(image).stem.lower()), image, name, row["patient_id"])
+    return index

@@ -9,6 +9,7 @@ from typing import overload
 import numpy as np
 from PIL import Image, ImageFilter
 
+from hqgan.data.decode import Decoded
 from hqgan.data.index import DatasetIndex
 from hqgan.data.synthetic.lesions import LESIONS
 from hqgan.data.synthetic.painting import Canvas, along, arc, cells, cover, noise, step
@@ -33,8 +34,8 @@ def count_of(path: str) -> int | None:
     return int(count) if colon else DEFAULT_COUNT
 
 
-def listing(count: int, seed: int) -> DatasetIndex:
-    """Names of `count` images: a few views of each lesion, classes with a long tail. They are made as they are asked for."""
+def index(count: int, seed: int) -> DatasetIndex:
+    """`count` images with a few views of each lesion, in classes of very different sizes; their names are made on demand."""
     plan, kinds = _plan(count, seed), tuple(LESIONS)
 
     def group(i: int) -> str:
@@ -51,11 +52,13 @@ def listing(count: int, seed: int) -> DatasetIndex:
         groups=_Column(count, group),
         licence=LICENCE,
         total=count,
+        recipe=("demo", VERSION, count, seed),
+        read=lambda files, size, fit: (Decoded(paint_file(file, seed, size), (size, size)) for file in files),
     )
 
 
 def paint_file(file: str, seed: int, size: int) -> np.ndarray:
-    """The picture that a name of `listing` stands for, (size, size, 3) uint8."""
+    """The picture that a name of `index` stands for, (size, size, 3) uint8."""
     kind, _, name = file.partition("/")
     lesion, _, view = name.removesuffix(".png").partition("-")
     return paint(kind, seed, int(lesion), "abc".index(view), size)

@@ -23,7 +23,6 @@ import torch
 
 from hqgan import config as configs
 from hqgan.data import open_data
-from hqgan.data.cache import cores
 from hqgan.errors import UserError
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers, sources, summary, work
@@ -36,6 +35,7 @@ from hqgan.io.files import others, sweep, write_atomically
 from hqgan.io.lock import LOCK, exclusive, locked
 from hqgan.run import train as runs
 from hqgan.runtime.processes import ALL, Shard
+from hqgan.runtime.threads import cores
 from hqgan.training.state import State
 from hqgan.wording import listed
 

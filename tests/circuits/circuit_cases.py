@@ -6,16 +6,19 @@ import torch
 from hypothesis import strategies as st
 
 from hqgan.circuits.ansatz import ROTATIONS, Ansatz
+from hqgan.circuits.entanglers import ENTANGLERS, NO_ENTANGLER
 from hqgan.types import Backend
 
 
 @st.composite
-def ansatzes(draw: st.DrawFn, max_qubits: int = 8, max_layers: int = 4) -> Ansatz:
+def ansatzes(draw: st.DrawFn, max_qubits: int = 8, max_layers: int = 4, known_to: str = "paulis") -> Ansatz:
+    """A random circuit, with any entangler whose row has the field `known_to`; every row has to have its Paulis."""
     n = draw(st.integers(1, max_qubits))
     gates = st.lists(st.sampled_from(ROTATIONS), min_size=1, max_size=3)
     pair = st.permutations(range(n)).map(lambda order: tuple(order[:2]))
-    entangler = draw(st.sampled_from(("cz", "cnot", "none")))
-    pairs = draw(st.lists(pair, max_size=2 * n)) if n > 1 and entangler != "none" else []
+    known = [name for name, row in ENTANGLERS.items() if getattr(row, known_to) is not None]
+    entangler = draw(st.sampled_from((*known, NO_ENTANGLER)))
+    pairs = draw(st.lists(pair, max_size=2 * n)) if n > 1 and entangler != NO_ENTANGLER else []
     letters = st.lists(st.sampled_from("XYZ"), min_size=min(n, 2), max_size=min(n, 2))
     qubits = st.permutations(range(n)).flatmap(lambda order: st.integers(1, min(n, 2)).map(lambda m: sorted(order[:m])))
     word = st.builds(lambda ls, qs: "".join(f"{a}{q}" for a, q in zip(ls, qs, strict=False)), letters, qubits)

@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hqgan.circuits.entanglers import ENTANGLERS, NO_ENTANGLER
 from hqgan.errors import UserError
 from hqgan.wording import listed, plural
 
 ROTATIONS = ("rx", "ry", "rz")
-ENTANGLERS = ("cz", "cnot", "none")
 PROBABILITIES = "probabilities"
 
 Pairs = tuple[tuple[int, int], ...]
@@ -48,7 +48,7 @@ class Ansatz:
         layers: L; 0 leaves the encoding alone.
         encoding: gates of the encoding in order, each one of ``rx``, ``ry``, ``rz``.
         rotations: R gates of a layer in order, from the same three.
-        entangler: ``cz``, ``cnot`` (control first) or ``none``.
+        entangler: ``cz``, ``cnot`` (control first) or another name in `entanglers.ENTANGLERS`; or ``none``.
         pairs: qubits that the entangler joins; empty for the chain. Without entangler there are none.
         readout: Pauli words such as ``X0`` or ``Z0Z1``, whose expectations are measured, or ``probabilities`` alone for
             those of all 2^n basis states; empty for X on each qubit.
@@ -73,15 +73,16 @@ class Ansatz:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UserError(f"An ansatz needs a whole number of {name}, at least {least}, not {value!r}.")
-        if self.entangler not in ENTANGLERS:
-            raise UserError(f"Unknown entangler {self.entangler!r}: it is one of {listed(ENTANGLERS)}.")
+        entanglers = (*ENTANGLERS, NO_ENTANGLER)
+        if self.entangler not in entanglers:
+            raise UserError(f"Unknown entangler {self.entangler!r}: it is one of {listed(entanglers)}.")
         # Lists, as JSON has them, become tuples; a single name becomes a tuple of one; empty means the default.
         self._set("encoding", _gates(self.encoding, "encoding"))
         self._set("rotations", _gates(self.rotations, "rotations"))
         pairs = tuple(tuple(pair) for pair in self.pairs)
-        if self.entangler == "none" and pairs:
+        if self.entangler == NO_ENTANGLER and pairs:
             raise UserError(f"An ansatz without entangler has no pairs, but {len(pairs)} were given.")
-        self._set("pairs", () if self.entangler == "none" else pairs or chain(self.qubits))
+        self._set("pairs", () if self.entangler == NO_ENTANGLER else pairs or chain(self.qubits))
         readout = (self.readout,) if isinstance(self.readout, str) else tuple(self.readout)
         self._set("readout", readout or tuple(f"X{i}" for i in range(self.qubits)))
         for pair in self.pairs:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from hqgan.circuits.ansatz import Ansatz, Word
+from hqgan.circuits.entanglers import NO_ENTANGLER, is_diagonal
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ def light_cones(ansatz: Ansatz) -> tuple[Cone, ...]:
 def cone_of(ansatz: Ansatz, word: Word) -> tuple[int, ...]:
     """The qubits on which the expectation of a Pauli word depends, in rising order."""
     cone = {qubit for qubit, _ in word}
-    if ansatz.entangler == "cz":
-        # CZs commute with each other and with Z, so that only those on an X or a Y stay, in whatever order they come.
+    if not ansatz.pairs:
+        return tuple(sorted(cone))
+    if is_diagonal(ansatz.entangler, "The search for light cones"):
+        # Diagonal gates commute with each other and with Z, so only those on an X or a Y stay, in whatever order they come.
         touched = {qubit for qubit, letter in word if letter != "Z"}
         for _ in range(ansatz.layers):
             cone = cone | {qubit for pair in ansatz.pairs if touched & set(pair) for qubit in pair}
@@ -65,7 +68,7 @@ def _part(ansatz: Ansatz, qubits: tuple[int, ...], places: list[int]) -> Ansatz:
     return replace(
         ansatz,
         qubits=len(qubits),
-        entangler=ansatz.entangler if pairs else "none",
+        entangler=ansatz.entangler if pairs else NO_ENTANGLER,
         pairs=pairs,
         readout=tuple("".join(f"{letter}{new[qubit]}" for qubit, letter in word) for word in words),
     )

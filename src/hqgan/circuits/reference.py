@@ -9,9 +9,15 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.errors import UserError
 
 _I = [[1, 0], [0, 1]]
 _PAULI = {"X": [[0, 1], [1, 0]], "Y": [[0, -1j], [1j, 0]], "Z": [[1, 0], [0, -1]]}
+_ENTANGLERS = {
+    "cz": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, -1]],
+    "cnot": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]],
+}
+"""Matrices of the basis |00>, |01>, |10>, |11>, written down here and not taken from the table that the engines use."""
 
 
 def reference(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
@@ -31,7 +37,7 @@ def _run(ansatz: Ansatz, x: Tensor, w: Tensor) -> Tensor:
             for qubit in range(ansatz.qubits):
                 state = _apply(state, _rotation(gate, w[layer, qubit, r]), [qubit])
         for pair in ansatz.pairs:
-            state = _apply(state, _controlled("Z" if ansatz.entangler == "cz" else "X"), list(pair))
+            state = _apply(state, _entangler(ansatz.entangler), list(pair))
     if ansatz.probabilities:
         found = state.abs().square().flatten().reshape(2**ansatz.ancillas, -1)[0]
         return found / found.sum() if ansatz.ancillas else found
@@ -45,9 +51,10 @@ def _rotation(gate: str, angle: Tensor) -> Tensor:
     return torch.cos(angle / 2) * torch.tensor(_I, dtype=torch.complex128) - 1j * torch.sin(angle / 2) * pauli
 
 
-def _controlled(pauli: str) -> Tensor:
-    identity, gate = (torch.tensor(m, dtype=torch.complex128) for m in (_I, _PAULI[pauli]))
-    return torch.block_diag(identity, gate)
+def _entangler(name: str) -> Tensor:
+    if name not in _ENTANGLERS:
+        raise UserError(f"The reference simulator does not know the entangler {name!r}: it has no matrix of it.")
+    return torch.tensor(_ENTANGLERS[name], dtype=torch.complex128)
 
 
 def _apply(state: Tensor, gate: Tensor, qubits: list[int]) -> Tensor:

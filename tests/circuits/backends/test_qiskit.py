@@ -23,7 +23,7 @@ def plain(ansatz: Ansatz, b: int = 2, k: int = 2, dtype: torch.dtype = torch.flo
 
 
 @settings(deadline=None, max_examples=25)
-@given(ansatzes(max_qubits=6), st.integers(1, 2), st.integers(1, 2), st.integers(0, 1000))
+@given(ansatzes(max_qubits=6, known_to="qiskit"), st.integers(1, 2), st.integers(1, 2), st.integers(0, 1000))
 def test_aer_agrees(ansatz: Ansatz, b: int, k: int, seed: int) -> None:
     arguments = plain(ansatz, b, k, seed=seed)
     torch.testing.assert_close(aer_backend()(ansatz, *arguments), simulate(ansatz, *arguments), rtol=0, atol=1e-10)

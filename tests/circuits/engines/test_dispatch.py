@@ -28,7 +28,7 @@ def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @settings(deadline=None, max_examples=50)
-@given(ansatzes(), st.integers(1, 3), st.integers(1, 3), st.integers(0, 1000))
+@given(ansatzes(known_to="pennylane"), st.integers(1, 3), st.integers(1, 3), st.integers(0, 1000))
 def test_agrees_with_pennylane(ansatz: Ansatz, b: int, k: int, seed: int) -> None:
     pytest.importorskip("pennylane")
     from hqgan.circuits.backends.pennylane import pennylane_backend
@@ -43,7 +43,7 @@ def test_agrees_with_the_reference(ansatz: Ansatz, b: int, k: int, seed: int) ->
 
 
 @settings(deadline=None, max_examples=25)
-@given(ansatzes(max_qubits=5, max_layers=3), st.integers(1, 4), st.integers(0, 1000))
+@given(ansatzes(max_qubits=5, max_layers=3, known_to="pennylane"), st.integers(1, 4), st.integers(0, 1000))
 def test_ancillas_keep_the_runs_that_find_them_in_zero(ansatz: Ansatz, ancillas: int, seed: int) -> None:
     pytest.importorskip("pennylane")
     from hqgan.circuits.backends.pennylane import pennylane_backend

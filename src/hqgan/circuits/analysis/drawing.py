@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.entanglers import ENTANGLERS, is_diagonal, required
 from hqgan.errors import UserError
 from hqgan.wording import plural
 
 MOST_QUBITS = 64
 """Of a picture; more would be a stripe."""
+JOINTS = {symbol for entangler in ENTANGLERS.values() for symbol in entangler.symbols or ()}
+"""Symbols that are drawn on the wire, without a box."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def draw(ansatz: Ansatz, path: Path) -> None:
         for a, b in column.joins:
             axis.plot((x + width / 2,) * 2, (a, b), color="#334155", lw=1, zorder=1)
         for q, symbol in column.symbols.items():
-            joint = symbol in {"●", "⊕"}
+            joint = symbol in JOINTS
             size, frame = (12, None) if joint else (9, box)
             axis.text(x + width / 2, q, symbol, ha="center", va="center", fontsize=size, bbox=frame, zorder=2)
         x += width
@@ -126,17 +129,20 @@ def save(figure: Any, path: Path) -> None:
 
 
 def _entanglers(ansatz: Ansatz) -> list[Column]:
-    """Pairs in as few columns as fit. CZs commute, so they may move to where there is room; CNOTs keep their order."""
+    """Pairs in as few columns as fit. Diagonal gates commute, so each goes where there is room; others keep their order."""
+    if not ansatz.pairs:
+        return []
+    one, other = required(ansatz.entangler, "symbols", "A drawing")
+    commute = is_diagonal(ansatz.entangler, "A drawing")
     found: list[list[tuple[int, int]]] = []
     for pair in ansatz.pairs:
         span = set(range(min(pair), max(pair) + 1))
         taken = [i for i, here in enumerate(found) if any(span & set(range(min(p), max(p) + 1)) for p in here)]
         free = [i for i in range(len(found)) if i not in taken]
-        if ansatz.entangler == "cnot":
+        if not commute:
             free = [i for i in free if i > max(taken, default=-1)]
         if free:
             found[free[0]].append(pair)
         else:
             found.append([pair])
-    target = "●" if ansatz.entangler == "cz" else "⊕"
-    return [Column({q: s for a, b in here for q, s in ((a, "●"), (b, target))}, tuple(here)) for here in found]
+    return [Column({q: s for a, b in here for q, s in ((a, one), (b, other))}, tuple(here)) for here in found]

@@ -10,6 +10,7 @@ from torch import Tensor
 from hqgan.circuits.ansatz import Ansatz, Word
 from hqgan.circuits.engines.dispatch import check_inputs
 from hqgan.circuits.engines.gates import postselected
+from hqgan.circuits.entanglers import required
 from hqgan.errors import UserError
 from hqgan.types import Backend
 
@@ -71,7 +72,7 @@ def apply_gates(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> None:
             for qubit in range(ansatz.qubits):
                 rotations[gate](weights[layer, qubit, r], wires=qubit)
         for pair in ansatz.pairs:
-            (qml.CZ if ansatz.entangler == "cz" else qml.CNOT)(wires=pair)
+            getattr(qml, required(ansatz.entangler, "pennylane", "The PennyLane backend"))(wires=pair)
 
 
 def observable(word: Word) -> Any:

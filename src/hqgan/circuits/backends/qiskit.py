@@ -21,6 +21,7 @@ from torch import Tensor
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.engines.dispatch import check_inputs
 from hqgan.circuits.engines.gates import postselected
+from hqgan.circuits.entanglers import ENTANGLERS, required
 from hqgan.errors import UserError
 from hqgan.types import Backend
 from hqgan.wording import plural
@@ -94,7 +95,7 @@ def translated(ansatz: Ansatz) -> tuple[Any, tuple[Any, ...]]:
             for qubit in range(n):
                 getattr(circuit, gate)(w[(layer * n + qubit) * rotations + r], qubit)
         for pair in ansatz.pairs:
-            (circuit.cz if ansatz.entangler == "cz" else circuit.cx)(*pair)
+            getattr(circuit, required(ansatz.entangler, "qiskit", "The Qiskit backend"))(*pair)
     return circuit, (*x, *w)
 
 
@@ -252,7 +253,9 @@ def _noisy(noise: float) -> Any:
     model = NoiseModel()
     if noise:
         model.add_all_qubit_quantum_error(depolarizing_error(noise / 10, 1), ["rx", "ry", "rz"])
-        model.add_all_qubit_quantum_error(depolarizing_error(noise, 2), ["cz", "cx"])
+        model.add_all_qubit_quantum_error(
+            depolarizing_error(noise, 2), [e.qiskit for e in ENTANGLERS.values() if e.qiskit]
+        )
     return AerSimulator(noise_model=model, **_AER)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.engines.gates import kron
+from hqgan.circuits.entanglers import is_diagonal, required
 from hqgan.errors import UserError
 from hqgan.wording import plural
 
@@ -20,6 +21,7 @@ from hqgan.wording import plural
 # An accelerator wants them whole, as far as they fit.
 _CHUNK_CPU = 1 << 20
 _CHUNK_ACCELERATOR = 1 << 30
+SIMULATOR = "The statevector simulator"
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,10 @@ class Plan:
     parts: int  # 2 if a state's real and imaginary part are held as two real vectors
     absorbed: int  # layers whose rotations are part of the product state
     groups: tuple[int, ...]  # qubits in each group, the first group holding qubit 0
-    signs: Tensor | None  # (N,) of a layer's CZs
-    moves: tuple[Tensor, Tensor] | None  # (N,) and (N,): a layer's CNOTs and their inverse, as sources
+    signs: Tensor | None  # (N,) of a layer's entanglers, if they are diagonal
+    moves: (
+        tuple[Tensor, Tensor] | None
+    )  # (N,) and (N,): what a layer's entanglers, if they permute, and their inverse take
     families: tuple[Family, ...]
     chunk: int  # bytes
 
@@ -73,14 +77,11 @@ def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
     groups = even_groups(n)
     # Constants made in inference mode could not be used in training.
     with torch.inference_mode(False), torch.no_grad():
-        index = torch.arange(2**n, device=device)
         signs, moves = None, None
-        if ansatz.layers and ansatz.pairs and ansatz.entangler == "cz":
-            signs = cz_signs(ansatz.pairs, n, device).to(dtype)
+        if ansatz.layers and ansatz.pairs and is_diagonal(ansatz.entangler, SIMULATOR):
+            signs = pair_signs(ansatz, ansatz.pairs, n, device).to(dtype)
         elif ansatz.layers and ansatz.pairs:
-            source = index
-            for control, target in reversed(ansatz.pairs):
-                source = source ^ (bit_of(source, control, n) << (n - 1 - target))
+            source = _sources(ansatz, device)
             moves = source, torch.argsort(source)
         return Plan(
             ansatz=ansatz,
@@ -106,13 +107,26 @@ def even_groups(n: int, most: int = 4) -> tuple[int, ...]:
     return tuple(n // count + (i < n % count) for i in range(count))
 
 
-def cz_signs(pairs: Iterable[tuple[int, int]], n: int, device: torch.device) -> Tensor:
-    """(2^n,) int64: the sign of each basis state of n qubits after a CZ on each pair."""
+def pair_signs(ansatz: Ansatz, pairs: Iterable[tuple[int, int]], n: int, device: torch.device) -> Tensor:
+    """(2^n,) int64: the sign of each basis state of n qubits after the ansatz's diagonal entangler on each pair."""
+    negative = torch.tensor(required(ansatz.entangler, "signs", SIMULATOR), device=device) < 0
     index = torch.arange(2**n, device=device)
     odd = torch.zeros_like(index)
     for a, b in pairs:
-        odd ^= bit_of(index, a, n) & bit_of(index, b, n)
+        odd ^= negative[2 * bit_of(index, a, n) + bit_of(index, b, n)]
     return 1 - 2 * odd
+
+
+def _sources(ansatz: Ansatz, device: torch.device) -> Tensor:
+    """(2^n,) int64: from which basis state a layer's permuting entanglers take the amplitude of each one."""
+    n = ansatz.qubits
+    inverse = torch.tensor(required(ansatz.entangler, "permutation", SIMULATOR), device=device).argsort()
+    source = torch.arange(2**n, device=device)
+    for a, b in reversed(ansatz.pairs):
+        now = 2 * bit_of(source, a, n) + bit_of(source, b, n)
+        change = now ^ inverse[now]
+        source = source ^ (change >> 1 << (n - 1 - a)) ^ ((change & 1) << (n - 1 - b))
+    return source
 
 
 def bit_of(index: Tensor, qubit: int, n: int) -> Tensor:

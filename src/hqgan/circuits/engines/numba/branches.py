@@ -14,7 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hqgan.circuits.engines.plan import Plan, bit_of, cz_signs
+from hqgan.circuits.engines.plan import Plan, bit_of, pair_signs
+from hqgan.circuits.entanglers import ENTANGLERS
 
 MOST = 16
 """Branches that cost less than the layers they save (docs/lab.md)."""
@@ -34,7 +35,8 @@ def split_of(plan: Plan, lower: int, sizes: range) -> Split:
     upper = ansatz.qubits - lower
     crossing = [pair for pair in _odd(ansatz.pairs) if (pair[0] < upper) != (pair[1] < upper)]
     layers = plan.absorbed
-    if ansatz.entangler == "cz" and lower in sizes and upper in sizes and not plan.dtype.is_complex:
+    is_cz = ansatz.entangler in ENTANGLERS and ENTANGLERS[ansatz.entangler].signs == (1, 1, 1, -1)
+    if is_cz and lower in sizes and upper in sizes and not plan.dtype.is_complex:
         while layers < ansatz.layers and 2 ** (len(crossing) * layers) <= MOST:
             layers += 1
     if layers == plan.absorbed:
@@ -46,10 +48,10 @@ def split_of(plan: Plan, lower: int, sizes: range) -> Split:
 def _masks(plan: Plan, upper: int, crossing: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
     """A layer's CZs on each half, by branch: signs within, and for each crossing CZ the upper qubit's value and Z^s."""
     n = plan.ansatz.qubits
-    cpu, pairs = torch.device("cpu"), plan.ansatz.pairs
+    cpu, ansatz, pairs = torch.device("cpu"), plan.ansatz, plan.ansatz.pairs
     within = [
-        cz_signs([(a, b) for a, b in pairs if max(a, b) < upper], upper, cpu),
-        cz_signs([(a - upper, b - upper) for a, b in pairs if min(a, b) >= upper], n - upper, cpu),
+        pair_signs(ansatz, [(a, b) for a, b in pairs if max(a, b) < upper], upper, cpu),
+        pair_signs(ansatz, [(a - upper, b - upper) for a, b in pairs if min(a, b) >= upper], n - upper, cpu),
     ]
     above, below = torch.arange(2**upper), torch.arange(2 ** (n - upper))
     masks: tuple[list[Tensor], list[Tensor]] = [], []

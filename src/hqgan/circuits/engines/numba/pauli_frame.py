@@ -7,11 +7,14 @@ of expectations, or the order of probabilities. Gottesman, quant-ph/9807006, cal
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import xor
 from typing import NamedTuple
 
 import numpy as np
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.entanglers import required
 
 # Whether a gate's Pauli has an X and a Z; Y has both.
 _AXES = {"rx": (True, False), "ry": (True, True), "rz": (False, True)}
@@ -35,6 +38,7 @@ def framed(ansatz: Ansatz, weights: np.ndarray) -> Framed:
     """
     k, layers, n, each = weights.shape
     x, z = np.zeros((2, k, n), bool)
+    changes = _changes(required(ansatz.entangler, "paulis", "The compiled engine")) if ansatz.pairs else []
     if not (np.abs(weights) > np.pi / 2).any():
         return Framed(weights.astype(np.float64), np.ones_like(weights, np.float64), x, z)
     angles, signs = np.empty((2, k, layers, n, each))
@@ -50,13 +54,18 @@ def framed(ansatz: Ansatz, weights: np.ndarray) -> Framed:
             x, z = x ^ (odd & has_x), z ^ (odd & has_z)
         if x.any() or z.any():
             for a, b in ansatz.pairs:
-                if ansatz.entangler == "cz":
-                    z[:, b] ^= x[:, a]
-                    z[:, a] ^= x[:, b]
-                else:
-                    x[:, b] ^= x[:, a]
-                    z[:, a] ^= z[:, b]
+                before = x[:, a], z[:, a], x[:, b], z[:, b]
+                after = [reduce(xor, (before[i] for i in terms), False) for _, terms in changes]
+                for (i, _), value in zip(changes, after, strict=True):
+                    before[i][:] = value
     return Framed(angles, signs, x, z)
+
+
+def _changes(paulis: tuple[str, str, str, str]) -> list[tuple[int, list[int]]]:
+    """Which of a pair's (x_a, z_a, x_b, z_b) an entangler changes, each with the old ones that add up to it modulo 2."""
+    bits = [[letter in found for letter in image for found in ("XY", "ZY")] for image in paulis]
+    sums = [[i for i in range(4) if bits[i][new]] for new in range(4)]
+    return [(new, terms) for new, terms in enumerate(sums) if terms != [new]]
 
 
 def word_signs(ansatz: Ansatz, frame: Framed) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,11 +68,11 @@ def info(
     json_file: JsonOption = None,
 ) -> None:
     """Parameters, depth, gates and light cones of a preset's circuit, and what a gradient costs here."""
-    from hqgan.circuits.analysis import info as figures
+    from hqgan.circuits.analysis import info as infos
 
-    found = figures.figures(_ansatz(preset, qubits, depth, set_), machine or [])
-    write_json(json_file, found)
-    show(figures.table(found))
+    found = infos.circuit_info(_ansatz(preset, qubits, depth, set_), machine or [])
+    write_json(json_file, asdict(found))
+    show(infos.info_table(found))
 
 
 @app.command()
@@ -89,8 +90,10 @@ def expressivity(
 
     values = _numbers(depths, "--depths", 0)
     with bar("circuits", "circuits") as update:
-        found = sweeps.expressivity([_ansatz(preset, qubits, depth, set_) for depth in values], pairs, seed, update)
-    write_json(json_file, found)
+        found = sweeps.sweep_expressivity(
+            [_ansatz(preset, qubits, depth, set_) for depth in values], pairs, seed, update
+        )
+    write_json(json_file, [asdict(row) for row in found])
     show(sweeps.expressivity_table(found))
 
 
@@ -118,8 +121,8 @@ def gradients(
     layers = _numbers(depths, "--depths", 1)
     ansatzes = [_ansatz(preset, n, depth, set_) for depth in layers for n in widths]
     with bar("circuits", "circuits") as update:
-        found = sweeps.gradients(ansatzes, samples, seed, _start(preset, set_), update)
-    write_json(json_file, found)
+        found = sweeps.sweep_gradients(ansatzes, samples, seed, _start(preset, set_), update)
+    write_json(json_file, asdict(found))
     if out is not None:
         sweeps.plot_gradients(found, out)
     show(sweeps.gradients_table(found))

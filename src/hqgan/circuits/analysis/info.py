@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,54 +13,87 @@ from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.circuits.light_cones import light_cones
 
-
-def figures(ansatz: Ansatz, machines: Sequence[str] = ()) -> dict[str, Any]:
-    """Plain numbers, ready for JSON.
-
-    `depth` and `two_qubit_gates` count gates in the ansatz's order, each as early as its qubits are free; `machines` maps each
-    fake machine to the same after transpilation; `gradient_ms` is the fastest of three calls for one circuit's readouts and
-    gradient, in float32, after one to warm up.
-    """
-    cones = light_cones(ansatz)
-    return {
-        "qubits": ansatz.qubits,
-        "layers": ansatz.layers,
-        "parameters": ansatz.parameters,
-        "readouts": ansatz.readouts,
-        "depth": _depth(ansatz),
-        "two_qubit_gates": ansatz.layers * len(ansatz.pairs),
-        "largest_light_cone": max(cone.ansatz.qubits for cone in cones),
-        "machines": {name: _on(name, ansatz) for name in machines},
-        "gradient_ms": _gradient_ms(ansatz),
-    }
-
-
-def table(found: dict[str, Any]) -> Any:
-    """A rich table of `figures`' result."""
+if TYPE_CHECKING:
     from rich.table import Table
 
-    result = Table(show_header=False)
-    result.add_column()
-    result.add_column(justify="right")
-    for title, key in (
-        ("qubits", "qubits"),
-        ("layers", "layers"),
-        ("parameters", "parameters"),
-        ("readouts", "readouts"),
-        ("depth", "depth"),
-        ("two-qubit gates", "two_qubit_gates"),
-        ("qubits that a readout depends on, at most", "largest_light_cone"),
+
+@dataclass(frozen=True)
+class MachineInfo:
+    """A circuit after transpilation to a machine: `depth` in gates, and `two_qubit_gates`."""
+
+    depth: int
+    two_qubit_gates: int
+
+
+@dataclass(frozen=True)
+class CircuitInfo:
+    """Numbers that describe a circuit.
+
+    Attributes:
+        qubits: n.
+        layers: L.
+        parameters: trainable weights.
+        readouts: numbers measured.
+        depth: of the ansatz's gates in their order, each taken as early as its qubits are free.
+        two_qubit_gates: of all layers.
+        largest_light_cone: qubits that a readout depends on, at most.
+        machines: depth and two-qubit gates after transpilation, by fake machine.
+        gradient_ms: milliseconds for one circuit's readouts and gradient in float32 on this computer, the fastest of three calls
+            after one to warm up.
+    """
+
+    qubits: int
+    layers: int
+    parameters: int
+    readouts: int
+    depth: int
+    two_qubit_gates: int
+    largest_light_cone: int
+    machines: dict[str, MachineInfo]
+    gradient_ms: float
+
+
+def circuit_info(ansatz: Ansatz, machines: Sequence[str] = ()) -> CircuitInfo:
+    """Count and time a circuit, and transpile it to each of IBM's fake `machines`."""
+    return CircuitInfo(
+        qubits=ansatz.qubits,
+        layers=ansatz.layers,
+        parameters=ansatz.parameters,
+        readouts=ansatz.readouts,
+        depth=_depth(ansatz),
+        two_qubit_gates=ansatz.layers * len(ansatz.pairs),
+        largest_light_cone=max(cone.ansatz.qubits for cone in light_cones(ansatz)),
+        machines={name: _on(name, ansatz) for name in machines},
+        gradient_ms=_gradient_ms(ansatz),
+    )
+
+
+def info_table(info: CircuitInfo) -> Table:
+    """A rich table of a circuit's numbers."""
+    from rich.table import Table
+
+    table = Table(show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for title, value in (
+        ("qubits", info.qubits),
+        ("layers", info.layers),
+        ("parameters", info.parameters),
+        ("readouts", info.readouts),
+        ("depth", info.depth),
+        ("two-qubit gates", info.two_qubit_gates),
+        ("qubits that a readout depends on, at most", info.largest_light_cone),
     ):
-        result.add_row(title, f"{found[key]:,}")
-    for name, on in found["machines"].items():
-        result.add_row(f"on fake:{name}: depth", f"{on['depth']:,}")
-        result.add_row(f"on fake:{name}: two-qubit gates", f"{on['two_qubit_gates']:,}")
-    result.add_row("readouts and gradient of one circuit here, ms", f"{found['gradient_ms']:.2f}")
-    return result
+        table.add_row(title, f"{value:,}")
+    for name, on in info.machines.items():
+        table.add_row(f"on fake:{name}: depth", f"{on.depth:,}")
+        table.add_row(f"on fake:{name}: two-qubit gates", f"{on.two_qubit_gates:,}")
+    table.add_row("readouts and gradient of one circuit here, ms", f"{info.gradient_ms:.2f}")
+    return table
 
 
 def _depth(ansatz: Ansatz) -> int:
-    """Moments, each gate as early as its qubits are free."""
+    """Time steps, with each gate as early as its qubits are free."""
     free = [len(ansatz.encoding)] * ansatz.qubits
     for _ in range(ansatz.layers):
         free = [moment + len(ansatz.rotations) for moment in free]
@@ -68,11 +102,11 @@ def _depth(ansatz: Ansatz) -> int:
     return max(free)
 
 
-def _on(machine: str, ansatz: Ansatz) -> dict[str, int]:
+def _on(machine: str, ansatz: Ansatz) -> MachineInfo:
     from hqgan.circuits.backends.qiskit import fake_machine, transpiled
 
     circuit = transpiled(fake_machine(machine), ansatz)
-    return {"depth": circuit.depth(), "two_qubit_gates": circuit.num_nonlocal_gates()}
+    return MachineInfo(circuit.depth(), circuit.num_nonlocal_gates())
 
 
 def _gradient_ms(ansatz: Ansatz) -> float:

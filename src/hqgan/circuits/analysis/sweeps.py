@@ -1,84 +1,124 @@
-"""`analysis` over depths and widths, as tables and a plot."""
+"""Expressivity and gradients of many circuits, over depths and widths, as tables and a plot."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hqgan.circuits.analysis.drawing import check_ending, save
-from hqgan.circuits.analysis.expressivity import entanglement, gradient_variance
-from hqgan.circuits.analysis.expressivity import expressivity as divergence
+from hqgan.circuits.analysis.expressivity import entanglement, expressivity
+from hqgan.circuits.analysis.gradients import gradient_variance
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.wording import plural
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Progress = Callable[[int, int], None]
+"""Called with how many circuits are done, and how many there are."""
 
 
-def expressivity(ansatzes: Sequence[Ansatz], pairs: int, seed: int, progress: Progress) -> list[dict[str, Any]]:
-    """A row for each circuit: qubits, layers, divergence from Haar-random states in nats, mean Meyer-Wallach measure."""
+@dataclass(frozen=True)
+class ExpressivityRow:
+    """One circuit: its divergence from Haar-random states in nats, and its mean Meyer-Wallach measure."""
+
+    qubits: int
+    layers: int
+    divergence_from_haar: float
+    entanglement: float
+
+
+@dataclass(frozen=True)
+class Variances:
+    """A gradient's variance with weights over a full turn, and with weights as a preset starts them."""
+
+    full_turn: float
+    start: float
+
+
+@dataclass(frozen=True)
+class GradientRow:
+    """One circuit's gradient variances."""
+
+    qubits: int
+    layers: int
+    variance: Variances
+
+
+@dataclass(frozen=True)
+class GradientSweep:
+    """Gradient variances of several circuits.
+
+    Attributes:
+        samples: random draws for each variance.
+        seed: of the draws.
+        start: a preset's weights start uniform in [0, start) radians.
+        rows: one for each circuit.
+    """
+
+    samples: int
+    seed: int
+    start: float
+    rows: tuple[GradientRow, ...]
+
+
+def sweep_expressivity(ansatzes: Sequence[Ansatz], pairs: int, seed: int, progress: Progress) -> list[ExpressivityRow]:
+    """Measure each circuit over `pairs` of random states."""
     rows = []
     for i, ansatz in enumerate(ansatzes):
         progress(i, len(ansatzes))
-        rows.append(
-            {
-                "qubits": ansatz.qubits,
-                "layers": ansatz.layers,
-                "divergence_from_haar": divergence(ansatz, pairs, seed),
-                "entanglement": entanglement(ansatz, seed=seed),
-            }
-        )
+        measures = expressivity(ansatz, pairs, seed), entanglement(ansatz, seed=seed)
+        rows.append(ExpressivityRow(ansatz.qubits, ansatz.layers, *measures))
     progress(len(ansatzes), len(ansatzes))
     return rows
 
 
-def expressivity_table(rows: Sequence[dict[str, Any]]) -> Any:
-    """A rich table of `expressivity`'s result."""
+def expressivity_table(rows: Sequence[ExpressivityRow]) -> Table:
+    """A rich table with a row for each circuit."""
     from rich.table import Table
 
     table = Table(caption="Divergence 0: states as random as can be. Entanglement 0: product states; 1: the most.")
     for title in ("qubits", "layers", "divergence from Haar, nats", "Meyer-Wallach entanglement"):
         table.add_column(title, justify="right")
     for row in rows:
-        values = f"{row['divergence_from_haar']:.3f}", f"{row['entanglement']:.3f}"
-        table.add_row(f"{row['qubits']}", f"{row['layers']}", *values)
+        table.add_row(f"{row.qubits}", f"{row.layers}", f"{row.divergence_from_haar:.3f}", f"{row.entanglement:.3f}")
     return table
 
 
-def gradients(ansatzes: Sequence[Ansatz], samples: int, seed: int, start: float, progress: Progress) -> dict[str, Any]:
-    """Variances for each circuit: weights over a full turn, and as a preset starts them, in [0, start)."""
+def sweep_gradients(
+    ansatzes: Sequence[Ansatz], samples: int, seed: int, start: float, progress: Progress
+) -> GradientSweep:
+    """Measure each circuit's gradient variance with weights over a full turn, and in [0, start) as a preset starts them."""
     rows = []
     for i, ansatz in enumerate(ansatzes):
         progress(i, len(ansatzes))
-        variances = {
-            "full_turn": gradient_variance(ansatz, samples, seed),
-            "start": gradient_variance(ansatz, samples, seed, start),
-        }
-        rows.append({"qubits": ansatz.qubits, "layers": ansatz.layers, "variance": variances})
+        variances = Variances(gradient_variance(ansatz, samples, seed), gradient_variance(ansatz, samples, seed, start))
+        rows.append(GradientRow(ansatz.qubits, ansatz.layers, variances))
     progress(len(ansatzes), len(ansatzes))
-    return {"samples": samples, "seed": seed, "start": start, "rows": rows}
+    return GradientSweep(samples, seed, start, tuple(rows))
 
 
-def gradients_table(found: dict[str, Any]) -> Any:
-    """A rich table of `gradients`' result: a row for each depth, a column for each width."""
+def gradients_table(sweep: GradientSweep) -> Table:
+    """A rich table with a row for each depth and a column for each width."""
     from rich.table import Table
 
-    widths = sorted({row["qubits"] for row in found["rows"]})
-    table = Table(
-        caption=f"Variance over {found['samples']} draws; weights over a full turn / in [0, {found['start']:g})."
-    )
+    widths = sorted({row.qubits for row in sweep.rows})
+    table = Table(caption=f"Variance over {sweep.samples} draws; weights over a full turn / in [0, {sweep.start:g}).")
     table.add_column("layers", justify="right")
     for n in widths:
         table.add_column(f"{n} qubits", justify="right")
-    for layers in sorted({row["layers"] for row in found["rows"]}):
-        cells = {row["qubits"]: row["variance"] for row in found["rows"] if row["layers"] == layers}
-        table.add_row(f"{layers}", *(f"{cells[n]['full_turn']:.1e} / {cells[n]['start']:.1e}" for n in widths))
+    for layers in sorted({row.layers for row in sweep.rows}):
+        cells = {row.qubits: row.variance for row in sweep.rows if row.layers == layers}
+        table.add_row(f"{layers}", *(f"{cells[n].full_turn:.1e} / {cells[n].start:.1e}" for n in widths))
     return table
 
 
-def plot_gradients(found: dict[str, Any], path: Path) -> None:
-    """Draw `gradients`' result against qubits, a line for each depth."""
+def plot_gradients(sweep: GradientSweep, path: Path) -> None:
+    """Plot gradient variance against qubits into a .svg or .png, a line for each depth."""
     check_ending(path)
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -86,17 +126,16 @@ def plot_gradients(found: dict[str, Any], path: Path) -> None:
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     FigureCanvasAgg(figure)
-    depths = sorted({row["layers"] for row in found["rows"]})
+    depths = sorted({row.layers for row in sweep.rows})
     titles = {
         "full_turn": "weights over a full turn",
-        "start": f"weights in [0, {found['start']:g}), the preset's start",
+        "start": f"weights in [0, {sweep.start:g}), the preset's start",
     }
     axes = figure.subplots(1, 2, sharey=True)
     for axis, (kind, title) in zip(axes, titles.items(), strict=True):
         for depth, color in zip(depths, colormaps["viridis"](np.linspace(0, 0.9, len(depths))), strict=True):
-            rows = sorted((r["qubits"], r["variance"][kind]) for r in found["rows"] if r["layers"] == depth)
-            label = f"{depth} layer{'s' if depth > 1 else ''}"
-            axis.plot(*zip(*rows, strict=True), marker="o", ms=4, color=color, label=label)
+            points = sorted((row.qubits, getattr(row.variance, kind)) for row in sweep.rows if row.layers == depth)
+            axis.plot(*zip(*points, strict=True), marker="o", ms=4, color=color, label=plural(depth, "layer"))
         axis.set_yscale("log")
         axis.set_xlabel("qubits")
         axis.set_title(title, fontsize=10)

@@ -86,6 +86,7 @@ class Config(Section):
     """Everything that decides a run's result."""
 
     preset: str
+    """Name of the preset that the config started from."""
     data: DataConfig = DataConfig()
     generator: GeneratorConfig
     critic: AnyCriticConfig = CriticConfig()

@@ -57,7 +57,7 @@ def cache(home: Path) -> None:
 def study(home: Path) -> None:
     from hqgan.experiments import study as studies
 
-    settings = studies.Settings("demo:160", size=32, seeds=(0, 1), generators=("pca-gaussian",), uses=("mixed", "capped"),
+    settings = studies.Settings("demo:160", size=32, seeds=(0, 1), generators=("pca-gaussian",), uses=("mixed", "balanced-mix"),
                                 ratios=(1.0,), fill=("fibroma", "vascular"), steps=10)  # fmt: skip
     studies.study(replace(settings, jobs=1), home / "study", say=lambda text: None)
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from hqgan.errors import UserError
+from hqgan.experiments.folder import PROCESSES
 from hqgan.experiments.study import Settings, study
-from hqgan.experiments.study.protocol import PROCESSES
 from hqgan.io.lock import LOCK, exclusive
 from hqgan.runtime.processes import Shard
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from hqgan.data.synthetic import demo
 from hqgan.errors import UserError
-from hqgan.experiments.study.leaks import refuse_copies
+from hqgan.experiments.splits import refuse_copies
 from hqgan.metrics.near_duplicates import nearest_copies
 
 

@@ -83,8 +83,8 @@ def test_a_study_and_a_run_on_one_page(hqgan, run, tmp_path, monkeypatch):
     names = [row["name"] for row in json.loads((tmp_path / "s.json").read_text())["arms"]]
     assert names[4:] == ["pca-gaussian-mixed-50%", "pca-gaussian-mixed-balance"]
     page = (tmp_path / "s" / "study.html").read_text()
-    assert "Does a classifier that sees generated images of fibroma, vascular do better" in page
-    assert "Balance is 16 images a class" in page
+    assert "Do generated images of fibroma, vascular in training improve a classifier" in page
+    assert "The mean class size is 16 images" in page
     code, _, err = hqgan("report", run, tmp_path / "s", "-o", tmp_path / "both.html")
     assert code == 0, err
     assert "Study: s" in (tmp_path / "both.html").read_text()
@@ -96,7 +96,7 @@ def test_bad_input(hqgan, run, tmp_path):
         ((tmp_path / "nowhere", "-o", tmp_path / "p.html"), "no folder"),
         (
             (tmp_path / "empty", "-o", tmp_path / "p.html"),
-            "no folder of a run, a finished study or comparison, or an audit",
+            "not the folder of a run, a finished study or comparison, or an audit",
         ),
         ((run, "-o", tmp_path / "empty"), "cannot be written"),
     ):

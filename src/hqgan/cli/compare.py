@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,8 +77,10 @@ def compare(
     from hqgan import config as configs
     from hqgan.data.cache import cache_folder
     from hqgan.experiments import compare as comparisons
-    from hqgan.experiments.compare import estimate, summary
-    from hqgan.experiments.study.summary import table as study_table
+    from hqgan.experiments.compare.results import as_json
+    from hqgan.experiments.compare.table import hours_table, result_table
+    from hqgan.experiments.study.results import from_json
+    from hqgan.experiments.study.table import table as study_table
     from hqgan.metrics.extractors.pretrained import Borrowed
     from hqgan.report.page import write_comparison, write_study
     from hqgan.training.loop import Interrupted
@@ -105,8 +107,8 @@ def compare(
         )
     if dry_run:
         rows = comparisons.hours(settings, out)
-        write_json(json_file, rows)
-        show(*estimate.table(rows))
+        write_json(json_file, [asdict(row) for row in rows])
+        show(*hours_table(rows))
         return
     files = {name: Path(path) for name, path in pairs("--weights", weights or [])}
     borrowed = Borrowed(files, cache_folder(None), download, say)
@@ -119,11 +121,11 @@ def compare(
             say(f"Stopped. Go on with the same command; what is finished is in {out}.")
             raise typer.Exit(130) from None
     write_comparison(out / "compare.json", out / "compare.html")
-    write_json(json_file, result)
-    show(*summary.table(result))
-    for one in result["data"] if settings.study is not None else []:
-        folder = out / "study" / one["folder"]
+    write_json(json_file, as_json(result))
+    show(*result_table(result))
+    for one in result.data if settings.study is not None else []:
+        folder = out / "study" / one.folder
         write_study(folder / "study.json", folder / "study.html")
-        show(*study_table(json.loads((folder / "study.json").read_text())))
+        show(*study_table(from_json(json.loads((folder / "study.json").read_text()))))
         print(f"The study's page is {folder / 'study.html'}.")
     print(f"The page is {out / 'compare.html'}, the numbers are in {out / 'compare.json'}.")

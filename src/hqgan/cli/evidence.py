@@ -40,10 +40,19 @@ def study(
         typer.Option("--fill", help="Classes to fill up. (default: below a quarter of the mean class)"),
     ] = None,
     uses: Annotated[
-        list[str] | None, typer.Option("--uses", help="mixed, capped, agreed, dense, pretrain, only. (default: all)")
+        list[str] | None,
+        typer.Option(
+            "--uses",
+            help="Uses of generated images: mixed, balanced-mix, classifier-filtered, density-filtered, pretrain, only. "
+            "(default: all)",
+        ),
     ] = None,
     ratios: Annotated[
-        list[float] | None, typer.Option("--ratios", help="Of mixed; 1 fills to the mean class. (default: 0.1 0.5 1 2)")
+        list[float] | None,
+        typer.Option(
+            "--ratios",
+            help="Share of generated images in arm 'mixed'; 1 fills a class to the average class size. (default: 0.1 0.5 1 2)",
+        ),
     ] = None,
     classifiers: Annotated[
         list[str] | None, typer.Option("--classifiers", help="small, resnet18, vit-small. (default: small)")
@@ -67,7 +76,8 @@ def study(
 ) -> None:
     """Do generated images help a classifier on real ones never seen? Every arm with the same steps; goes on where it stopped."""
     from hqgan.experiments import study as studies
-    from hqgan.experiments.study.summary import table
+    from hqgan.experiments.study.results import as_json
+    from hqgan.experiments.study.table import table
     from hqgan.report.page import write_study
     from hqgan.training.loop import Interrupted
 
@@ -94,7 +104,7 @@ def study(
         say("the seeds of this process are done; the one that ends last sums up")
         return
     write_study(out / "study.json", out / "study.html")
-    write_json(json_file, result)
+    write_json(json_file, as_json(result))
     show(*table(result))
     print(f"The page is {out / 'study.html'}, the numbers are in {out / 'study.json'}.")
 

@@ -1,1 +1,1 @@
-"""Experiments over many seeds: the augmentation study and the comparison of generators."""
+"""Experiments over many seeds: the augmentation study, the comparison of generators, and what they share."""

@@ -1,23 +1,24 @@
-"""The figures of a page, as SVG text."""
+"""The charts of a report, as SVG text."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0b6e75", "#c1442e", "#6a5acd", "#b58900", "#3a7d44", "#8c4a86", "#5b666e")
-"""Told apart also by who sees red and green alike; each series has a marker of its own besides."""
+"""Colours that readers with red-green colour blindness can distinguish; each series also has its own marker."""
 
 MARKERS = "osD^vP*"
 GREY = "#5b666e"
 
 
 def svg(figure: Figure) -> str:
-    """A figure as an SVG element; equal figures give equal text."""
+    """A figure as an SVG element; the same figure always gives the same text."""
     import matplotlib
 
     buffer = io.StringIO()
@@ -28,7 +29,7 @@ def svg(figure: Figure) -> str:
 
 
 def axes(width: float, height: float) -> tuple[Figure, Any]:
-    """A figure of one panel, in inches, with the page's look."""
+    """A figure with one panel in the style of the report; width and height in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height))
@@ -38,24 +39,35 @@ def axes(width: float, height: float) -> tuple[Figure, Any]:
     return figure, panel
 
 
-def forest(rows: Sequence[dict[str, Any]], marks: Sequence[tuple[str, float]], label: str) -> str:
-    """Values with intervals, one below the other, in groups.
+@dataclass(frozen=True)
+class ForestRow:
+    """A row of a forest plot: a mean and its interval. `group` sets colour and marker; None is drawn in grey."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    group: str | None = None
+
+
+def forest(rows: Sequence[ForestRow], marks: Sequence[tuple[str, float]], label: str) -> str:
+    """A forest plot: means with intervals, one below the other, by group.
 
     Args:
-        rows: ``name``, ``mean``, ``low``, ``high`` and ``group``; groups keep their order.
-        marks: names and values of dotted lines.
+        rows: in order; groups keep the order in which they first occur.
+        marks: labels and values of dotted vertical lines.
         label: of the axis.
     """
-    groups = list(dict.fromkeys(row["group"] for row in rows))
+    groups = list(dict.fromkeys(row.group for row in rows))
     figure, panel = axes(8.6, 0.9 + 0.26 * len(rows) + 0.2 * len(groups))
     y, ticks, names = 0.0, [], []
     for place, group in enumerate(groups):
         colour, marker = (GREY, "o") if group is None else (COLOURS[(place - 1) % 7], MARKERS[(place - 1) % 7])
-        for row in (r for r in rows if r["group"] == group):
-            panel.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.6)
-            panel.plot(row["mean"], y, marker, color=colour, ms=5.5)
+        for row in (r for r in rows if r.group == group):
+            panel.plot([row.low, row.high], [y, y], color=colour, lw=1.6)
+            panel.plot(row.mean, y, marker, color=colour, ms=5.5)
             ticks.append(y)
-            names.append(row["name"])
+            names.append(row.name)
             y += 1
         y += 0.6
     for name, value in marks:
@@ -63,10 +75,10 @@ def forest(rows: Sequence[dict[str, Any]], marks: Sequence[tuple[str, float]], l
         panel.text(value, -0.9, name, ha="center", va="bottom", fontsize=8, color=GREY)
     panel.set_yticks(ticks, names, fontsize=9)
     panel.set_ylim(y - 0.4, -0.9)
-    lows = [row["low"] for row in rows] + [value for _, value in marks]
-    if min(lows) > 0 and max(row["high"] for row in rows) > 10 * min(
+    lows = [row.low for row in rows] + [value for _, value in marks]
+    if min(lows) > 0 and max(row.high for row in rows) > 10 * min(
         lows
-    ):  # one far off would squeeze the others together
+    ):  # a far outlier would squeeze the others together
         panel.set_xscale("log")
         _logarithmic(panel.xaxis)
     panel.set_xlabel(label, fontsize=9)
@@ -76,12 +88,12 @@ def forest(rows: Sequence[dict[str, Any]], marks: Sequence[tuple[str, float]], l
 
 
 def lines(series: Sequence[tuple[str, Sequence[float], Sequence[float]]], x: str, y: str, log: bool = False) -> str:
-    """Curves.
+    """A line chart.
 
     Args:
-        series: name, x and y of each.
-        x: label.
-        y: label.
+        series: name, x values and y values of each line.
+        x: label of the x axis.
+        y: label of the y axis.
         log: whether y is logarithmic.
     """
     figure, panel = axes(6.8, 3.4)
@@ -105,9 +117,9 @@ def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> st
     """Named points on two logarithmic axes.
 
     Args:
-        points: name, x, y, and whether it is filled.
-        x: label.
-        y: label.
+        points: name, x, y, and whether the marker is filled.
+        x: label of the x axis.
+        y: label of the y axis.
     """
     figure, panel = axes(6.8, 3.6)
     for name, across, up, filled in points:
@@ -119,7 +131,7 @@ def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> st
         (panel.xaxis, panel.set_xlim, [p[1] for p in points]),
         (panel.yaxis, panel.set_ylim, [p[2] for p in points]),
     ):
-        # Never less than a factor of four: points that are close should look so.
+        # An axis spans at least a factor of four, so that points with close values also look close.
         middle, reach = (min(values) * max(values)) ** 0.5, max(2.0, 1.4 * (max(values) / min(values)) ** 0.5)
         _logarithmic(axis)
         set_limits(middle / reach, middle * reach)
@@ -131,7 +143,7 @@ def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> st
 
 
 def _logarithmic(axis: Any) -> None:
-    """Plain numbers on a logarithmic axis."""
+    """Label a logarithmic axis with plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))

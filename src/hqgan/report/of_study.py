@@ -1,133 +1,140 @@
-"""The sections of a study."""
+"""The sections of a study's report."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from hqgan.experiments.statistics import Estimate
+from hqgan.experiments.study.results import ArmRow, Family, StudyResult
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
+from hqgan.report.figures import ForestRow
 from hqgan.types import UNCOVERED
 from hqgan.wording import plural
 
-Result = dict[str, Any]
 
-
-def study_sections(result: Result, folder: Path) -> list[Section]:
-    """Findings, arms, generators, pictures and protocol of one study.
+def study_sections(result: StudyResult, folder: Path) -> list[Section]:
+    """Findings, arms, sources of images, pictures and protocol of one study.
 
     Args:
-        result: what ``study.json`` holds.
+        result: of the study.
         folder: the study's, for its pictures.
     """
-    found = Section("What was found", [Text(text, "finding") for text in result["sentences"]])
-    if any(g.get("private") for g in result["generators"]):
+    found = Section("Findings", [Text(text, "finding") for text in result.sentences])
+    if result.private:
         found.blocks.append(Text(UNCOVERED, "warning"))
     sections = [found]
-    for place in result["best_classical"]:
-        rows = [r for r in result["arms"] if all(r[k] == place[k] for k in ("classifier", "fraction"))]
-        title = f"Arms: {place['classifier']}"
-        if place["fraction"] != 1:
-            title += f", {place['fraction']:.0%} of the training part"
-        sections.append(Section(title, _arms(rows, place["name"], result["rare"])))
-    sections.append(_generators(result, folder))
-    sections.append(_protocol(result))
-    return sections
+    for family in result.best_classical:
+        title = f"Results: {family.classifier}"
+        if family.fraction != 1:
+            title += f", {family.fraction:.0%} of the training part"
+        sections.append(Section(title, _arms(result, family)))
+    return [*sections, _sources(result, folder), _protocol(result)]
 
 
-def _arms(rows: list[Result], best: str, rare: list[str]) -> list[Block]:
-    top = next(r for r in rows if r["name"] == best)
-    plain = next(r for r in rows if r["name"] == "real")
-    marks = [("real only", plain["mean"]), ("best classical", top["mean"])]
-    if abs(top["mean"] - plain["mean"]) < 0.03:
-        marks = marks[1:]  # their names would lie on each other
-    picture = figures.forest(
-        [{**r, "group": r["generator"]} for r in rows], marks, "balanced accuracy on real test images"
-    )
-    seeds = len(top["seeds"])
-    by_recall = [{"name": r["name"], "group": r["generator"], **_mean_of(r, rare)} for r in rows]
+def _arms(result: StudyResult, family: Family) -> list[Block]:
+    rows, best, rare = result.arms_of(family), family.name, result.rare
+    top = next(r for r in rows if r.name == best)
+    plain = next(r for r in rows if r.name == "real")
+    marks = [("real only", plain.mean), ("best classical", top.mean)]
+    if abs(top.mean - plain.mean) < 0.03:
+        marks = marks[1:]  # their labels would overlap
+    accuracy = [ForestRow(r.name, r.mean, r.low, r.high, r.generator) for r in rows]
+    by_recall = [_rare_recall(r, rare) for r in rows]
     return [
-        Picture(picture, f"Balanced accuracy, mean of {plural(seeds, 'seed')}; 95 % intervals over seeds and lesions."),
+        Picture(
+            figures.forest(accuracy, marks, "balanced accuracy on real test images"),
+            f"Balanced accuracy by arm, mean of {plural(len(top.seeds), 'seed')} with 95 % intervals over seeds and lesions. "
+            "Grey: arms without generated images.",
+        ),
         Table(
             ["arm", "balanced accuracy", "95 %", "accuracy", "AUROC", "calibration error", *(f"recall {c}" for c in rare),
-             "from real only (p)", f"from {best} (p)"],
+             "difference from real (p)", f"difference from {best} (p)"],
             [_row(r, rare) for r in rows],
-            "p-values are two-sided, by paired hierarchical bootstrap, corrected by Holm's method for the number of arms.",
-            strong=[i for i, r in enumerate(rows) if r["name"] == best],
+            "Bold: the best arm without generated images. p-values are two-sided, from a paired hierarchical bootstrap, and "
+            "corrected for the number of arms by Holm's method.",
+            strong=[i for i, r in enumerate(rows) if r.name == best],
         ),
         Picture(
             figures.forest(by_recall, [], f"mean recall of {', '.join(rare)}"),
-            "Recall of the rare classes alone, intervals averaged over them; more of it can cost the common ones.",
+            "Recall of the rare classes, with intervals averaged over these classes. A higher recall can come at the cost of the "
+            "common classes.",
         ),
     ]  # fmt: skip
 
 
-def _mean_of(row: Result, rare: list[str]) -> dict[str, float]:
-    known = [row["recall"][c] for c in rare if row["recall"][c]["mean"] is not None]
-    return {key: sum(r[key] for r in known) / max(len(known), 1) for key in ("mean", "low", "high")}
+def _rare_recall(row: ArmRow, rare: list[str]) -> ForestRow:
+    known = [e for c in rare if (e := row.recall[c]).mean is not None]
+    mean, low, high = (sum(getattr(e, key) for e in known) / max(len(known), 1) for key in ("mean", "low", "high"))
+    return ForestRow(row.name, mean, low, high, row.generator)
 
 
-def _row(r: Result, rare: list[str]) -> list[str]:
-    cells = [r["name"], f"{r['mean']:.3f}", f"{r['low']:.3f} to {r['high']:.3f}"]
-    cells += [f"{r[k]:.3f}" for k in ("accuracy", "auroc", "calibration_error")]
-    cells += ["-" if r["recall"][c]["mean"] is None else f"{r['recall'][c]['mean']:.2f}" for c in rare]
-    for key in ("real_only", "best_classical"):
-        p = r[f"p_value_against_{key}"]
-        cells.append("" if p is None else f"{r[f'difference_from_{key}']['mean']:+.3f} ({p:.2g})")
-    return cells
+def _row(r: ArmRow, rare: list[str]) -> list[str]:
+    recall = [r.recall[c].mean for c in rare]
+    return [
+        r.name,
+        f"{r.mean:.3f}",
+        f"{r.low:.3f} to {r.high:.3f}",
+        *(f"{value:.3f}" for value in (r.accuracy, r.auroc, r.calibration_error)),
+        *("-" if value is None else f"{value:.2f}" for value in recall),
+        _difference(r.difference_from_real_only, r.p_value_against_real_only),
+        _difference(r.difference_from_best_classical, r.p_value_against_best_classical),
+    ]
 
 
-def _generators(result: Result, folder: Path) -> Section:
-    section = Section("Where the generated images come from")
+def _difference(found: Estimate, p: float | None) -> str:
+    return "" if p is None else f"{found.mean:+.3f} ({p:.2g})"
+
+
+def _sources(result: StudyResult, folder: Path) -> Section:
+    section = Section("Sources of generated images")
     rows = []
-    for g in result["generators"]:
-        parameters = "" if g["parameters"] is None else f"{g['parameters']:,}"
-        epochs = "" if g["epochs"] is None else f"{g['epochs']:.1f}"
-        verified = "training part only" if g["verified"] else "unverified"
-        rows.append([g["name"], parameters, epochs, verified])
-    section.blocks.append(Table(["source", "parameters", "epochs", "has seen"], rows))
-    if not all(g["verified"] for g in result["generators"]):
+    for g in result.generators:
+        parameters = "" if g.parameters is None else f"{g.parameters:,}"
+        epochs = "" if g.epochs is None else f"{g.epochs:.1f}"
+        rows.append([g.name, parameters, epochs, "training part only" if g.verified else "not known"])
+    section.blocks.append(Table(["source", "parameters", "epochs", "real images seen"], rows))
+    if not all(g.verified for g in result.generators):
         section.blocks.append(
-            Text("Unverified: nothing shows that a folder's images were not made from test images.", "warning")
+            Text("Not known: the generator of a folder of images may have seen test images.", "warning")
         )
-    for g in result["generators"]:
-        pictures = sorted((folder / "pictures").glob(f"{g['name']}-seed*.png"))
+    for g in result.generators:
+        pictures = sorted((folder / "pictures").glob(f"{g.name}-seed*.png"))
         if pictures:
-            section.blocks.append(
-                png(pictures[0], f"The first images of {g['name']}, {pictures[0].stem.rsplit('-')[-1]}.")
-            )
+            seed = pictures[0].stem.rsplit("-seed")[-1]
+            section.blocks.append(png(pictures[0], f"Images of {g.name} by class, seed {seed}."))
     return section
 
 
-def _protocol(result: Result) -> Section:
-    settings, data = result["settings"], result["data"]
+def _protocol(result: StudyResult) -> Section:
+    settings, data = result.settings, result.data
     counts = ", ".join(
-        f"{name} {a}/{b}"
-        for name, a, b in zip(data["classes"], data["training_images"], data["test_images"], strict=True)
+        f"{name} {a}/{b}" for name, a, b in zip(data.classes, data.training_images, data.test_images, strict=True)
     )
-    uses = dict.fromkeys((r["use"], r["text"]) for r in result["arms"])
-    steps = ", ".join(dict.fromkeys(f"{place['classifier']} {place['steps']}" for place in result["best_classical"]))
+    uses = dict.fromkeys((r.use, r.text) for r in result.arms)
+    steps = ", ".join(dict.fromkeys(f"{family.classifier} {family.steps}" for family in result.best_classical))
     return Section(
         "Protocol",
         [
             Text(
-                f"For each of the seeds {', '.join(map(str, settings['seeds']))}: 70 % of the lesions train, 10 % validate, "
-                "20 % test, stratified, all images of one lesion on one side. Generators, filters and classifiers see the "
-                "training part alone; copies of test images among the others stop the study. Every arm's classifier takes "
-                f"the same steps ({steps}) of the same size from the same first weights, and its last weights are tested: "
-                "nothing is chosen."
+                f"For each of the seeds {', '.join(map(str, settings['seeds']))}, the lesions are split at random within each "
+                "class: 70 % for training, 10 % for validation and 20 % for testing. All images of a lesion are on one side. "
+                "Generators, filters and classifiers use the training part only, and the study stops if an image is a copy of a "
+                f"test image. The classifiers of all arms start from the same weights and take the same number of steps "
+                f"({steps}) with the same batch size. Their final weights are tested; no checkpoint is selected."
             ),
             Text(
-                f"Images by class, training/test part of the first seed: {counts}. Balance is {data['balance']} images a class."
+                f"Images by class in the training/test part of the first seed: {counts}. The mean class size is {data.balance} "
+                'images; ratio 1 ("balance") fills the rare classes to it.'
             ),
-            Table(["arm", "what the classifier is shown"], [[a, b] for a, b in uses], prose=True),
+            Table(["arm", "what the classifier is trained on"], [[a, b] for a, b in uses], prose=True),
             Text(
-                "Intervals and p-values: seeds are drawn with replacement, and lesions class by class; all arms share a draw. "
-                "They speak of other seeds and lesions like these, not of other clinics. The best classical arm is chosen by "
-                "its mean on the same test images, which favours it. Where a simulator ran the circuits, quantum-inspired is "
-                "the honest word.",
+                "Intervals and p-values come from a bootstrap that draws seeds, and the lesions of each class, with replacement; "
+                "all arms share the draws. They hold for other seeds and lesions of this kind, not for other clinics. The best "
+                "classical arm is the one with the highest mean on the same test images, which favours it. Circuits that were "
+                "simulated on a classical computer should be called quantum-inspired.",
                 "note",
             ),
-            Text(f"Data: {data['name']}, licence: {data['licence']}; fingerprint {data['fingerprint'][:16]}.", "note"),
+            Text(f"Data: {data.name}; licence: {data.licence}; fingerprint {data.fingerprint[:16]}.", "note"),
         ],
     )

@@ -1,49 +1,54 @@
-"""Pages: of one study or comparison, and of any runs, studies, comparisons and audits together."""
+"""Reports: of one study or comparison, or of any runs, studies, comparisons and audits together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from hqgan.errors import UserError
+from hqgan.experiments.compare.results import result_from_json
+from hqgan.experiments.study.results import from_json
 from hqgan.report.blocks import Section, Text, read, write_page
 from hqgan.report.of_audit import audit_section
 from hqgan.report.of_compare import compare_sections
 from hqgan.report.of_run import comparison, run_sections
 from hqgan.report.of_study import study_sections
 
-PATIENTS = "It shows real patients' images: the licence of the data and the patients' consent decide who may see it."
+PATIENTS = "It shows images of real patients: the licence of the data and the patients' consent decide who may see it."
+
+Result = TypeVar("Result")
 
 
 def write_study(study: Path, out: Path) -> None:
-    """The page of one study from its ``study.json`` and the pictures beside it."""
-    result = read(study)
+    """Write the report of one study from its ``study.json`` and the pictures beside it."""
+    result = _read(study, from_json)
     sections = study_sections(result, study.parent)
     lead = (
-        f"Does a classifier that sees generated images of {', '.join(result['rare'])} do better on real images of "
-        f"{result['data']['name']} that it has never seen?"
+        f"Do generated images of {', '.join(result.rare)} in training improve a classifier on real images of {result.data.name} "
+        "that it has never seen?"
     )
     write_page(out, "Augmentation study", lead, sections)
 
 
 def write_comparison(comparison: Path, out: Path) -> None:
-    """The page of one comparison from its ``compare.json`` and the picture beside it."""
-    result = read(comparison)
-    names = ", ".join(row["name"] for row in result["data"][0]["leaderboard"])
-    lead = f"Which of {names} makes the images nearest to real ones that it has never seen, and at what cost?"
-    write_page(out, "Generators compared", lead, compare_sections(result, comparison.parent))
+    """Write the report of one comparison from its ``compare.json`` and the pictures beside it."""
+    result = _read(comparison, result_from_json)
+    names = ", ".join(row.name for row in result.data[0].leaderboard)
+    lead = f"Which of {names} makes the images that are nearest to held-out real ones, and at what cost?"
+    write_page(out, "Comparison of generators", lead, compare_sections(result, comparison.parent))
 
 
 def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
-    """One page of runs, studies, comparisons and audits.
+    """Write one report of runs, studies, comparisons and audits.
 
     Args:
-        paths: folders of runs (an audit in them is shown, too), of studies, of comparisons, or of audits.
-        out: the page.
-        real: whether pictures that show real images are taken in.
+        paths: folders of runs (with their audits), studies, comparisons or audits.
+        out: the HTML file.
+        real: whether pictures that show real images are included.
 
     Raises:
-        UserError: a path that is none of these.
+        UserError: a path is none of these.
     """
     runs = [(path.resolve().name, path) for path in paths if (path / "config.json").exists()]
     sections: list[Section] = [comparison(runs)] if len(runs) > 1 else []
@@ -54,10 +59,10 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
             if (path / "audit" / "audit.json").exists():
                 sections.append(audit_section(read(path / "audit" / "audit.json"), path / "audit", name, real))
         elif (path / "study.json").exists():
-            own = study_sections(read(path / "study.json"), path)
+            own = study_sections(_read(path / "study.json", from_json), path)
             sections += [Section(f"Study: {name}", own[0].blocks), *(Section(s.title, s.blocks, 3) for s in own[1:])]
         elif (path / "compare.json").exists():
-            own = compare_sections(read(path / "compare.json"), path)
+            own = compare_sections(_read(path / "compare.json", result_from_json), path)
             sections += [
                 Section(f"Comparison: {name}", own[0].blocks),
                 *(Section(s.title, s.blocks, 3) for s in own[1:]),
@@ -65,8 +70,16 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
         elif (path / "audit.json").exists():
             sections.append(audit_section(read(path / "audit.json"), path, name, real))
         else:
-            raise UserError(f"{path} is no folder of a run, a finished study or comparison, or an audit.")
-    lead = "Made from the files of " + ", ".join(str(path) for path in paths) + "."
+            raise UserError(f"{path} is not the folder of a run, a finished study or comparison, or an audit.")
+    lead = "Made from the files in " + ", ".join(str(path) for path in paths) + "."
     if real:
         sections.insert(0, Section("Before you share this page", [Text(PATIENTS, "warning")]))
     write_page(out, "HQ-GAN report", lead, sections)
+
+
+def _read(path: Path, parse: Callable[[Mapping[str, Any]], Result]) -> Result:
+    """The result of a study or a comparison from its file."""
+    try:
+        return parse(read(path))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error}); run the same command again to write it anew.") from error

@@ -26,7 +26,7 @@ def test_a_preset_with_changes_and_a_backend():
         ("hqgan@", "--presets takes"),
         ("hqgan@aer,many", "--presets takes"),
         ("hqgan:layers", "takes field=value"),
-        ("hqgan@ibm:least-busy", "paid for"),
+        ("hqgan@ibm:least-busy", "cost money"),
         ("hqgan@aer,0", "--presets takes"),
         ("hqgan:data.seed=0", "the same for all contestants"),
         ("hqgan:training.kimg=3", "give --kimg"),
@@ -47,7 +47,7 @@ def test_values_may_hold_commas_and_fields_digits():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        (Settings(changes={"data.seed": 0}), "--set data.seed has no place"),
+        (Settings(changes={"data.seed": 0}), "--set data.seed is not allowed"),
         (Settings(seconds=float("inf")), "finite"),
         (Settings(contestants=("hqgan@aerr",)), "aerr"),
         (Settings(contestants=("dcgan@aer",)), "dcgan has no circuits"),
@@ -80,7 +80,7 @@ def test_a_presets_own_length_is_kept_without_a_budget():
 
 
 def test_a_study_takes_presets_as_they_are():
-    with pytest.raises(UserError, match="takes presets as they are"):
+    with pytest.raises(UserError, match="takes presets without changes"):
         contestants_of(Settings(contestants=("hqgan", "hqgan@aer"), study={}))
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from hqgan.errors import UserError
 from hqgan.evaluation.evaluate import evaluate
 from hqgan.experiments.compare import Settings, compare, estimate, grid, hours, summary
 from hqgan.experiments.compare.contestants import data_folder, parse, result_path, run_path
-from hqgan.experiments.compare.estimate import table
 from hqgan.experiments.compare.measure import cell_of, curve, distances_of
+from hqgan.experiments.compare.results import CurvePoint, TimeTo, as_json, result_from_json
+from hqgan.experiments.compare.table import hours_table
 from hqgan.metrics.record import rows_from_json
 from hqgan.report.page import write_comparison, write_report
 from hqgan.run import train as runs
@@ -26,7 +28,7 @@ def silent(text):
 
 
 def folder_of(result):
-    return result["data"][0]["folder"]
+    return result.data[0].folder
 
 
 @pytest.fixture(scope="module")
@@ -44,41 +46,42 @@ def finished(settings, tmp_path_factory):
 
 def test_what_a_comparison_says(finished):
     out, result = finished
-    assert json.loads((out / "compare.json").read_text()) == json.loads(json.dumps(result))
-    one = result["data"][0]
-    assert {row["name"] for row in one["leaderboard"]} == {"demo", MLP}
-    means = [row["distance"]["mean"] for row in one["leaderboard"]]
+    assert json.loads((out / "compare.json").read_text()) == json.loads(json.dumps(as_json(result)))
+    assert result_from_json(json.loads((out / "compare.json").read_text())).data == result.data
+    one = result.data[0]
+    assert {row.name for row in one.leaderboard} == {"demo", MLP}
+    means = [row.distance.mean for row in one.leaderboard]
     assert means == sorted(means)
-    for row in one["leaderboard"]:
-        assert row["distance"]["low"] <= row["distance"]["mean"] <= row["distance"]["high"]
-        assert row["distance"]["mean"] == pytest.approx(np.mean(list(row["by_seed"].values())))
-        assert row["images"] == 96
-        assert len(one["curves"][row["name"]]) == 6
-    board = {row["name"]: row for row in one["leaderboard"]}
-    assert board["demo"]["quantum_parameters"] > 0
-    assert board[MLP]["quantum_parameters"] == 0
-    pair = one["pairs"][0]
-    assert (pair["name"], pair["against"], pair["seeds"]) == ("demo", MLP, 2)
-    assert pair["mean"] == pytest.approx(board["demo"]["distance"]["mean"] - board[MLP]["distance"]["mean"])
-    assert "No verdict" in one["sentences"][0]
-    assert (out / "pictures" / f"{one['folder']}.png").exists()
+    for row in one.leaderboard:
+        assert row.distance.low <= row.distance.mean <= row.distance.high
+        assert row.distance.mean == pytest.approx(np.mean(list(row.by_seed.values())))
+        assert row.images == 96
+        assert len(one.curves[row.name]) == 6
+    board = {row.name: row for row in one.leaderboard}
+    assert board["demo"].quantum_parameters > 0
+    assert board[MLP].quantum_parameters == 0
+    pair = one.pairs[0]
+    assert (pair.name, pair.against, pair.seeds) == ("demo", MLP, 2)
+    assert pair.mean == pytest.approx(board["demo"].distance.mean - board[MLP].distance.mean)
+    assert "No verdict" in one.sentences[0]
+    assert (out / "pictures" / f"{one.folder}.png").exists()
 
 
 def test_a_distance_is_what_evaluate_measures(finished):
     out, result = finished
     run = run_path(out, folder_of(result), parse("demo"), 1)
     rows = evaluate(run, "demo:700", 1, say=silent)["metrics"]
-    views = result["data"][0]["views"]
-    assert views
-    board = {row["name"]: row for row in result["data"][0]["leaderboard"]}
-    assert board["demo"]["by_seed"]["1"] == pytest.approx(
-        np.mean([distances_of(rows_from_json(rows))[v] for v in views])
+    extractors = result.data[0].extractors
+    assert extractors
+    board = {row.name: row for row in result.data[0].leaderboard}
+    assert board["demo"].by_seed["1"] == pytest.approx(
+        np.mean([distances_of(rows_from_json(rows))[v] for v in extractors])
     )
 
 
 def test_halves_are_the_same_for_all_contestants_and_keep_lesions_whole(finished, settings):
     data, split = (cell := cell_of("demo:700", 0, settings, None, silent, None)).data, cell.split
-    groups = data.groups[split.test[cell.judge.rows]]
+    groups = data.groups[split.test[cell.evaluator.rows]]
     for half in cell.halves[:5]:
         out = np.setdiff1d(np.arange(len(groups)), half)
         assert not set(groups[half]) & set(groups[out])
@@ -104,7 +107,7 @@ def test_what_is_finished_is_not_done_again_and_seeds_are_added(finished, tmp_pa
     again = compare(settings, out, say=silent)
     assert trained == ["demo-generator.branch-mlp-seed1"]
     assert measured == ["demo-seed1"]  # the other's weights are the same as before
-    assert again["data"][0]["pairs"] == finished[1]["data"][0]["pairs"]
+    assert again.data[0].pairs == finished[1].data[0].pairs
 
 
 def test_a_backend_shares_the_run_and_differs_by_its_shots(finished, tmp_path, settings):
@@ -112,10 +115,10 @@ def test_a_backend_shares_the_run_and_differs_by_its_shots(finished, tmp_path, s
     shutil.copytree(finished[0], out)
     asked = dataclasses.replace(settings, contestants=("demo", "demo@aer,4"), seeds=1, images=100)
     result = compare(asked, out, say=silent)
-    board = {row["name"]: row for row in result["data"][0]["leaderboard"]}
-    assert board["demo"]["checkpoints"] == board["demo@aer,4"]["checkpoints"]
-    assert board["demo"]["distance"]["mean"] != board["demo@aer,4"]["distance"]["mean"]
-    assert board["demo@aer,4"]["seconds_to"][0]["seconds"] is None
+    board = {row.name: row for row in result.data[0].leaderboard}
+    assert board["demo"].checkpoints == board["demo@aer,4"].checkpoints
+    assert board["demo"].distance.mean != board["demo@aer,4"].distance.mean
+    assert board["demo@aer,4"].seconds_to[0].seconds is None
     assert not list(out.glob("runs/*/demo-aer-4-seed0"))
 
 
@@ -123,8 +126,8 @@ def test_seconds_become_images_once(tmp_path, monkeypatch, settings):
     asked = dataclasses.replace(settings, contestants=("demo",), seeds=1, kimg=None, seconds=1.0)
     monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 0.1)
     first = compare(asked, tmp_path / "c", say=silent)
-    assert first["settings"]["lengths"] == {"demo": 0.08}
-    assert first["data"][0]["leaderboard"][0]["images"] == 80
+    assert first.settings["lengths"] == {"demo": 0.08}
+    assert first.data[0].leaderboard[0].images == 80
     monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 0.2)
     # Another budget in between does not lose what the seconds came to.
     compare(dataclasses.replace(asked, seconds=None, kimg=0.08), tmp_path / "c", say=silent)
@@ -134,18 +137,18 @@ def test_seconds_become_images_once(tmp_path, monkeypatch, settings):
 def test_hours_count_what_is_left(finished, monkeypatch, settings):
     monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 3.0)
     rows = hours(dataclasses.replace(settings, seeds=3), finished[0])
-    assert [(row["name"], row["runs"], row["done"]) for row in rows] == [
+    assert [(row.name, row.runs, row.done) for row in rows] == [
         ("demo", 3, 2),
         ("demo-generator.branch-mlp", 3, 2),
     ]
-    assert rows[0]["hours"] == pytest.approx(12 * 3.0 / 3600)
-    assert "0.0 hours" in table(rows)[1]
+    assert rows[0].hours == pytest.approx(12 * 3.0 / 3600)
+    assert "0.0 hours" in hours_table(rows)[1]
 
 
 def test_a_curve_has_images_and_seconds(finished):
     points = curve(run_path(finished[0], folder_of(finished[1]), parse("demo"), 0))
-    assert [p["images"] for p in points] == [16, 32, 48, 64, 80, 96]
-    seconds = [p["seconds"] for p in points]
+    assert [p.images for p in points] == [16, 32, 48, 64, 80, 96]
+    seconds = [p.seconds for p in points]
     assert seconds == sorted(seconds)
 
 
@@ -188,7 +191,7 @@ def test_the_study_follows_with_the_runs(finished, tmp_path, settings, monkeypat
     asked = []
     monkeypatch.setattr(grid.studies, "study", lambda settings, path, **k: asked.append((settings, path)))
     study = {"uses": ("mixed",), "ratios": (1.0,)}
-    with pytest.raises(UserError, match="presets as they are"):
+    with pytest.raises(UserError, match="presets without changes"):
         compare(dataclasses.replace(settings, study=study), out, say=silent)
     result = compare(dataclasses.replace(settings, contestants=("demo",), study=study), out, say=silent)
     ((given, path),) = asked
@@ -220,13 +223,13 @@ def test_a_damaged_result_is_one_sentence(finished, tmp_path, settings):
 
 def test_seconds_to_a_distance_are_known_if_most_runs_came_there():
     def one(*points):
-        return {
-            "curve": [{"images": 10 * i, "seconds": float(i), "distances": {"derm": d}} for i, d in enumerate(points)]
-        }
+        result = Mock()
+        result.curve = [CurvePoint(10 * i, float(i), {"derm": d}) for i, d in enumerate(points)]
+        return result
 
     runs_ = [one(2.0, 1.2, 0.9), one(1.5, 0.8, 1.1), one(3.0, 2.5, 2.0)]
-    assert summary._seconds_to(runs_, 1.0, ["derm"]) == {"seconds": 2.0, "images": 20.0, "reached": 2, "runs": 3}
-    assert summary._seconds_to(runs_, 0.85, ["derm"]) == {"seconds": None, "images": None, "reached": 1, "runs": 3}
+    assert summary.seconds_to(runs_, 1.0, ["derm"]) == TimeTo(1.0, seconds=2.0, images=20.0, reached=2, runs=3)
+    assert summary.seconds_to(runs_, 0.85, ["derm"]) == TimeTo(0.85, seconds=None, images=None, reached=1, runs=3)
 
 
 def test_the_command(tmp_path, hqgan, settings):
@@ -273,4 +276,4 @@ def test_data_sets_that_share_images_are_said_to():
     }
     said = []
     _warn_of_overlaps(cells, said.append)
-    assert said == ["40 images of the 40 in b are in a too: what is found on both is not found twice"]
+    assert said == ["40 images of the 40 in b are also in a: results on the two are not independent"]

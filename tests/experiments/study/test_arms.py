@@ -4,15 +4,16 @@ import pytest
 from hqgan.errors import UserError
 from hqgan.experiments.study import arms
 from hqgan.experiments.study.arms import Arm, arms_of
+from hqgan.experiments.study.uses import USES
 
 COUNTS = np.array([42, 56, 128, 185, 408, 343, 3027])
 CLASSES = ("df", "vasc", "akiec", "bcc", "bkl", "mel", "nv")
 
 
 def test_every_generator_gets_every_use_and_mixed_every_ratio():
-    names = [arm.name for arm in arms_of(["hqgan"], ["mixed", "capped"], [2.0, 0.1, 1.0])]
+    names = [arm.name for arm in arms_of(["hqgan"], ["mixed", "balanced-mix"], [2.0, 0.1, 1.0])]
     assert names[:4] == ["real", "augmented", "oversampled", "weighted"]
-    assert names[4:] == ["hqgan-mixed-10%", "hqgan-mixed-balance", "hqgan-mixed-x2", "hqgan-capped"]
+    assert names[4:] == ["hqgan-mixed-10%", "hqgan-mixed-balance", "hqgan-mixed-x2", "hqgan-balanced-mix"]
 
 
 def test_rare_classes_are_filled_to_the_mean():
@@ -41,9 +42,9 @@ def test_bad_input_is_one_sentence(call, sentence):
         call()
 
 
-def test_arms_are_told_apart_by_name():
+def test_names_of_arms_differ():
     near = [arm.name for arm in arms_of(["a"], ["mixed"], [0.5, 0.504, 0.002, 0.995])]
     assert near[4:] == ["a-mixed-0.2%", "a-mixed-50%", "a-mixed-50.4%", "a-mixed-99.5%"]
-    every = arms_of(["a", "b"], list(arms.USES), arms.RATIOS)
+    every = arms_of(["a", "b"], list(USES), arms.RATIOS)
     assert len({arm.name for arm in every}) == len(every) == 4 + 2 * 9
     assert Arm("real").generator is None

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hqgan.experiments.study.bootstrap import Answers, holm, interval, p_value, resampled
+from hqgan.experiments.statistics import holm, interval, p_value
+from hqgan.experiments.study.bootstrap import Answers, resampled
 
 
 def answers(rng, seeds, skill, effect=0.0, lesions=60, classes=3):
@@ -67,7 +68,7 @@ def test_holm():
     assert holm([]) == []
 
 
-def test_p_value_never_reaches_nought():
+def test_p_value_never_reaches_zero():
     assert p_value(np.ones(99)) == pytest.approx(0.02)
     assert p_value(np.array([-1.0, 1.0] * 50)) == 1.0
 

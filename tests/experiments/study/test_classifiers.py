@@ -4,7 +4,8 @@ import torch
 from safetensors.torch import save_file
 
 from hqgan.errors import UserError
-from hqgan.experiments.study.classifiers import Recipe, build, probabilities, recipe_of, standard_augmentation, train
+from hqgan.experiments.study.classifiers import Recipe, build, recipe_of
+from hqgan.experiments.study.classifiers.training import probabilities, standard_augmentation, train
 from hqgan.io.pretrained import library
 
 TIMM = {"resnet18": "resnet18", "vit-small": "vit_small_patch16_224"}

@@ -10,10 +10,12 @@ from PIL import Image
 
 from hqgan.data import ALL_CLASSES, open_data, split_of
 from hqgan.errors import UserError
-from hqgan.experiments.study import Settings, cells, protocol, study, work
+from hqgan.experiments import splits
+from hqgan.experiments.study import Settings, protocol, study, work
 from hqgan.experiments.study.arms import Arm
 from hqgan.experiments.study.classifiers import Recipe
-from hqgan.experiments.study.sources import Pool, save
+from hqgan.experiments.study.results import as_json
+from hqgan.experiments.study.sources.pool import Pool, SourceInfo, save
 from hqgan.runtime.processes import Shard
 from hqgan.types import Split
 
@@ -22,7 +24,7 @@ TINY = Settings(
     size=32,
     seeds=(0, 1),
     generators=("pca-gaussian",),
-    uses=("mixed", "capped"),
+    uses=("mixed", "balanced-mix"),
     ratios=(1.0,),
     fill=("fibroma", "vascular"),
     steps=10,
@@ -49,22 +51,22 @@ def finished(tmp_path_factory):
 
 def test_what_a_study_says(finished):
     out, result = finished
-    assert json.loads((out / "study.json").read_text()) == json.loads(json.dumps(result))
-    assert [row["name"] for row in result["arms"]] == [
-        "real", "augmented", "oversampled", "weighted", "pca-gaussian-mixed-balance", "pca-gaussian-capped",
+    assert json.loads((out / "study.json").read_text()) == json.loads(json.dumps(as_json(result)))
+    assert [row.name for row in result.arms] == [
+        "real", "augmented", "oversampled", "weighted", "pca-gaussian-mixed-balance", "pca-gaussian-balanced-mix",
     ]  # fmt: skip
-    for row in result["arms"]:
-        assert row["seeds"] == [0, 1]
-        assert len(row["balanced_accuracy"]) == 2
-        assert row["low"] <= row["mean"] <= row["high"]
-        assert row["mean"] == pytest.approx(np.mean(row["balanced_accuracy"]))
-    by_name = {row["name"]: row for row in result["arms"]}
-    assert by_name["real"]["p_value_against_real_only"] is None
-    best = result["best_classical"][0]["name"]
-    assert by_name[best]["p_value_against_best_classical"] is None
-    assert by_name[best]["mean"] == max(by_name[n]["mean"] for n in ("real", "augmented", "oversampled", "weighted"))
-    assert by_name["pca-gaussian-capped"]["generated"].keys() == set(result["rare"])
-    assert "No verdict: that takes 8 seeds, and this is 2." in result["sentences"][0]
+    for row in result.arms:
+        assert row.seeds == [0, 1]
+        assert len(row.balanced_accuracy) == 2
+        assert row.low <= row.mean <= row.high
+        assert row.mean == pytest.approx(np.mean(row.balanced_accuracy))
+    by_name = {row.name: row for row in result.arms}
+    assert by_name["real"].p_value_against_real_only is None
+    best = result.best_classical[0].name
+    assert by_name[best].p_value_against_best_classical is None
+    assert by_name[best].mean == max(by_name[n].mean for n in ("real", "augmented", "oversampled", "weighted"))
+    assert by_name["pca-gaussian-balanced-mix"].generated.keys() == set(result.rare)
+    assert "No verdict: that takes 8 seeds, and this is 2." in result.sentences[0]
     assert not (out / "pools").exists()
 
 
@@ -95,7 +97,7 @@ def test_a_study_that_was_stopped_goes_on_and_ends_the_same(finished, tmp_path):
 @pytest.mark.slow
 def test_side_by_side_is_the_same(finished, tmp_path):
     result = study(dataclasses.replace(TINY, jobs=2), tmp_path / "s", say=silent)
-    assert result["arms"] == finished[1]["arms"]
+    assert result.arms == finished[1].arms
 
 
 def test_other_settings_are_refused(finished):
@@ -106,12 +108,14 @@ def test_other_settings_are_refused(finished):
 
 
 def test_a_run_is_used_for_its_seed_and_refused_for_another_split(tiny_run, tmp_path):
-    own = dataclasses.replace(TINY, seeds=(0,), generators=(), given=(str(tiny_run),), uses=("agreed", "dense"))
+    own = dataclasses.replace(
+        TINY, seeds=(0,), generators=(), given=(str(tiny_run),), uses=("classifier-filtered", "density-filtered")
+    )
     result = study(own, tmp_path / "s", say=silent)
-    source = result["generators"][0]
-    assert source["name"] == "demo"
-    assert source["verified"]
-    assert source["epochs"] == pytest.approx(64 / sum(result["data"]["training_images"]))
+    source = result.generators[0]
+    assert source.name == "demo"
+    assert source.verified
+    assert source.epochs == pytest.approx(64 / sum(result.data.training_images))
     with pytest.raises(UserError, match="data seed 0 and fraction 1, which this study does not have"):
         study(dataclasses.replace(own, seeds=(1,)), tmp_path / "t", say=silent)
     with pytest.raises(UserError, match="no run of demo for seed1"):
@@ -154,7 +158,7 @@ def test_one_lesion_on_both_sides_stops_the_study(tmp_path, monkeypatch):
         moved = np.flatnonzero(data.groups == data.groups[split.test[0]])[:1]
         return Split(np.sort(np.concatenate([split.train, moved])), split.validation, split.test)
 
-    monkeypatch.setattr(cells, "split_of", leaking)
+    monkeypatch.setattr(splits, "split_of", leaking)
     with pytest.raises(UserError, match="The split leaks: group"):
         study(TINY, tmp_path / "s", say=silent)
 
@@ -187,25 +191,25 @@ def task(use, pool):
 
 @pytest.fixture(scope="module")
 def white_pool(tmp_path_factory):
-    """A pool that can be told from real images: all white."""
+    """A pool of white images, which no real image looks like."""
     labels = np.repeat(np.arange(7), 40)
     stem = tmp_path_factory.mktemp("pool") / "white"
-    save(Pool(np.full((len(labels), 32, 32, 3), 255, np.uint8), labels, {"name": "white", "sha256": ""}), stem)
-    np.save(stem.with_name("white-agree.npy"), np.arange(len(labels)) % 2 == 0)
-    np.save(stem.with_name("white-density.npy"), np.arange(len(labels)) % 5)
+    save(Pool(np.full((len(labels), 32, 32, 3), 255, np.uint8), labels, SourceInfo("white", "")), stem)
+    np.save(work.scores_file(stem, "classifier-filtered"), np.arange(len(labels)) % 2 == 0)
+    np.save(work.scores_file(stem, "density-filtered"), np.arange(len(labels)) % 5)
     return stem
 
 
 def shown(use, pool, steps):
     data = open_data("demo:160", 32)
-    draw, given = work._shown(task(use, pool), data, split_of(data, 0))
+    draw, given = work.training_images(task(use, pool), data, split_of(data, 0))
     batches = [draw(step) for step in range(steps)]
     labels = np.concatenate([y for _, y in batches])
     return [(x == 255).all((1, 2, 3)) for x, _ in batches], labels, given
 
 
 def test_what_each_use_shows(white_pool):
-    white, labels, _ = shown("capped", white_pool, 40)
+    white, labels, _ = shown("balanced-mix", white_pool, 40)
     white = np.concatenate(white)
     assert not white[labels != 4].any()
     assert white[labels == 4].mean() == pytest.approx(0.25, abs=0.06)
@@ -219,17 +223,17 @@ def test_what_each_use_shows(white_pool):
     white = np.concatenate(white)
     assert 0 < white[labels == 4].mean() < 1
     assert not white[labels != 4].any()
-    _, _, agreed = shown("agreed", white_pool, 1)
+    _, _, agreed = shown("classifier-filtered", white_pool, 1)
     assert sum(agreed.values()) <= sum(given.values())
 
 
 def test_filters_take_what_agrees_and_what_lies_deepest(white_pool):
     counts = np.array([30, 30, 30, 30, 4, 30, 30])
     labels = np.repeat(np.arange(7), 40)
-    agreed = work._chosen(task("agreed", white_pool), labels, counts)
+    agreed = work.chosen(task("classifier-filtered", white_pool), labels, counts)
     assert (agreed % 2 == 0).all()
     assert (labels[agreed] == 4).all()
-    dense = work._chosen(task("dense", white_pool), labels, counts)
+    dense = work.chosen(task("density-filtered", white_pool), labels, counts)
     assert (np.sort(dense % 5)[::-1][:8] == 4).all()
     assert len(dense) == round(counts.mean()) - 4
 
@@ -243,7 +247,7 @@ def test_generators_are_trained_on_their_own_seed_and_fraction_and_once(tmp_path
     config = json.loads((run / "config.json").read_text())
     assert (config["data"]["seed"], config["data"]["fraction"], config["training"]["seed"]) == (1, 0.5, 1)
     train = json.loads((run / "split.json").read_text())["train"]
-    assert len(train) == sum(result["data"]["training_images"]) < 0.7 * sum(result["data"]["test_images"]) / 0.2
+    assert len(train) == sum(result.data.training_images) < 0.7 * sum(result.data.test_images) / 0.2
     monkeypatch.setattr("hqgan.run.train.train", lambda *a, **k: pytest.fail("trained again"))
     assert study(settings, tmp_path / "s", say=silent) == result
     with pytest.raises(UserError, match=r"trained with other settings .*training\.kimg"):
@@ -253,7 +257,7 @@ def test_generators_are_trained_on_their_own_seed_and_fraction_and_once(tmp_path
 def test_another_split_of_the_same_images_is_not_mixed_in(finished, tmp_path, monkeypatch):
     """Lesions joined since make another split; a finished arm's answers would belong to other images."""
     out = shutil.copytree(finished[0], tmp_path / "s")
-    monkeypatch.setattr(cells, "split_of", lambda data, seed, fraction=1.0: split_of(data, seed + 7, fraction))
+    monkeypatch.setattr(splits, "split_of", lambda data, seed, fraction=1.0: split_of(data, seed + 7, fraction))
     with pytest.raises(UserError, match="made with other settings .* differ in split"):
         study(TINY, out, say=silent)
 
@@ -262,7 +266,7 @@ def test_answers_that_are_not_those_of_their_json_are_refused(finished, tmp_path
     out = shutil.copytree(finished[0], tmp_path / "s")
     path = out / "arms" / "seed1" / "small" / "real.npy"
     np.save(path, np.load(path)[::-1])
-    with pytest.raises(UserError, match=r"real\.npy is not what real\.json was written with"):
+    with pytest.raises(UserError, match=r"real\.npy does not belong to real\.json"):
         study(TINY, out, say=silent)
     path.with_suffix(".json").write_text("{")
     with pytest.raises(UserError, match=r"real\.json is damaged"):
@@ -298,10 +302,10 @@ def test_folders_that_cannot_work(tmp_path):
         study(dataclasses.replace(own, given=(common,)), tmp_path / "s", say=silent)
     for name in ("dcgan", "pca-gaussian"):
         taken = folder_of(data, tmp_path / name, ["fibroma"])
-        with pytest.raises(UserError, match=f"would be called '{name}'"):
+        with pytest.raises(UserError, match=f"would have the name '{name}'"):
             study(dataclasses.replace(own, given=(taken,)), tmp_path / "t", say=silent)
     twice = [folder_of(data, tmp_path / place / "made", ["fibroma"]) for place in "ab"]
-    with pytest.raises(UserError, match="would be called 'made'"):
+    with pytest.raises(UserError, match="would have the name 'made'"):
         study(dataclasses.replace(own, given=tuple(twice)), tmp_path / "t", say=silent)
 
 
@@ -310,5 +314,5 @@ def test_processes_share_the_seeds_and_the_last_one_sums_up(finished, tmp_path):
     assert study(TINY, tmp_path / "s", say=said.append, share=Shard(1, 2)) is None
     assert {path.parent.parent.name for path in (tmp_path / "s").glob("arms/*/small/*.json")} == {"seed1"}
     assert study(TINY, tmp_path / "s", say=silent, share=Shard(0, 2)) == finished[1]
-    assert json.loads((tmp_path / "s" / "study.json").read_text()) == json.loads(json.dumps(finished[1]))
+    assert json.loads((tmp_path / "s" / "study.json").read_text()) == json.loads(json.dumps(as_json(finished[1])))
     assert study(TINY, tmp_path / "s", say=silent) == finished[1]

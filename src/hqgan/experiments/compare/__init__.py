@@ -1,4 +1,4 @@
-"""Generators side by side under one budget: which makes the better images, and whether the quantum part has a share in it."""
+"""Comparison of generators under one budget: which makes the better images, and what does the quantum part contribute."""
 
 from hqgan.experiments.compare.contestants import Settings
 from hqgan.experiments.compare.estimate import hours

@@ -1,4 +1,4 @@
-"""What a comparison is asked for: contestants by preset, changes and backend, and their configs under one budget."""
+"""The settings of a comparison: contestants given by preset, changes and backend, and their configs under one budget."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hqgan.models.build import circuit_of
 from hqgan.types import ImageData
 
 EVALUATIONS = 6
-"""Of each run while it trains, evenly: the points of its curves."""
+"""Evaluations of each run during training, evenly spaced: the points of its curves."""
 
 FIXED = {
     "data.path": "; give --data",
@@ -27,25 +27,20 @@ FIXED = {
     "training.evaluate_kimg": "",
     "training.device": "; give --device",
 }
-"""Fields that a comparison sets itself, and how."""
-
-SETTINGS = "settings.json"
-"""In a comparison's folder: what was asked for last."""
-
-Result = dict[str, Any]
+"""Fields that a comparison sets itself, and the option that sets them."""
 
 SYNTAX = "PRESET, PRESET:FIELD=VALUE or PRESET@BACKEND,SHOTS, as in hqgan:generator.circuit.layers=2 and hqgan@aer,256"
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A generator that takes part: how it is trained, and what its circuits run on when it makes images.
+    """A generator that is compared: how it is trained, and what its circuits run on when it makes images.
 
     Attributes:
-        name: as it was asked for.
+        name: the text that it was given by.
         preset: of its config.
         changes: dotted field to value.
-        backend: of the circuits when images are made; training is on ours.
+        backend: of the circuits when images are made; training always uses our simulator.
         shots: of that backend; None for its default.
     """
 
@@ -57,12 +52,12 @@ class Contestant:
 
     @property
     def folder(self) -> str:
-        """Its name as a file's name."""
+        """Its name as part of file names."""
         return _file_name(self.name)
 
     @property
     def run(self) -> str:
-        """What its run is called: contestants that differ in the backend alone share one."""
+        """Name of its run; contestants that differ only in the backend share one."""
         return _file_name(self.name.partition("@")[0])
 
 
@@ -71,16 +66,16 @@ class Settings:
     """What a comparison is to do.
 
     Attributes:
-        data: data sets' folders, or demo.
+        data: folders of data sets, or demo.
         contestants: as texts, see `SYNTAX`; the others are tested against the first.
-        seeds: how many; seed s decides split, first weights and noise of every contestant's run number s.
+        seeds: number of seeds; seed s decides the split, the first weights and the noise of run s of every contestant.
         size: side of the images in pixels.
-        kimg: thousands of real images shown to each critic; None, with `seconds` None too, for each preset's own.
-        seconds: of training for each instead, turned into kimg by its rate on this machine.
+        kimg: thousands of real images shown to each critic; if it and `seconds` are None, each preset's own length.
+        seconds: of training for each run instead, turned into kimg by its speed on this machine.
         changes: dotted field to value, for all contestants.
-        images: of the test part that are compared, in its class mix; None for all.
+        images: number of images of the test part that are compared, in its class mix; None for all.
         study: options of the augmentation study that follows (fields of `hqgan.experiments.study.Settings`); None for no study.
-        device: on which they train.
+        device: on which generators are trained.
     """
 
     data: tuple[str, ...] = ("demo",)
@@ -99,7 +94,7 @@ def parse(text: str) -> Contestant:
     """A contestant from ``PRESET[:FIELD=VALUE,...][@BACKEND[,SHOTS]]``.
 
     Raises:
-        UserError: it does not read so, or there is no such preset.
+        UserError: the text has another form, or there is no such preset.
     """
     trained, at, running = text.partition("@")
     name, colon, assignments = trained.partition(":")
@@ -110,21 +105,23 @@ def parse(text: str) -> Contestant:
     if (at and not backend) or (comma and not (shots.isdecimal() and int(shots))):
         raise UserError(f"--presets takes {SYNTAX}, not {text!r}.")
     if backend.startswith("ibm"):
-        raise UserError(f"{text}: jobs on {backend} are paid for; send them by `hqgan generate --backend {backend}`.")
+        raise UserError(f"{text}: jobs on {backend} cost money; send them with `hqgan generate --backend {backend}`.")
     if own := [name for name in changes if name.startswith("data.") or name in FIXED]:
         raise UserError(f"{text}: {own[0]} is the same for all contestants; leave it out{FIXED.get(own[0], '')}.")
     return Contestant(text, name, changes, backend or "statevector", int(shots) if comma else None)
 
 
 def check(settings: Settings) -> list[Contestant]:
-    """All contestants, each once, and nothing among the settings that would fail after hours.
+    """All contestants, each once; settings that would fail after hours of training are refused now.
 
     Raises:
-        UserError: a text that `parse` refuses; names that come to one file; fields that are not free; a backend that is not
-            there, or a generator without circuits on one; a study of what it cannot take.
+        UserError: a text that `parse` refuses, two names that give the same folder, a field that a comparison sets itself, an
+            unknown backend or one for a generator without circuits, or a study of contestants that it cannot take.
     """
     if fixed := [name for name in settings.changes if name in FIXED]:
-        raise UserError(f"--set {fixed[0]} has no place in a comparison; leave it out{FIXED[fixed[0]]}.")
+        raise UserError(
+            f"--set {fixed[0]} is not allowed in a comparison, which sets it itself; leave it out{FIXED[fixed[0]]}."
+        )
     if settings.seconds is not None and not math.isfinite(settings.seconds):
         raise UserError("--seconds takes a finite number.")
     found = contestants_of(settings)
@@ -136,7 +133,7 @@ def check(settings: Settings) -> list[Contestant]:
             except UserError as error:
                 raise UserError(f"{one.name}: {error}") from error
             if circuit_of(config) is None:
-                raise UserError(f"{one.name}: preset {one.preset} has no circuits; leave @{one.backend} away.")
+                raise UserError(f"{one.name}: preset {one.preset} has no circuits; leave out @{one.backend}.")
     return found
 
 
@@ -144,15 +141,17 @@ def contestants_of(settings: Settings) -> list[Contestant]:
     """All contestants, each once.
 
     Raises:
-        UserError: a text that `parse` refuses, names that come to one file, or a study of what it cannot take.
+        UserError: a text that `parse` refuses, two names that give the same folder, or a study of such contestants.
     """
     found = [parse(text) for text in dict.fromkeys(settings.contestants)]
     by_file: dict[str, str] = {}
     for one in found:
         if by_file.setdefault(one.folder, one.name) != one.name:
-            raise UserError(f"--presets {one.name} and {by_file[one.folder]} would share a folder; leave one out.")
+            raise UserError(
+                f"--presets {one.name} and {by_file[one.folder]} would have the same folder; leave one out."
+            )
     if settings.study is not None and (odd := [one.name for one in found if one.name != one.preset]):
-        raise UserError(f"--study takes presets as they are, not {odd[0]}; leave it out or do without --study.")
+        raise UserError(f"--study takes presets without changes or backends, not {odd[0]}; leave out one of them.")
     return found
 
 
@@ -160,16 +159,16 @@ def config_of(contestant: Contestant, data: str, seed: int, settings: Settings, 
     """The config of one run.
 
     Args:
-        contestant: whose.
-        data: the data set.
+        contestant: which one.
+        data: path of the data set.
         seed: of split, weights and noise.
-        settings: what all have alike.
-        kimg: its length; None for the preset's.
+        settings: of the comparison.
+        kimg: length in thousands of images; None for the preset's own.
     """
     changes = {
         "data.path": data,
         "data.size": settings.size,
-        "data.fit": "crop",  # as all, whatever the preset's own
+        "data.fit": "crop",  # the same for all, whatever the preset has
         "data.seed": seed,
         "training.seed": seed,
         "training.device": settings.device,
@@ -186,17 +185,17 @@ def config_of(contestant: Contestant, data: str, seed: int, settings: Settings, 
 
 
 def data_folder(data: ImageData) -> str:
-    """What a data set's folder is called, by its images of seed 0: two sets may have one name."""
+    """Name of a data set's folders. It holds the fingerprint of its images of seed 0, since two data sets may have one name."""
     return f"{data.name}-{data.fingerprint[:8]}"
 
 
 def run_path(out: Path, data: str, contestant: Contestant, seed: int) -> Path:
-    """Where a run of a comparison lies; `data` is its `data_folder`."""
+    """Folder of a run of a comparison; `data` is the `data_folder`."""
     return out / "runs" / data / f"{contestant.run}-seed{seed}"
 
 
 def result_path(out: Path, data: str, contestant: Contestant, seed: int) -> Path:
-    """Where what was measured of it lies."""
+    """File of what was measured of a run; `data` is the `data_folder`."""
     return out / "results" / data / f"{contestant.folder}-seed{seed}.json"
 
 

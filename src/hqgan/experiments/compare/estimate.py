@@ -1,19 +1,16 @@
-"""How long a comparison will take on this machine."""
+"""How long a comparison will take on this machine, and how long runs are that have a budget in seconds."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hqgan.config import Config
 from hqgan.data import open_configured
-from hqgan.errors import UserError
 from hqgan.experiments.compare.contestants import (
-    SETTINGS,
-    Result,
     Settings,
     check,
     config_of,
@@ -21,32 +18,54 @@ from hqgan.experiments.compare.contestants import (
     data_folder,
     run_path,
 )
+from hqgan.experiments.folder import read_settings
 from hqgan.run import train as runs
 from hqgan.run.preset_table import seconds_per_step
 from hqgan.training.loop import images_per_step, steps_of
 
 TIMED = 16
-"""Steps that a rate is taken from: penalties that come every 8 or 16 steps have their share in it."""
+"""Steps that are timed; penalties that come every 8 or 16 steps are among them."""
 CLASSES = 8
-"""Of the random images that are timed: their number hardly matters, and a data set need not be decoded for it."""
+"""Classes of the random images that are timed: the number hardly matters, and no data set has to be decoded."""
+
+
+@dataclass(frozen=True)
+class TrainingTime:
+    """The time that the runs of one contestant take.
+
+    Attributes:
+        name: of its runs.
+        seconds_per_kimg: seconds of training for a thousand images.
+        kimg: length of a run.
+        runs: in all.
+        done: finished ones.
+        hours: of training that are left.
+    """
+
+    name: str
+    seconds_per_kimg: float
+    kimg: float
+    runs: int
+    done: int
+    hours: float
 
 
 def seconds_of(config: Config) -> float:
-    """Seconds of training that a run is expected to take here."""
+    """Seconds of training that a run is expected to take on this machine."""
     return steps_of(config.training.kimg, config.training) * _a_step(config)
 
 
 def _a_step(config: Config) -> float:
-    """Seconds of a training step here and now."""
+    """Seconds of a training step on this machine."""
     return seconds_per_step(config, CLASSES, TIMED, runs.resolve_device(config.training.device))
 
 
 def lengths(settings: Settings, before: Mapping[str, float]) -> dict[str, float | None]:
-    """Thousands of images that each run shows, by its name; None for its preset's own.
+    """Length of each run in thousands of images, by its name; None for its preset's own.
 
     Args:
-        settings: with seconds, they become as many images as a run's rate here and now allows, to two digits.
-        before: what these seconds came to already in this comparison, so that it goes on with the same.
+        settings: a budget in seconds becomes as many images as the run's speed on this machine allows, to two digits.
+        before: the lengths that this budget was turned into before in this comparison; they are kept.
     """
     if settings.seconds is None:
         return {one.run: settings.kimg for one in contestants_of(settings)}
@@ -60,14 +79,17 @@ def lengths(settings: Settings, before: Mapping[str, float]) -> dict[str, float 
     return found
 
 
-def hours(settings: Settings, out: Path) -> list[Result]:
-    """Hours of training that a comparison still takes here: a row ``{name, seconds_per_kimg, kimg, runs, done, hours}`` each.
+def hours(settings: Settings, out: Path) -> list[TrainingTime]:
+    """The training that a comparison still takes on this machine.
 
-    A few steps of each contestant are timed on random images. Decoding, judges, and what a generator does before
-    its steps (the autoencoder of latentqgan) come on top.
+    A few steps of each contestant are timed on random images. Not included are decoding, feature extractors, and what a generator
+    does before its first step (the autoencoder of latentqgan).
+
+    Raises:
+        UserError: bad settings, or the folder `out` holds something else.
     """
     contestants = {one.run: one for one in check(settings)}
-    kimg = lengths(settings, stored_lengths(read_settings(out), settings))
+    kimg = lengths(settings, stored_lengths(read_settings(out, "comparison", "runs"), settings))
     rows = []
     for one in contestants.values():
         config = config_of(one, settings.data[0], 0, settings, kimg[one.run])
@@ -79,58 +101,11 @@ def hours(settings: Settings, out: Path) -> list[Result]:
                 own = config_of(one, data, seed, settings, kimg[one.run])
                 done += runs.is_finished(own, run_path(out, folder, one, seed))
         total = len(settings.data) * settings.seeds
-        rows.append(
-            {
-                "name": one.run,
-                "seconds_per_kimg": seconds / config.training.kimg,
-                "kimg": config.training.kimg,
-                "runs": total,
-                "done": done,
-                "hours": (total - done) * seconds / 3600,
-            }
-        )
+        left = (total - done) * seconds / 3600
+        rows.append(TrainingTime(one.run, seconds / config.training.kimg, config.training.kimg, total, done, left))
     return rows
 
 
-def read_settings(out: Path) -> Result:
-    """What was asked of the comparison in `out`; empty where there is none.
-
-    Raises:
-        UserError: the file is damaged, or another command's.
-    """
-    path = out / SETTINGS
-    if not path.exists():
-        return {}
-    try:
-        before = json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); choose another --out.") from error
-    if not isinstance(before, dict) or before.get("of") != "compare":
-        raise UserError(f"{out} holds something else than a comparison; choose another --out.")
-    return before
-
-
-def stored_lengths(before: Result, settings: Settings) -> dict[str, float]:
-    """What a budget in these seconds came to before, by run."""
+def stored_lengths(before: Mapping[str, Any], settings: Settings) -> dict[str, float]:
+    """The lengths that the budget in seconds was turned into before, by run; `before` holds the stored settings."""
     return dict(before.get("lengths", {}).get(f"{settings.seconds:g}", {})) if settings.seconds is not None else {}
-
-
-def table(rows: list[Result]) -> list[Any]:
-    """A rich table of `hours`, and the sum."""
-    from rich.table import Table
-
-    out = Table(caption="training alone, as fast as this machine is now; measuring and decoding come on top")
-    out.add_column("run")
-    for name in ("s a kimg", "kimg", "runs", "finished", "hours left"):
-        out.add_column(name, justify="right")
-    for row in rows:
-        out.add_row(
-            row["name"],
-            f"{row['seconds_per_kimg']:.1f}",
-            f"{row['kimg']:g}",
-            str(row["runs"]),
-            str(row["done"]),
-            f"{row['hours']:.2f}",
-        )
-    total = sum(row["hours"] for row in rows)
-    return [out, f"{total:.1f} hours of training in all."]

@@ -1,10 +1,10 @@
 """Distances of contestants over seeds: intervals, and paired tests by a hierarchical bootstrap over seeds and lesions.
 
-A draw is a mean over seeds in two parts. Of the seeds: Student's t with S - 1 degrees of freedom times the standard error, a
-parametric bootstrap, since eight seeds drawn with replacement have tails that are far too light for p-values corrected for many
-tests. Of the lesions: for each seed one of the halves of its test lesions, the same for all contestants, and one for all seeds
-where these share a test part. How much a seed's own distance varies with its lesions is already in the spread over seeds, too:
-intervals are rather too wide than too narrow. From one seed nothing can be said of others; then they are of its lesions alone.
+A draw of a mean over seeds has two parts. For the seeds: Student's t with S - 1 degrees of freedom times the standard error. This
+is a parametric bootstrap; drawing eight seeds with replacement gives tails that are far too light for p-values corrected for many
+tests. For the lesions: one of the random halves of each seed's test lesions, the same for all contestants, and one half for all
+seeds if they share a test part. The spread over seeds already contains some of the variation over lesions, so intervals are
+rather too wide than too narrow. One seed says nothing about others: then the intervals are over its lesions alone.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hqgan.experiments.compare.contestants import Result
-from hqgan.experiments.study.bootstrap import p_value
+from hqgan.experiments.compare.results import Pair, RunResult
+from hqgan.experiments.statistics import Estimate, interval, p_value, wilcoxon
 
 DRAWS = 20_000
 
 
 def draws(values: np.ndarray, halves: np.ndarray, shared: bool, seed: int = 0) -> np.ndarray:
-    """RandomStream (D,) of a mean over seeds.
+    """Bootstrap draws (D,) of a mean over seeds.
 
     Args:
-        values: (S,) one a seed: a distance, or a difference of two.
-        halves: (S, H) the same on halves of the seed's lesions.
-        shared: whether all seeds have one test part, so that half h is of the same lesions in each.
-        seed: of the draws; equal for all contestants.
+        values: (S,) one for each seed: a distance, or a difference of two.
+        halves: (S, H) the same on halves of the seed's test lesions.
+        shared: whether all seeds have the same test part, so that half h has the same lesions in each.
+        seed: random seed of the draws, equal for all contestants.
     """
     rng = np.random.default_rng(seed)
     s, h = halves.shape
@@ -37,53 +37,44 @@ def draws(values: np.ndarray, halves: np.ndarray, shared: bool, seed: int = 0) -
     return values.mean() + values.std(ddof=1) / np.sqrt(s) * rng.standard_t(s - 1, DRAWS) + within
 
 
-def interval(drawn: np.ndarray) -> tuple[float, float]:
-    """95 % of draws."""
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
+def mean_of(results: Sequence[RunResult], extractors: Sequence[str]) -> Estimate:
+    """A contestant's distance over its seeds, mean over extractors; all None without an extractor."""
+    if not extractors:
+        return Estimate(None, None, None)
+    values, halves = arrays(results, extractors)
+    return Estimate(float(values.mean()), *interval(draws(values, halves, _shared(results))))
 
 
-def mean_of(results: Sequence[Result], views: Sequence[str]) -> Result:
-    """``{mean, low, high}`` of a contestant's distance over its seeds; null where there is no view."""
-    if not views:
-        return {"mean": None, "low": None, "high": None}
-    values, halves = arrays(results, views)
-    low, high = interval(draws(values, halves, _shared(results)))
-    return {"mean": float(values.mean()), "low": low, "high": high}
+def difference(own: Sequence[RunResult], other: Sequence[RunResult], extractors: Sequence[str]) -> Pair | None:
+    """How much larger the distance of `own` is than that of `other`, seed by seed; None without an extractor.
 
-
-def difference(own: Sequence[Result], other: Sequence[Result], views: Sequence[str]) -> Result | None:
-    """How much farther `own` is than `other`, seed by seed; None where there is no view.
-
-    Returns:
-        ``{mean, low, high, p_value, wilcoxon, nearer, seeds}``: bootstrap p-value, two-sided; Wilcoxon's signed-rank p-value,
-        exact, null for fewer than two seeds; seeds in which `own` is the nearer.
+    Its p-value is not corrected for the number of tests yet.
     """
-    from scipy.stats import wilcoxon
-
-    if not views:
+    if not extractors:
         return None
-    (a, a_halves), (b, b_halves) = arrays(own, views), arrays(other, views)
+    (a, a_halves), (b, b_halves) = arrays(own, extractors), arrays(other, extractors)
     values = a - b
     drawn = draws(values, a_halves - b_halves, _shared(own))
     low, high = interval(drawn)
-    some = len(values) > 1 and bool(np.any(values))
-    return {
-        "mean": float(values.mean()),
-        "low": low,
-        "high": high,
-        "p_value": p_value(drawn),
-        "wilcoxon": float(wilcoxon(values, method="exact").pvalue) if some else None,
-        "nearer": int((values < 0).sum()),
-        "seeds": len(values),
-    }
+    return Pair(
+        name=own[0].name,
+        against=other[0].name,
+        mean=float(values.mean()),
+        low=low,
+        high=high,
+        p_value=p_value(drawn),
+        wilcoxon=wilcoxon(values),
+        nearer=int((values < 0).sum()),
+        seeds=len(values),
+        p_corrected=p_value(drawn),
+    )
 
 
-def arrays(results: Sequence[Result], views: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Distances (S,) of the seeds, means over views, and the same on halves (S, H)."""
-    values = np.array([np.mean([r["distances"][view] for view in views]) for r in results])
-    return values, np.array([np.mean([r["halves"][view] for view in views], axis=0) for r in results])
+def arrays(results: Sequence[RunResult], extractors: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Distances (S,) by seed, means over extractors, and the same on halves (S, H)."""
+    values = np.array([np.mean([r.distances[name] for name in extractors]) for r in results])
+    return values, np.array([np.mean([r.halves[name] for name in extractors], axis=0) for r in results])
 
 
-def _shared(results: Sequence[Result]) -> bool:
-    return len({r["test_part"] for r in results}) < len(results)
+def _shared(results: Sequence[RunResult]) -> bool:
+    return len({r.test_part for r in results}) < len(results)

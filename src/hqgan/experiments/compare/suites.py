@@ -1,4 +1,4 @@
-"""The paper's tables (arXiv 2506.21015) as comparisons: for ISIC 2019 and a GPU, and at a small size for two cores."""
+"""The tables of the paper (arXiv 2506.21015) as comparisons, for ISIC 2019 and a GPU, and at a small size for two cores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hqgan.experiments.compare.contestants import Settings
 from hqgan.wording import listed
 
 _SAMPLE = {"data.choice.protocol": "hybridq"}
-"""The paper's fifth of ISIC 2019."""
+"""The fifth of ISIC 2019 that the paper uses."""
 
 _EVERYONE = (
     "paper", "hqgan", "wgan-gp", "dcgan", "pqwgan", "mosaiq", "latentqgan", "lightweight", "stylegan2-ada", "ddpm",
@@ -28,14 +28,14 @@ SUITES: dict[str, tuple[Settings, dict[str, Any]]] = {
             kimg=700,
             seeds=3,
             changes=_SAMPLE,
-            study={"classifiers": ("resnet18", "vit-small"), "uses": ("mixed", "capped"), "ratios": (1.0,)},
+            study={"classifiers": ("resnet18", "vit-small"), "uses": ("mixed", "balanced-mix"), "ratios": (1.0,)},
         ),
         {
             "contestants": ("paper", "hqgan", "dcgan"),
             "kimg": 16,
             "seeds": 1,
             "changes": {},
-            "study": {"uses": ("mixed", "capped"), "ratios": (1.0,), "steps": 400},
+            "study": {"uses": ("mixed", "balanced-mix"), "ratios": (1.0,), "steps": 400},
         },
     ),
     "paper-hardware": (
@@ -47,7 +47,7 @@ SUITES: dict[str, tuple[Settings, dict[str, Any]]] = {
             images=256,
         ),
         {
-            # Sixteen qubits with a machine's noise are simulated at the full size alone.
+            # Sixteen qubits with the noise of a machine are simulated at full size only.
             "contestants": ("paper", "paper@aer,1024", "hqgan", *("hqgan" + place for place in _NOISY)),
             "kimg": 16,
             "changes": {},
@@ -55,7 +55,7 @@ SUITES: dict[str, tuple[Settings, dict[str, Any]]] = {
         },
     ),
 }
-"""By name: the settings at full size, and what the small size has otherwise."""
+"""By name: the settings at full size, and the fields that differ at the small size."""
 
 
 def suite(name: str, small: bool) -> Settings:

@@ -1,4 +1,4 @@
-"""The augmentation study: whether a classifier that sees generated images does better on real ones never seen."""
+"""The augmentation study: whether generated images in training help a classifier on real images that it has never seen."""
 
 from hqgan.experiments.study.cells import Settings, quick
 from hqgan.experiments.study.protocol import study

@@ -1,60 +1,66 @@
-"""The arms of a study: what a classifier is shown, as data.
+"""The arms of a study: each says what a classifier is trained on.
 
-A ratio is in units of the fill: 1 fills every rare class up to *balance*, the mean number of training images of a class.
+A ratio of 1 adds as many generated images to every rare class as it takes to reach the mean class size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hqgan.errors import UserError
+from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling, by_class, in_epochs
+from hqgan.experiments.study.uses import OLD_NAMES, USES, use_named
 from hqgan.wording import listed
 
-USES = {
-    "mixed": "generated images of the rare classes beside all real ones, every image as likely as any other",
-    "capped": "classes equally often; of a rare class a quarter of the draws are generated images",
-    "agreed": "as capped, only generated images in which a classifier trained on real ones sees the class asked for",
-    "dense": "as capped, only the generated images that lie deepest among the real training images of their class",
-    "pretrain": "the first 30 % of the steps on generated images of all classes, the rest on real ones, classes equally often",
-    "only": "generated images of all classes, no real one",
-}
-"""What is done with generated images. All with standard augmentation."""
+
+@dataclass(frozen=True)
+class Classical:
+    """An arm without generated images.
+
+    Attributes:
+        text: one line on what the classifier is shown, for reports.
+        batches: from the real training images to batches.
+        augmented: whether images are augmented in the standard way.
+        weighted: whether the loss is weighted by the inverse of a class's frequency.
+    """
+
+    text: str
+    batches: Callable[[LabelledImages, Sampling], Batches] = in_epochs
+    augmented: bool = True
+    weighted: bool = False
+
 
 CLASSICAL = {
-    "real": "real images as they are",
-    "augmented": "real images, standard augmentation",
-    "oversampled": "real images, standard augmentation, classes equally often",
-    "weighted": "real images, standard augmentation, loss weighted by the inverse of a class's frequency",
+    "real": Classical("real images without augmentation", augmented=False),
+    "augmented": Classical("real images, standard augmentation"),
+    "oversampled": Classical("real images, standard augmentation; classes are drawn equally often", by_class),
+    "weighted": Classical(
+        "real images, standard augmentation; the loss is weighted by the inverse of a class's frequency", weighted=True
+    ),
 }
-"""Arms without generated images; the best of them is the opponent."""
-
-CAP = 0.25
-"""Share of a rare class's draws that are generated images, where a use caps it."""
-
-PRETRAINING = 0.3
-"""Share of the steps that `pretrain` spends on generated images."""
+"""Arms without generated images, by name. Arms with generated images are compared with the best of them."""
 
 RARE = 0.25
-"""Share of the mean class size below which a class is rare."""
+"""A class with fewer images than this share of the mean class size is rare."""
 
 RATIOS = (0.1, 0.5, 1.0, 2.0)
-"""Of `mixed`. The other uses take one."""
+"""Ratios of the use ``mixed``. The other uses have one arm, at ratio 1."""
 
 MOST = 2.0
-"""Generated images of a rare class that are made, in units of the fill: filters choose among them."""
+"""Ratio up to which generated images of a rare class are made; filters choose among them."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """What a classifier is shown.
+    """What a classifier is trained on.
 
     Attributes:
-        use: a key of `CLASSICAL` or `USES`.
-        generator: name of where generated images come from; None for a classical arm.
-        ratio: generated images of the rare classes, in units of the fill.
+        use: a key of `CLASSICAL` or of `USES`.
+        generator: name of the source of generated images; None for a classical arm.
+        ratio: how many generated images of the rare classes are added, see above.
     """
 
     use: str
@@ -63,15 +69,24 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """``oversampled``, ``hqgan-mixed-10%``, ``hqgan-capped``; the file name of its results, too."""
-        if self.generator is None:
-            return self.use
-        return f"{self.generator}-{self.use}" + (f"-{ratio_name(self.ratio)}" if self.use == "mixed" else "")
+        """``oversampled``, ``hqgan-mixed-10%`` or ``hqgan-balanced-mix``; also the name of its result file."""
+        return _name(self, self.use)
+
+    @property
+    def old_names(self) -> list[str]:
+        """Names of its result files in studies of version 0.1, if they differ."""
+        return [_name(self, old) for old, new in OLD_NAMES.items() if self.generator is not None and new == self.use]
 
     @property
     def text(self) -> str:
         """One line on what it is."""
-        return CLASSICAL[self.use] if self.generator is None else USES[self.use]
+        return CLASSICAL[self.use].text if self.generator is None else USES[self.use].text
+
+
+def _name(arm: Arm, use: str) -> str:
+    if arm.generator is None:
+        return use
+    return f"{arm.generator}-{use}" + (f"-{ratio_name(arm.ratio)}" if USES[arm.use].by_ratio else "")
 
 
 def ratio_name(ratio: float) -> str:
@@ -87,19 +102,18 @@ def arms_of(generators: Sequence[str], uses: Sequence[str], ratios: Sequence[flo
     Raises:
         UserError: an unknown use, or a ratio outside 0 to `MOST`.
     """
-    if unknown := [use for use in uses if use not in USES]:
-        raise UserError(f"There is no use {unknown[0]!r} of generated images; there are {listed(list(USES))}.")
+    by_name = {name: use_named(name) for name in uses}
     if wrong := [r for r in ratios if not 0 < r <= MOST]:
         raise UserError(f"A ratio of {wrong[0]:g} is outside 0 to {MOST:g}; 1 fills the rare classes to balance.")
     arms = [Arm(use) for use in CLASSICAL]
     for generator in generators:
-        for use in uses:
-            arms += [Arm(use, generator, ratio) for ratio in (sorted(ratios) if use == "mixed" else (1.0,))]
+        for name, use in by_name.items():
+            arms += [Arm(name, generator, ratio) for ratio in (sorted(ratios) if use.by_ratio else (1.0,))]
     return arms
 
 
 def balance(counts: np.ndarray) -> int:
-    """Images of each class where as many as there are were spread evenly."""
+    """The mean class size, rounded."""
     return round(float(np.mean(counts)))
 
 
@@ -108,11 +122,11 @@ def rare_classes(counts: np.ndarray, classes: Sequence[str], wanted: Sequence[st
 
     Args:
         counts: (C,) images of the whole data set, so that every seed fills the same classes.
-        classes: names.
-        wanted: names asked for; None for the classes below `RARE` times the mean.
+        classes: names of the classes.
+        wanted: names of the classes to fill; None for those with fewer images than `RARE` times the mean class size.
 
     Raises:
-        UserError: an unknown class, or none that is rare.
+        UserError: a class is unknown, has nothing to fill, or no class is rare.
     """
     if wanted:
         if unknown := [name for name in wanted if name not in classes]:
@@ -120,14 +134,14 @@ def rare_classes(counts: np.ndarray, classes: Sequence[str], wanted: Sequence[st
         found = [classes.index(name) for name in wanted]
         if large := [c for c in found if counts[c] >= balance(counts)]:
             raise UserError(
-                f"The class {classes[large[0]]!r} has {counts[large[0]]} images, no fewer than the mean class "
-                f"({balance(counts)}): there is nothing to fill; leave it out of --fill."
+                f"The class {classes[large[0]]!r} has {counts[large[0]]} images, at least as many as the mean "
+                f"class size ({balance(counts)}), so there is nothing to fill; leave it out of --fill."
             )
         return found
     found = np.flatnonzero(counts < RARE * np.mean(counts)).tolist()
     if not found:
         raise UserError(
-            f"No class has fewer than {RARE:.0%} of the mean number of images: name the rare ones with --fill."
+            f"No class has fewer images than {RARE:.0%} of the mean class size: name the rare ones with --fill."
         )
     return found
 
@@ -141,5 +155,5 @@ def fill(counts: np.ndarray, rare: Sequence[int], ratio: float) -> np.ndarray:
 
 
 def pool_sizes(counts: np.ndarray, rare: Sequence[int]) -> np.ndarray:
-    """(C,) images to make of each class, enough for every use, whichever are asked for: a use added later sees the same."""
+    """(C,) images to make of each class: enough for every use, so that a use that is added later draws on the same ones."""
     return np.maximum(fill(counts, rare, MOST), balance(counts))

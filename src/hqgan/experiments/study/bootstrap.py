@@ -19,12 +19,12 @@ DRAWS = 4000
 
 @dataclass(frozen=True)
 class Answers:
-    """What the arms' classifiers answered on one seed's test part.
+    """Whether the arms' classifiers were right on the test part of one seed.
 
     Attributes:
         labels: (N,) class indices.
-        groups: (N,) the lesion of each image.
-        right: (N, A) whether each of A arms was right.
+        groups: (N,) lesion of each image.
+        right: (N, A) bool, whether the classifier of each of A arms was right.
     """
 
     labels: np.ndarray
@@ -36,15 +36,15 @@ def resampled(answers: Sequence[Answers], classes: int, seed: int, draws: int = 
     """Balanced accuracy, and recall by class, of every arm in every draw.
 
     Args:
-        answers: one a seed, the arms in one order.
-        classes: C.
-        seed: of the draws.
-        draws: D.
+        answers: one for each seed, with the arms in the same order.
+        classes: number of classes C.
+        seed: random seed of the draws.
+        draws: number of draws D.
 
     Returns:
-        (D, A) and (D, A, C) float64: means over the seeds drawn. A seed's balanced accuracy is over the classes that its
-        test part has; a recall is over the seeds that have the class, NaN where none has. With few seeds a draw can lie
-        outside 0 to 1.
+        Balanced accuracy (D, A) and recall (D, A, C), float64: means over the drawn seeds. The balanced accuracy of a seed is
+        over the classes in its test part; a recall is over the seeds that have the class, NaN if none has. With few seeds a
+        draw can lie outside 0 to 1.
 
     References:
         Davison & Hinkley, "Bootstrap Methods and their Application", 1997, section 3.8; Rao & Wu, "Resampling Inference with
@@ -89,31 +89,3 @@ def _nanmean(values: np.ndarray, axis: int) -> np.ndarray:
     known = ~np.isnan(values)
     count = known.sum(axis)
     return np.where(known, values, 0).sum(axis) / np.where(count > 0, count, np.nan)
-
-
-def interval(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of draws (D,) of a measure that cannot leave -1 to 1; NaN where nothing is known."""
-    if np.isnan(draws).all():
-        return float("nan"), float("nan")
-    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2]).clip(-1, 1)
-    return float(low), float(high)
-
-
-def p_value(differences: np.ndarray) -> float:
-    """Two-sided p-value of draws of a difference (D,) against nought: twice the smaller tail, never below 2 / (D + 1)."""
-    tail = min((differences <= 0).sum(), (differences >= 0).sum())
-    return float(min(1.0, 2 * (tail + 1) / (len(differences) + 1)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of p-values for their number; in their order.
-
-    References:
-        Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979.
-    """
-    order = np.argsort(p_values, kind="stable")
-    out, highest = [0.0] * len(p_values), 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
-        out[i] = highest
-    return out

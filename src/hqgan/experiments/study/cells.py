@@ -1,4 +1,4 @@
-"""What a study is asked for, and its cells: one seed at one fraction, with its data, split and sources of images."""
+"""The settings of a study, and its cells: one seed at one fraction, with its data, split and sources of images."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 
 from hqgan import config as configs
 from hqgan.config import ClassSelection
-from hqgan.data import ALL_CLASSES, check_leaks, open_data, split_of
+from hqgan.data import ALL_CLASSES, open_data
 from hqgan.errors import UserError
 from hqgan.evaluation.evaluate import is_run
+from hqgan.experiments.splits import check_run, checked_split, refuse_copies
 from hqgan.experiments.study import arms as plans
-from hqgan.experiments.study import leaks, sources
-from hqgan.experiments.study.sources import GAUSSIAN
+from hqgan.experiments.study.sources import FITTED, GAUSSIAN
+from hqgan.experiments.study.uses import USES
 from hqgan.sampling.load import load
 from hqgan.types import ImageData, Split
 
@@ -26,22 +27,22 @@ class Settings:
     """What a study is to do.
 
     Attributes:
-        data: a data set's folder, or demo.
+        data: folder of a data set, or demo.
         size: side of the images in pixels.
-        seeds: one split, generator and classifier each.
-        generators: presets to train, or ``pca-gaussian``.
-        given: runs and folders of images beside them; a run is used for the seed whose split it was trained on.
-        kimg: training length of the presets; None for the preset's own.
-        fill: classes to fill up; None for the rare ones.
-        uses: of generated images, keys of `arms.USES`.
-        ratios: of the use ``mixed``.
-        classifiers: names, each with its own results.
-        weights: safetensors by classifier to fine-tune from.
+        seeds: random seeds; each has its own split, generators and classifiers.
+        generators: presets to train, and sources that the study fits itself (``pca-gaussian``).
+        given: runs and folders of images to use as well; a run is used for the seed whose split it was trained on.
+        kimg: training length of the presets in thousands of images; None for each preset's own.
+        fill: classes to fill; None for the rare ones.
+        uses: of generated images, keys of `hqgan.experiments.study.uses.USES`.
+        ratios: of generated images in the use ``mixed``; 1 fills a class to the mean class size.
+        classifiers: keys of `hqgan.experiments.study.classifiers.CLASSIFIERS`; each has its own results.
+        weights: classifier and path of safetensors to fine-tune it from.
         steps: of every classifier; None for its default.
-        fractions: of the training part, each a study of its own.
-        jobs: classifiers side by side.
-        device: on which generators train.
-        choice: which images and classes of the data.
+        fractions: shares of the training part; each is a study of its own.
+        jobs: classifiers that are trained at the same time.
+        device: on which generators are trained.
+        choice: which images and classes of the data are used.
     """
 
     data: str
@@ -51,7 +52,7 @@ class Settings:
     given: tuple[str, ...] = ()
     kimg: float | None = None
     fill: tuple[str, ...] | None = None
-    uses: tuple[str, ...] = tuple(plans.USES)
+    uses: tuple[str, ...] = tuple(USES)
     ratios: tuple[float, ...] = plans.RATIOS
     classifiers: tuple[str, ...] = ("small",)
     weights: tuple[tuple[str, str], ...] = ()
@@ -63,18 +64,18 @@ class Settings:
 
 
 def as_json(settings: Settings) -> dict[str, Any]:
-    """What JSON can hold of settings."""
+    """Settings as JSON values."""
     return {**asdict(settings), "choice": settings.choice.model_dump(mode="json")}
 
 
 def quick(settings: Settings) -> Settings:
-    """The same study cut down to minutes on two cores: two seeds, two generators, short training, few uses."""
+    """The same study at a size that takes minutes on two cores: two seeds, two generators, short training, few uses."""
     return replace(
         settings,
         seeds=settings.seeds[:2],
         generators=("demo", GAUSSIAN),
         kimg=settings.kimg or 6.0,
-        uses=("mixed", "capped", "only"),
+        uses=("mixed", "balanced-mix", "only"),
         ratios=(1.0,),
         steps=settings.steps or 100,
     )
@@ -82,7 +83,17 @@ def quick(settings: Settings) -> Settings:
 
 @dataclass(frozen=True)
 class Cell:
-    """One seed at one fraction: its data (the same for every seed, but for demo), split, and sources of images."""
+    """One seed at one fraction of the training part.
+
+    Attributes:
+        seed: of the split, the generators and the classifiers.
+        fraction: share of the training part that is kept.
+        data: the data set; the same for every seed, except for demo.
+        split: of this seed.
+        rare: labels of the classes to fill.
+        runs: folders of given runs that were trained on this split, by preset.
+        folders: given folders of images, by name.
+    """
 
     seed: int
     fraction: float
@@ -92,9 +103,26 @@ class Cell:
     runs: dict[str, Path]
     folders: dict[str, Path]
 
+    @property
+    def name(self) -> str:
+        """``seed0``, ``seed0-fraction0.25``; part of file names."""
+        return f"seed{self.seed}" + (f"-fraction{self.fraction:g}" if self.fraction != 1 else "")
+
+    def run(self, out: Path, preset: str) -> Path:
+        """Folder of the run of a preset: the given one, or one in the study's folder `out`."""
+        return self.runs.get(preset) or out / "generators" / f"{preset}-{self.name}"
+
+    def pools(self, out: Path) -> Path:
+        """Folder of the pools of generated images."""
+        return out / "pools" / self.name
+
+    def arms(self, out: Path) -> Path:
+        """Folder of the results."""
+        return out / "arms" / self.name
+
 
 def check(settings: Settings) -> None:
-    """Refuse, with a UserError, what no part of a study could work with."""
+    """Raise a UserError for a size or a fraction that a study cannot work with."""
     if settings.size not in (32, 64):
         raise UserError(f"A study's images have 32 or 64 pixels, not {settings.size}; choose one of them by --size.")
     if wrong := [f for f in settings.fractions if not 0 < f <= 1]:
@@ -118,22 +146,21 @@ def names_of(settings: Settings) -> list[str]:
             presets.append(load(path).config.preset)
         else:
             folders.append(path.name)
-    if twice := sorted({n for n in folders if folders.count(n) > 1 or n in {*presets, *configs.PRESETS, GAUSSIAN}}):
-        raise UserError(f"Two sources of images would be called {twice[0]!r}: rename the folder of that name.")
+    if twice := sorted({n for n in folders if folders.count(n) > 1 or n in {*presets, *configs.PRESETS, *FITTED}}):
+        raise UserError(f"Two sources of images would have the name {twice[0]!r}; rename the folder.")
     return list(dict.fromkeys([*presets, *folders]))
 
 
 def cell_of(settings: Settings, seed: int, fraction: float, on_data: Callable[[int, int], None] | None) -> Cell:
-    """A seed's data and split, checked, and the given runs and folders that belong to it.
+    """The data and the split of a seed, checked, and the given runs and folders that belong to it.
 
     Raises:
-        UserError: a lesion or a picture on both sides, no rare class, a given run of another split or seed.
+        UserError: an image or a lesion is on both sides, no class is rare, or a given run has another split or seed.
     """
     data = open_data(settings.data, settings.size, seed=seed, choice=settings.choice, progress=on_data)
-    split = split_of(data, seed, fraction)
-    check_leaks(split, data.groups)
+    split = checked_split(data, seed, fraction)
     train, test = split.train, split.test
-    leaks.refuse_copies(
+    refuse_copies(
         data.images[train],
         data.files[train].tolist(),
         data.images[test],
@@ -155,20 +182,10 @@ def cell_of(settings: Settings, seed: int, fraction: float, on_data: Callable[[i
                 "study does not have; add its seed to --seeds, or leave it out."
             )
         if (config.data.seed, config.data.fraction) == (seed, fraction):
-            sources.check_run(path, data, split)
+            check_run(path, data, split)
             if config.preset in given_runs:
                 raise UserError(
                     f"{given_runs[config.preset]} and {path} are two runs of {config.preset} with one seed; give one."
                 )
             given_runs[config.preset] = path
     return Cell(seed, fraction, data, split, rare, given_runs, folders)
-
-
-def cell_name(cell: Cell) -> str:
-    """``seed0``, ``seed0-fraction0.25``; part of file names."""
-    return f"seed{cell.seed}" + (f"-fraction{cell.fraction:g}" if cell.fraction != 1 else "")
-
-
-def run_path(out: Path, cell: Cell, name: str) -> Path:
-    """Where a preset's run for this cell is: the given one, or in the study's folder."""
-    return cell.runs.get(name) or out / "generators" / f"{name}-{cell_name(cell)}"

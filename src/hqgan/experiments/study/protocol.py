@@ -1,7 +1,7 @@
-"""The study from beginning to end: splits, generators, pools of images, classifiers, and what comes of it.
+"""A study from beginning to end: splits, generators, pools of generated images, classifiers, and the result.
 
 Its folder holds ``generators/`` (runs), ``arms/`` (a JSON and the test probabilities of each classifier), ``pools/`` (generated
-images, removed when their seed is done), ``settings.json``, and at the end ``study.json``. What is there is not made again.
+images, removed when their seed is done), ``settings.json``, and at the end ``study.json``. Finished parts are not done again.
 """
 
 from __future__ import annotations
@@ -24,15 +24,21 @@ import torch
 from hqgan import config as configs
 from hqgan.data import open_data
 from hqgan.errors import UserError
+from hqgan.experiments import folder
+from hqgan.experiments.splits import parts_hash
 from hqgan.experiments.study import arms as plans
-from hqgan.experiments.study import classifiers, sources, summary, work
+from hqgan.experiments.study import classifiers, results, summary, work
 from hqgan.experiments.study.arms import Arm
-from hqgan.experiments.study.cells import Cell, Settings, as_json, cell_name, cell_of, check, names_of, run_path
-from hqgan.experiments.study.pools import pools_of, sources_about, with_sources
-from hqgan.experiments.study.sources import GAUSSIAN
-from hqgan.experiments.study.work import Task
-from hqgan.io.files import others, sweep, write_atomically
-from hqgan.io.lock import LOCK, exclusive, locked
+from hqgan.experiments.study.cells import Cell, Settings, as_json, cell_of, check, names_of
+from hqgan.experiments.study.classifiers.recipe import Recipe
+from hqgan.experiments.study.pools import sources_of, with_sources
+from hqgan.experiments.study.results import StudyResult
+from hqgan.experiments.study.sources import FITTED
+from hqgan.experiments.study.uses import current_name
+from hqgan.experiments.study.work import Task, Tested
+from hqgan.experiments.training import train_on_split
+from hqgan.io.files import sweep
+from hqgan.io.lock import locked
 from hqgan.run import train as runs
 from hqgan.runtime.processes import ALL, Shard
 from hqgan.runtime.threads import cores
@@ -40,8 +46,6 @@ from hqgan.training.state import State
 from hqgan.wording import listed
 
 Say = Callable[[str], None]
-PROCESSES = ".processes"
-"""Folder of what each of several processes holds while it works."""
 
 
 def study(
@@ -53,26 +57,27 @@ def study(
     on_step: Callable[[State, int], None] = lambda state, total: None,
     on_arm: Callable[[int, int], None] = lambda done, total: None,
     share: Shard = ALL,
-) -> dict[str, Any] | None:
-    """Run, or go on with, a study. Several processes share its seeds, and the one that ends last sums up.
+) -> StudyResult | None:
+    """Run a study, or continue it. Several processes share its seeds; the one that finishes last computes the result.
 
     Args:
         settings: what to do.
-        out: its folder; new, empty, or a study's. More seeds, generators or arms may be asked for than before.
+        out: its folder: new, empty, or that of a study, which may now have more seeds, generators or arms than before.
         say: told what goes on.
         on_data: decoding progress.
         on_step: training progress of a generator.
         on_arm: classifiers done and classifiers in all, of this process.
-        share: which seeds are this process's.
+        share: which of the seeds this process works on.
 
     Returns:
-        What ``study.json`` holds, see `hqgan.experiments.study.summary`; None while other processes are at work.
+        The result, which is also in ``study.json``; None while other processes are still at work.
 
     Raises:
-        UserError: bad input, a leak, a run with another split, results made with other settings.
+        UserError: bad input, a leak, a run with another split, or stored results that were made with other settings.
     """
     check(settings)
-    settings = replace(settings, seeds=tuple(sorted(settings.seeds)))
+    uses = tuple(dict.fromkeys(current_name(use) for use in settings.uses))
+    settings = replace(settings, seeds=tuple(sorted(settings.seeds)), uses=uses)
     recipes = _recipes(settings)
     names = names_of(settings)
     arms = plans.arms_of(names, settings.uses, settings.ratios)
@@ -80,24 +85,20 @@ def study(
     for cell in cells:
         if lacking := [n for n in names if n not in {*settings.generators, *cell.runs, *cell.folders}]:
             raise UserError(
-                f"There is no run of {lacking[0]} for {cell_name(cell)}; give one, leave that seed out, or add {lacking[0]} to "
+                f"There is no run of {lacking[0]} for {cell.name}; give one, leave that seed out, or add {lacking[0]} to "
                 "--generators to have it trained."
             )
-    _check_folder(out, settings)
-    with exclusive(out if share.world == 1 else out / PROCESSES / str(share.rank)):
-        _check_folder(out, settings)  # now that nobody else can change it
-        # Either is refused while the other is at work here: one process alone, and processes of torchrun.
-        for held in (out / PROCESSES).glob("*") if share.world == 1 else (out,):
-            with exclusive(held, patience=5 if share.world > 1 else 0):  # processes of torchrun look in turn
-                pass
-        _write_settings(out, settings)
+    _check_data(out, settings)
+    with folder.held(out, share):
+        _check_data(out, settings)  # again, now that no other process can change it
+        folder.write_settings(out, "study", {"fingerprint": _fingerprint(settings), **as_json(settings)})
         mine = share.rows(cells)
         for cell in mine:
             _train_generators(cell, settings, out, say, on_step)
         total = len(mine) * len(arms) * len(recipes)
-        results: list[tuple[Task, dict[str, Any]]] = []
+        tested: list[tuple[Task, Tested]] = []
         for cell in mine:
-            results += _classify(cell, settings, out, arms, recipes, say, on_arm, len(results), total)
+            tested += _classify(cell, settings, out, arms, recipes, say, on_arm, len(tested), total)
         if share.world > 1:
             with locked(out):
                 tasks = [
@@ -106,16 +107,14 @@ def study(
                 if not all(task.result.exists() for task in tasks):
                     return None
                 silent = (runs.silent, lambda done, total: None, 0, 0)
-                results = [pair for c in cells for pair in _classify(c, settings, out, arms, recipes, *silent)]
+                tested = [pair for c in cells for pair in _classify(c, settings, out, arms, recipes, *silent)]
         shutil.rmtree(out / "pools", ignore_errors=True)
         sweep(out, "arms/**/.*.part", "pictures/.*.part", ".settings.json.*.part", ".study.json.*.part")
-        say("drawing from seeds and lesions")
-        about = sources_about(cells, names, out)
+        say("computing intervals by bootstrap over seeds and lesions")
         parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
-        values = summary.summarise(results, parts, arms, recipes, about)
-        values = {"settings": as_json(settings), **values}
-        write_atomically(out / "study.json", (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
-        return values
+        result = summary.summarise(as_json(settings), tested, parts, arms, recipes, sources_of(cells, names, out))
+        folder.write_json(out / "study.json", results.as_json(result))
+        return result
 
 
 def _classify(
@@ -123,13 +122,13 @@ def _classify(
     settings: Settings,
     out: Path,
     arms: Sequence[Arm],
-    recipes: Mapping[str, classifiers.Recipe],
+    recipes: Mapping[str, Recipe],
     say: Say,
     on_arm: Callable[[int, int], None],
     before: int,
     total: int,
-) -> list[tuple[Task, dict[str, Any]]]:
-    """Train and test every classifier of a cell that is not finished; its tasks with their results."""
+) -> list[tuple[Task, Tested]]:
+    """Train and test every classifier of a cell that is not finished; the cell's tasks with their results."""
     tasks = [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
     tasks = list(with_sources(tasks, cell, settings, out, say))
     for task in tasks:
@@ -140,44 +139,30 @@ def _classify(
     for _ in _each(open_tasks, settings.jobs):
         done += 1
         on_arm(done, total)
-    shutil.rmtree(pools_of(out, cell), ignore_errors=True)
-    return [(task, work.finished(task) or {}) for task in tasks]
+    shutil.rmtree(cell.pools(out), ignore_errors=True)
+    return [(task, result) for task in tasks if (result := work.finished(task)) is not None]
 
 
-def _recipes(settings: Settings) -> dict[str, classifiers.Recipe]:
+def _recipes(settings: Settings) -> dict[str, Recipe]:
     weights = dict(settings.weights)
     if unused := [name for name in weights if name not in settings.classifiers]:
         raise UserError(
-            f"--weights names {unused[0]!r}, which is none of the classifiers {listed(settings.classifiers)}."
+            f"--weights names {unused[0]!r}, which is not among the classifiers {listed(settings.classifiers)}."
         )
     recipes = {}
     for name in settings.classifiers:
         recipes[name] = classifiers.recipe_of(name, settings.steps, None)
         if name in weights:
             recipes[f"{name}-tuned"] = classifiers.recipe_of(name, settings.steps, weights[name])
-            classifiers.build(recipes[f"{name}-tuned"], 2, settings.size)  # refused now, not after an hour
+            classifiers.build(recipes[f"{name}-tuned"], 2, settings.size)  # bad weights are refused at once
     return recipes
 
 
-def _check_folder(out: Path, settings: Settings) -> None:
-    """Refuse a folder that is not a study's, or one of other data."""
-    path = out / "settings.json"
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file; choose another --out.")
-    if path.exists():
-        try:
-            before = json.loads(path.read_text())
-        except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}); choose another --out.") from error
-        if before.get("fingerprint") != _fingerprint(settings):
-            raise UserError(f"{out} holds a study of other data; choose another --out.")
-    elif others(out, "generators", "log.txt", LOCK, PROCESSES, "settings.json"):
-        raise UserError(f"{out} holds files that are not a study's; choose another --out.")
-
-
-def _write_settings(out: Path, settings: Settings) -> None:
-    values = {"fingerprint": _fingerprint(settings), **as_json(settings)}
-    write_atomically(out / "settings.json", (json.dumps(values, indent=1) + "\n").encode())
+def _check_data(out: Path, settings: Settings) -> None:
+    """Refuse a folder that holds something else, or a study of other data."""
+    before = folder.read_settings(out, "study", "generators")
+    if before and before.get("fingerprint") != _fingerprint(settings):
+        raise UserError(f"{out} holds a study of other data; choose another --out.")
 
 
 def _fingerprint(settings: Settings) -> str:
@@ -187,11 +172,10 @@ def _fingerprint(settings: Settings) -> str:
 def _train_generators(
     cell: Cell, settings: Settings, out: Path, say: Say, on_step: Callable[[State, int], None]
 ) -> None:
-    """Train every preset on this cell's training part, or go on with it, unless a run was given."""
+    """Train every preset on the cell's training part, or continue it, unless a run was given."""
     for name in settings.generators:
-        if name == GAUSSIAN or name in cell.runs:
+        if name in FITTED or name in cell.runs:
             continue
-        path = run_path(out, cell, name)
         changes: dict[str, Any] = {
             "data.path": settings.data,
             "data.size": settings.size,
@@ -204,38 +188,34 @@ def _train_generators(
         if settings.kimg is not None:
             changes["training.kimg"] = settings.kimg
         config = configs.preset(name, changes)
-        if runs.is_finished(config, path):
-            sources.check_run(path, cell.data, cell.split)
-            continue
-        say(f"training {name}, {cell_name(cell)}")
-        runs.train(config, path, resume=True, say=say, on_step=on_step, alone=True)
+        train_on_split(
+            config, cell.run(out, name), cell.data, cell.split, f"training {name}, {cell.name}", say, on_step
+        )
 
 
-def _task(settings: Settings, out: Path, cell: Cell, arm: Arm, recipe: classifiers.Recipe) -> Task:
+def _task(settings: Settings, out: Path, cell: Cell, arm: Arm, recipe: Recipe) -> Task:
     name = recipe.network + ("-tuned" if recipe.weights else "")
     return Task(
-        result=out / "arms" / cell_name(cell) / name / f"{arm.name}.json",
+        result=_result_file(cell.arms(out) / name, arm),
         data=(settings.data, settings.size, cell.seed, settings.choice),
         seed=cell.seed,
         fraction=cell.fraction,
         rare=tuple(cell.rare),
         arm=arm,
         recipe=recipe,
-        pool=None if arm.generator is None else pools_of(out, cell) / arm.generator,
+        pool=None if arm.generator is None else cell.pools(out) / arm.generator,
         source=None,
         fingerprint=cell.data.fingerprint,
-        split=_split_hash(cell),
+        split=parts_hash(cell.data, cell.split.train, cell.split.test),
         weights=_file_hash(recipe.weights) if recipe.weights else None,
         threads=max(1, cores() // settings.jobs),
     )
 
 
-def _split_hash(cell: Cell) -> str:
-    """Hex SHA-256 of the files and lesions of the training and the test part."""
-    digest = hashlib.sha256()
-    for rows in (cell.split.train, cell.split.test):
-        digest.update(json.dumps([cell.data.files[rows].tolist(), cell.data.groups[rows].tolist()]).encode())
-    return digest.hexdigest()
+def _result_file(place: Path, arm: Arm) -> Path:
+    """Where an arm's result is, or will be: one that was finished under an old name keeps it."""
+    old = (place / f"{name}.json" for name in arm.old_names)
+    return next((path for path in old if path.exists()), place / f"{arm.name}.json")
 
 
 @cache
@@ -245,32 +225,32 @@ def _file_hash(path: str) -> str:
 
 
 def _check_same(task: Task) -> None:
-    """A finished result has to be of the same settings."""
+    """Refuse a finished result that was made with other settings."""
     before = work.finished(task)
     if before is None:
         return
     wanted = json.loads(json.dumps(task.key()))
-    if before["key"] != wanted:
-        changed = [k for k in wanted if before["key"].get(k) != wanted[k]]
-        old, new = before["key"].get(changed[0]), wanted[changed[0]]
+    if before.key != wanted:
+        name = next(k for k in wanted if before.key.get(k) != wanted[k])
+        old, new = before.key.get(name), wanted[name]
         if isinstance(old, dict) and isinstance(new, dict):
             inner = next(k for k in new if old.get(k) != new[k])
-            changed[0], old, new = f"{changed[0]}.{inner}", old.get(inner), new[inner]
+            name, old, new = f"{name}.{inner}", old.get(inner), new[inner]
         raise UserError(
-            f"{task.result} was made with other settings (theirs / yours differ in {changed[0]}: {old} / {new}); choose another "
+            f"{task.result} was made with other settings (theirs / yours differ in {name}: {old} / {new}); choose another "
             "--out, or the same settings."
         )
 
 
 def _each(tasks: Sequence[Task], jobs: int) -> Iterator[str]:
-    """Run tasks, `jobs` at a time in processes of their own; names as they finish."""
+    """Run tasks, `jobs` at a time in processes of their own; yields the names of arms as they finish."""
     if jobs == 1 or len(tasks) < 2:
         before = torch.get_num_threads()
         for task in tasks:
             yield work.run(task)
         torch.set_num_threads(before)
         return
-    # Ctrl-C reaches every process of the terminal; this one answers it, and ends the others.
+    # Ctrl-C reaches every process of the terminal; only this one handles it, and then ends the others.
     with ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
     ) as pool:
@@ -278,8 +258,8 @@ def _each(tasks: Sequence[Task], jobs: int) -> Iterator[str]:
             yield from pool.map(work.run, tasks)
         except BrokenProcessPool as error:
             raise UserError(
-                "The system ended a classifier's process, most likely for want of memory; run the same command with fewer "
-                "--jobs: finished arms are kept."
+                "The system ended the process of a classifier, most likely because memory ran out. Run the same command with "
+                "fewer --jobs: finished arms are kept."
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

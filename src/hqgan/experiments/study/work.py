@@ -1,10 +1,9 @@
-"""One classifier of one arm and seed: what it is shown, its training, its answers on the test part."""
+"""One classifier of one arm and seed: its training images, its training, and its predictions on the test part."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,10 +17,13 @@ from hqgan.data import open_data, split_of
 from hqgan.errors import UserError
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers
-from hqgan.experiments.study.arms import Arm
-from hqgan.experiments.study.classifiers import Recipe
-from hqgan.experiments.study.scores import scores
-from hqgan.experiments.study.sources import open_pool
+from hqgan.experiments.study.arms import CLASSICAL, Arm
+from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling
+from hqgan.experiments.study.classifiers.recipe import Recipe
+from hqgan.experiments.study.classifiers.training import probabilities, seed_of, standard_augmentation, train
+from hqgan.experiments.study.scores import Scores, scores
+from hqgan.experiments.study.sources.pool import open_pool
+from hqgan.experiments.study.uses import USES, current_name
 from hqgan.io.files import write_atomically
 from hqgan.types import ImageData, Split
 
@@ -35,22 +37,22 @@ Place = tuple[str, int, int, ClassSelection]
 
 @dataclass(frozen=True)
 class Task:
-    """What `run` needs; plain values, so that it can go to another process.
+    """One classifier to train and test; it holds plain values, so that it can be sent to another process.
 
     Attributes:
-        result: the JSON to write; probabilities go beside it as ``.npy``.
-        data: path, size and seed of the data.
+        result: the JSON to write; probabilities are written beside it as ``.npy``.
+        data: arguments of `open_data`.
         seed: of the split and of the classifier.
-        fraction: of the training part.
+        fraction: share of the training part that is kept.
         rare: labels of the classes to fill.
-        arm: what is shown.
-        recipe: how it learns.
-        pool: stem of the generator's pool; None for a classical arm.
-        source: hash of what made the pool.
+        arm: what the classifier is trained on.
+        recipe: how it is trained.
+        pool: file stem of the pool of generated images; None for a classical arm.
+        source: hash of the source of the pool; None for a classical arm.
         fingerprint: of the data.
-        split: hash of which image stands on which side, and of lesions.
-        weights: SHA-256 of the file that the classifier starts from; None from scratch.
-        threads: of torch.
+        split: hash of the training and the test part.
+        weights: SHA-256 of the weights that the classifier starts from; None if it is trained from scratch.
+        threads: threads of torch.
     """
 
     result: Path
@@ -68,7 +70,7 @@ class Task:
     threads: int
 
     def key(self) -> dict[str, Any]:
-        """Everything that decides the result."""
+        """Everything that decides the result; stored beside it, and compared before it is used again."""
         return {
             "version": VERSION,
             "fingerprint": self.fingerprint,
@@ -82,46 +84,77 @@ class Task:
         }
 
 
-def finished(task: Task) -> dict[str, Any] | None:
-    """What was written for a task before, or None.
+@dataclass(frozen=True)
+class Tested:
+    """A finished classifier, as its JSON file holds it.
+
+    Attributes:
+        key: what decided the result, see `Task.key`.
+        name: of the arm.
+        generated: generated images that it drew on, by class name.
+        steps: optimiser steps.
+        parameters: trainable numbers of the network.
+        scores: measured on the test part.
+        probabilities_sha256: hex hash of the probabilities that are stored beside it.
+    """
+
+    key: dict[str, Any]
+    name: str
+    generated: dict[str, int]
+    steps: int
+    parameters: int
+    scores: Scores
+    probabilities_sha256: str
+
+
+def finished(task: Task) -> Tested | None:
+    """The stored result of a task, or None. In studies of version 0.1 uses of generated images had other names.
 
     Raises:
-        UserError: it is damaged.
+        UserError: the file is damaged.
     """
     if not task.result.exists():
         return None
     try:
-        return json.loads(task.result.read_text())
-    except (ValueError, UnicodeDecodeError) as error:
+        values = json.loads(task.result.read_text())
+        own = {name: values.pop(name) for name in Scores.__dataclass_fields__}
+        found = Tested(scores=Scores(**own), **values)
+        found.key["arm"]["use"] = current_name(found.key["arm"]["use"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{task.result} is damaged ({error}); remove it to do that arm again.") from error
+    return found
 
 
 def run(task: Task) -> str:
-    """Train and test one classifier and write what came of it, whole or not at all; its name."""
+    """Train and test one classifier and write its result, whole or not at all.
+
+    Returns:
+        The name of the arm.
+    """
     torch.set_num_threads(task.threads)
     data, split = _opened(task.data, task.seed, task.fraction)
-    draw, given = _shown(task, data, split)
+    batches, generated = training_images(task, data, split)
+    plan = CLASSICAL.get(task.arm.use)
     weights = None
-    if task.arm.use == "weighted":
+    if plan and plan.weighted:
         counts = np.bincount(data.labels[split.train], minlength=len(data.classes))
         weights = counts.sum() / (len(data.classes) * np.maximum(counts, 1))
-    torch.manual_seed(_seed(task.seed, "weights"))
+    torch.manual_seed(seed_of(task.seed, "weights"))
     network = classifiers.build(task.recipe, len(data.classes), data.images.shape[1])
-    augment = None if task.arm.use == "real" else classifiers.standard_augmentation
-    classifiers.train(network, task.recipe, draw, augment, weights, _seed(task.seed, "augmentation"))
-    answers = classifiers.probabilities(network, data.images[split.test])
-    labels = data.labels[split.test]
+    augment = standard_augmentation if plan is None or plan.augmented else None
+    train(network, task.recipe, batches, augment, weights, seed_of(task.seed, "augmentation"))
+    answers = probabilities(network, data.images[split.test])
     values = {
         "key": task.key(),
         "name": task.arm.name,
-        "generated": given,
+        "generated": generated,
         "steps": task.recipe.steps,
         "parameters": sum(p.numel() for p in network.parameters()),
-        **scores(answers, labels, data.classes),
+        **asdict(scores(answers, data.labels[split.test], data.classes)),
         "probabilities_sha256": hashlib.sha256(answers.tobytes()).hexdigest(),
     }
     task.result.parent.mkdir(parents=True, exist_ok=True)
-    # The answers first: a result is finished when its JSON is there.
+    # The probabilities come first: a result is finished when its JSON is there.
     temporary = task.result.with_suffix(".part.npy")
     np.save(temporary, answers)
     temporary.replace(task.result.with_suffix(".npy"))
@@ -129,14 +162,22 @@ def run(task: Task) -> str:
     return task.arm.name
 
 
-def filter_classifier(data: ImageData, split: Split, seed: int, steps: int) -> torch.nn.Module:
-    """A small classifier trained on real images with classes equally often, as the arm ``oversampled``, of its own seed."""
-    recipe = classifiers.recipe_of("small", steps, None)
-    torch.manual_seed(_seed(seed, "filter weights"))
-    network = classifiers.build(recipe, len(data.classes), data.images.shape[1])
-    draw = _balanced(data, split, np.random.default_rng([seed, 3]), recipe.batch)
-    classifiers.train(network, recipe, draw, classifiers.standard_augmentation, None, _seed(seed, "filter"))
-    return network
+def read_probabilities(task: Task, tested: Tested) -> np.ndarray:
+    """The probabilities (N, C) of a finished classifier on the test part.
+
+    Raises:
+        UserError: the file is missing, or is not the one that the JSON was written with.
+    """
+    path = task.result.with_suffix(".npy")
+    try:
+        answers = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); remove {task.result.name} beside it to do that arm again."
+        ) from error
+    if hashlib.sha256(answers.tobytes()).hexdigest() != tested.probabilities_sha256:
+        raise UserError(f"{path} does not belong to {task.result.name}; remove both to do that arm again.")
+    return answers
 
 
 @lru_cache(maxsize=2)
@@ -146,104 +187,40 @@ def _opened(place: Place, seed: int, fraction: float) -> tuple[ImageData, Split]
     return data, split_of(data, seed, fraction)
 
 
-Batches = Callable[[int], tuple[np.ndarray, np.ndarray]]
-
-
-def _shown(task: Task, data: ImageData, split: Split) -> tuple[Batches, dict[str, int]]:
-    """The batches that an arm shows, and how many generated images of each class it draws on."""
-    rng = np.random.default_rng([task.seed, 2])
-    size, arm = task.recipe.batch, task.arm
-    if arm.use in ("real", "augmented", "weighted"):
-        return _plain(data.images, data.labels, split.train, rng, size), {}
-    balanced = _balanced(data, split, rng, size)
-    if arm.use == "oversampled":
-        return balanced, {}
-    assert task.pool is not None
+def training_images(task: Task, data: ImageData, split: Split) -> tuple[Batches, dict[str, int]]:
+    """The batches that an arm is trained on, and the number of generated images that it draws on, by class name."""
+    sampling = Sampling(np.random.default_rng([task.seed, 2]), task.recipe.batch, task.recipe.steps)
+    real = LabelledImages(data.images, data.labels, split.train)
+    if task.pool is None:
+        return CLASSICAL[task.arm.use].batches(real, sampling), {}
     pool = open_pool(task.pool)
     counts = np.bincount(data.labels[split.train], minlength=len(data.classes))
-    rows = _chosen(task, pool.labels, counts)
-    named = {data.classes[c]: int(n) for c, n in enumerate(np.bincount(pool.labels[rows], minlength=len(counts))) if n}
-    images, labels = np.asarray(pool.images[rows]), pool.labels[rows]
-    if arm.use == "mixed":
-        return _plain(
-            np.concatenate([data.images[split.train], images]),
-            np.concatenate([data.labels[split.train], labels]),
-            np.arange(len(split.train) + len(rows)),
-            rng,
-            size,
-        ), named
-    made = _by_class(images, labels, rng, size)
-    if arm.use == "only":
-        return made, named
-    if arm.use == "pretrain":
-        until = round(plans.PRETRAINING * task.recipe.steps)
-        return lambda step: made(step) if step < until else balanced(step), named
-
-    def capped(step: int) -> tuple[np.ndarray, np.ndarray]:
-        pixels, own = balanced(step)
-        pixels = pixels.copy()
-        swap = np.flatnonzero(np.isin(own, np.unique(labels)) & (rng.random(len(own)) < plans.CAP))
-        for i in swap:
-            pixels[i] = images[rng.choice(np.flatnonzero(labels == own[i]))]
-        return pixels, own
-
-    return capped, named
+    rows = chosen(task, pool.labels, counts)
+    labels = pool.labels[rows]
+    generated = LabelledImages(np.asarray(pool.images[rows]), labels, np.arange(len(rows)))
+    by_name = {data.classes[c]: int(n) for c, n in enumerate(np.bincount(labels, minlength=len(counts))) if n}
+    return USES[task.arm.use].batches(real, generated, sampling), by_name
 
 
-def _chosen(task: Task, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Rows of the pool that an arm draws on."""
+def chosen(task: Task, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Rows of the pool that an arm draws on.
+
+    Args:
+        task: of the arm.
+        labels: (N,) of the pool.
+        counts: (C,) real training images by class.
+    """
     assert task.pool is not None
-    arm = task.arm
-    if arm.use in ("only", "pretrain"):
-        wanted = np.full(len(counts), plans.balance(counts))
-    else:
-        wanted = plans.fill(counts, task.rare, arm.ratio)
+    use = USES[task.arm.use]
+    every = np.full(len(counts), plans.balance(counts))
+    wanted = every if use.every_class else plans.fill(counts, task.rare, task.arm.ratio)
     order = [np.flatnonzero(labels == c) for c in range(len(counts))]
-    if arm.use == "agreed":
-        agree = np.load(_beside(task.pool, "agree"), allow_pickle=False)
-        order = [rows[agree[rows]] for rows in order]
-    elif arm.use == "dense":
-        density = np.load(_beside(task.pool, "density"), allow_pickle=False)
-        order = [rows[np.argsort(-density[rows], kind="stable")] for rows in order]
+    if use.keep is not None:
+        scored = np.load(scores_file(task.pool, task.arm.use), allow_pickle=False)
+        order = [use.keep(rows, scored) for rows in order]
     return np.concatenate([rows[:k] for rows, k in zip(order, wanted, strict=True)]).astype(np.int64)
 
 
-def _beside(stem: Path, what: str) -> Path:
-    return stem.with_name(f"{stem.name}-{what}.npy")
-
-
-def _plain(images: np.ndarray, labels: np.ndarray, rows: np.ndarray, rng: np.random.Generator, size: int) -> Batches:
-    """Epochs over `rows`, a new order each."""
-    left = np.empty(0, np.int64)
-
-    def batch(step: int) -> tuple[np.ndarray, np.ndarray]:
-        nonlocal left
-        while len(left) < size:
-            left = np.concatenate([left, rng.permutation(rows)])
-        taken, left = left[:size], left[size:]
-        return images[taken], labels[taken]
-
-    return batch
-
-
-def _balanced(data: ImageData, split: Split, rng: np.random.Generator, size: int) -> Batches:
-    """Real training images, classes equally often."""
-    return _by_class(data.images, data.labels, rng, size, split.train)
-
-
-def _by_class(
-    images: np.ndarray, labels: np.ndarray, rng: np.random.Generator, size: int, rows: np.ndarray | None = None
-) -> Batches:
-    """Images with each class that occurs equally likely."""
-    rows = np.arange(len(labels)) if rows is None else rows
-    members = [rows[labels[rows] == c] for c in np.unique(labels[rows])]
-
-    def batch(step: int) -> tuple[np.ndarray, np.ndarray]:
-        taken = np.array([rng.choice(members[k]) for k in rng.integers(len(members), size=size)])
-        return images[taken], labels[taken]
-
-    return batch
-
-
-def _seed(seed: int, use: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}/{use}".encode()).digest()[:7], "little")
+def scores_file(stem: Path, use: str) -> Path:
+    """Where the scores of a pool's images by a use's filter are stored while the study needs them."""
+    return stem.with_name(f"{stem.name}-{use}.npy")

@@ -1,0 +1,48 @@
+"""As balanced-mix, with only the generated images whose class a classifier trained on real images recognises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from hqgan.experiments.study import classifiers
+from hqgan.experiments.study.batches import LabelledImages, Sampling, by_class
+from hqgan.experiments.study.classifiers.training import probabilities, seed_of, standard_augmentation, train
+from hqgan.experiments.study.uses import balanced_mix
+from hqgan.experiments.study.uses.use import Use
+
+if TYPE_CHECKING:
+    from hqgan.experiments.study.cells import Cell, Settings
+    from hqgan.experiments.study.sources.pool import Pool
+
+
+def score(cell: Cell, settings: Settings, say: Callable[[str], None]) -> Callable[[Pool], np.ndarray]:
+    """Train a classifier on the seed's real training images; an image scores 1 if it is put into the class asked for, else 0.
+
+    It is the small classifier, trained as the arm ``oversampled`` is, with its own random seed.
+    """
+    say(f"training the classifier that filters generated images, {cell.name}")
+    data = cell.data
+    recipe = classifiers.recipe_of("small", settings.steps, None)
+    torch.manual_seed(seed_of(cell.seed, "filter weights"))
+    network = classifiers.build(recipe, len(data.classes), data.images.shape[1])
+    sampling = Sampling(np.random.default_rng([cell.seed, 3]), recipe.batch, recipe.steps)
+    shown = by_class(LabelledImages(data.images, data.labels, cell.split.train), sampling)
+    train(network, recipe, shown, standard_augmentation, None, seed_of(cell.seed, "filter"))
+    return lambda pool: (probabilities(network, pool.images).argmax(1) == pool.labels).astype(np.float64)
+
+
+def keep(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The images that the classifier recognises, in the order of the pool."""
+    return rows[scores[rows] == 1]
+
+
+USE = Use(
+    "as balanced-mix, with only the generated images whose class a classifier trained on real images recognises",
+    balanced_mix.batches,
+    score=score,
+    keep=keep,
+)

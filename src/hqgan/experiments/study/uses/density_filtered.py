@@ -1,0 +1,48 @@
+"""As balanced-mix, with only the generated images that lie where real training images of their class lie densest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hqgan.evaluation.evaluate import views_of
+from hqgan.experiments.study.uses import balanced_mix
+from hqgan.experiments.study.uses.use import Use
+from hqgan.metrics.extractors.features import extract
+from hqgan.metrics.prdc import depth
+
+if TYPE_CHECKING:
+    from hqgan.experiments.study.cells import Cell, Settings
+    from hqgan.experiments.study.sources.pool import Pool
+
+
+def score(cell: Cell, settings: Settings, say: Callable[[str], None]) -> Callable[[Pool], np.ndarray]:
+    """Score an image by the density of its class's real training images around it, in features of the extractor ``derm``."""
+    data, train = cell.data, cell.split.train
+    extractors = [one for one in views_of(data, cell.split, say) if one.name == "derm"]
+    real, labels = extract(extractors, np.asarray(data.images[train]))["derm"], data.labels[train]
+
+    def density(pool: Pool) -> np.ndarray:
+        features = extract(extractors, np.asarray(pool.images))["derm"]
+        found = np.zeros(len(pool.labels))
+        for c in np.unique(pool.labels):
+            mine = pool.labels == c
+            found[mine] = depth(real[labels == c], features[mine])
+        return found
+
+    return density
+
+
+def keep(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """All images, those of the highest density first."""
+    return rows[np.argsort(-scores[rows], kind="stable")]
+
+
+USE = Use(
+    "as balanced-mix, with only the generated images that lie where real images of their class lie densest",
+    balanced_mix.batches,
+    score=score,
+    keep=keep,
+)

@@ -1,0 +1,14 @@
+"""The classifier is trained on generated images alone."""
+
+from __future__ import annotations
+
+from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling, by_class
+from hqgan.experiments.study.uses.use import Use
+
+
+def batches(real: LabelledImages, generated: LabelledImages, sampling: Sampling) -> Batches:
+    """Generated images, classes equally often; no real one."""
+    return by_class(generated, sampling)
+
+
+USE = Use("generated images of all classes, and no real one", batches, every_class=True)

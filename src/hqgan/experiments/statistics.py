@@ -36,7 +36,7 @@ def interval(draws: np.ndarray, bounds: tuple[float, float] | None = None) -> tu
     """
     if np.isnan(draws).all():
         return float("nan"), float("nan")
-    low, high = np.nanquantile(draws, [0.025, 0.975])
+    low, high = np.nanquantile(draws, [(1 - 0.95) / 2, (1 + 0.95) / 2])
     if bounds is not None:
         low, high = np.clip([low, high], *bounds)
     return float(low), float(high)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hqgan.experiments.statistics import holm, interval, p_value
+from hqgan.experiments.statistics import interval, p_value
 from hqgan.experiments.study.bootstrap import Answers, resampled
 
 
@@ -60,17 +60,6 @@ def test_an_effect_is_found_and_none_is_not_invented():
     draws, _ = resampled(answers(rng, 8, 0.6, effect=0.15), 3, 0, draws=1000)
     assert p_value(draws[:, 1] - draws[:, 0]) < 0.01
     assert interval(draws[:, 1] - draws[:, 0])[0] > 0
-
-
-def test_holm():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-def test_p_value_never_reaches_zero():
-    assert p_value(np.ones(99)) == pytest.approx(0.02)
-    assert p_value(np.array([-1.0, 1.0] * 50)) == 1.0
 
 
 def test_a_class_that_one_seed_does_not_test_is_known_from_the_others():

@@ -30,7 +30,7 @@ def result_table(result: CompareResult) -> list[Any]:
             board.add_row(
                 row.name,
                 "-" if d.mean is None else f"{d.mean:.3f}",
-                "" if d.mean is None else rf"\[{d.low:.3f}, {d.high:.3f}]",
+                "" if d.mean is None else f"[{d.low:.3f}, {d.high:.3f}]",
                 f"{row.parameters:,}",
                 f"{row.quantum_parameters:,}",
                 f"{row.epochs:.1f}",

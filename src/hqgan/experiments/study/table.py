@@ -30,7 +30,7 @@ def table(result: StudyResult) -> list[Any]:
             arms.add_row(
                 r.name,
                 f"{r.mean:.3f}",
-                rf"\[{r.low:.3f}, {r.high:.3f}]",
+                f"[{r.low:.3f}, {r.high:.3f}]",
                 f"{r.accuracy:.3f}",
                 *("-" if value is None else f"{value:.2f}" for value in recall),
                 *(

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from hqgan.errors import UserError
-from hqgan.experiments.study.uses import balanced_mix, classifier_filtered, density_filtered, mixed, only, pretrain
+from hqgan.experiments.study.uses import (
+    balanced_mix,
+    classifier_filtered,
+    density_filtered,
+    mixed,
+    only,
+    pretrain,
+)
 from hqgan.experiments.study.uses.use import Use
 from hqgan.wording import listed
 

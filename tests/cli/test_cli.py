@@ -107,20 +107,24 @@ def test_train_resume_and_generate(hqgan, set_options, tmp_path):
     assert len(list((tmp_path / "out" / "fibroma").glob("*.png"))) == 2
 
 
-def test_presets_json(hqgan):
-    code, out, _ = hqgan("presets", "--json")
+def test_presets_json(hqgan, tmp_path):
+    code, out, _ = hqgan("presets", "--no-timing", "--json", tmp_path / "p.json")
     assert code == 0
-    rows = json.loads(out)
+    assert "stylegan2-ada" in out
+    rows = json.loads((tmp_path / "p.json").read_text())
     assert {"paper", "hqgan", "dcgan", "demo"} <= set(rows)
     keys = {"generator_parameters", "quantum_parameters", "critic_parameters", "qubits", "depth", "sub_generators"}
     assert all(keys <= set(row) for row in rows.values())
 
 
-def test_dry_run_prints_every_field_and_writes_nothing(hqgan, tmp_path):
-    code, out, _ = hqgan("train", "--preset", "paper", "--out", tmp_path / "run", "--dry-run")
+def test_config_prints_every_field_with_its_value_and_help(hqgan, tmp_path):
+    code, out, _ = hqgan("config", "paper", "--set", "training.batch=12", "data.size=64", "--json", tmp_path / "c.json")
     assert code == 0
-    assert json.loads(out)["training"]["loss"] == "wgan-gp"
-    assert not (tmp_path / "run").exists()
+    rows = {row["name"]: row for row in json.loads((tmp_path / "c.json").read_text())}
+    assert rows["training.loss"] == {"name": "training.loss", "value": "wgan-gp", "help": "Adversarial loss."}
+    assert rows["training.batch"]["value"] == 12
+    assert all(name in out for name in rows)
+    assert "did you mean" in sentence_of(hqgan("config", "--set", "training.lr_critc=1"))
 
 
 def test_evaluate_a_run_and_a_folder_of_its_images(hqgan, tiny_run, tmp_path):

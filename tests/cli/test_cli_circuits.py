@@ -53,9 +53,7 @@ def test_info_on_a_machine(hqgan, tmp_path):
 
 
 def test_expressivity_and_gradients(hqgan, tmp_path):
-    code, out, _ = hqgan(
-        "circuits", "expressivity", "demo", "--depths", "0,2", "--pairs", 200, "--json", tmp_path / "e"
-    )
+    code, out, _ = hqgan("circuits", "expressivity", "demo", "--depths", 0, 2, "--pairs", 200, "--json", tmp_path / "e")
     assert code == 0
     rows = json.loads((tmp_path / "e").read_text())
     assert [row["layers"] for row in rows] == [0, 2]
@@ -81,7 +79,7 @@ def test_expressivity_and_gradients(hqgan, tmp_path):
         (("draw", "--out", "c.gif"), "c.gif is no .svg or .png"),
         (
             ("gradients", "--depths", "0,1"),
-            "--depths takes whole numbers from 1 on, with commas, as in 1,2,4, not '0,1'",
+            "--depths takes whole numbers from 1 on, as in 1 2 4, not '0,1'",
         ),
         (("expressivity", "--qubits", 20), "up to 16 qubits, not 20"),
         (("info", "--set", "generator.circuit.entangler=swap"), "generator.circuit.entangler"),

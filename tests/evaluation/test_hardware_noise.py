@@ -60,7 +60,7 @@ def test_circuits_are_those_of_the_images(tiny_run):
     ("options", "sentence"),
     [
         (("--shots", "0"), "--shots takes whole numbers from 1 on"),
-        (("--errors", "2"), "--errors takes probabilities above 0"),
+        (("--errors", "2"), "--errors takes numbers above 0 and up to 1"),
         (("--machines", "brisban"), "did you mean fake:brisbane"),
         (("--mitigation", "3"), "A level of mitigation is 0, 1 or 2"),
         (("--machines", "", "--shots", "8", "--images", "100000"), "--images takes at most the"),

@@ -298,14 +298,16 @@ def test_what_measures_private_runs_says_that_it_is_not_covered(tmp_path, hqgan)
     assert words in (tmp_path / "c" / "compare.html").read_text()
 
 
-def test_the_command_maps_its_options(hqgan, tmp_path):
-    code, text, _ = hqgan("train", "--dp-epsilon", 2, "--dp-delta", 1e-6, "--out", tmp_path / "x", "--dry-run")
-    config = json.loads(text)
-    assert (code, config["preset"], config["privacy"]) == (0, "private", {"epsilon": 2.0, "delta": 1e-6, "clip": 1.0})
-    code, _, err = hqgan("train", "--dp-delta", 1e-6, "--out", tmp_path / "x", "--dry-run")
+def test_the_command_maps_its_options(hqgan, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr("hqgan.cli.train.train_run", lambda config, out, resume: given.append(config))
+    code, _, _ = hqgan("train", "--dp-epsilon", 2, "--dp-delta", 1e-6, "--out", tmp_path / "x")
+    privacy = given[0].privacy.model_dump()
+    assert (code, given[0].preset, privacy) == (0, "private", {"epsilon": 2.0, "delta": 1e-6, "clip": 1.0})
+    code, _, err = hqgan("train", "--dp-delta", 1e-6, "--out", tmp_path / "x")
     assert code == 2
     assert "--dp-delta alone makes nothing private" in err
-    code, _, err = hqgan("train", "--preset", "ddpm", "--dp-epsilon", 2, "--out", tmp_path / "x", "--dry-run")
+    code, _, err = hqgan("train", "--preset", "ddpm", "--dp-epsilon", 2, "--out", tmp_path / "x")
     assert code == 2
     assert "learns from real images without noise" in err
 

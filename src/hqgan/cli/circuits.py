@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hqgan.cli.console import bar, say, show, write_json
-from hqgan.cli.options import preset_names
+from hqgan.cli.options import (
+    ADVANCED,
+    DATA,
+    MODEL,
+    JsonOption,
+    Lists,
+    PictureOption,
+    PresetArgument,
+    RealDataOption,
+    RunArgument,
+    SetOption,
+    numbers,
+    seed_of,
+    split,
+    whole_numbers,
+)
+from hqgan.cli.output import show, write_json
+from hqgan.cli.progress import bar, say
 from hqgan.errors import UserError
 
 if TYPE_CHECKING:
     from hqgan.circuits.ansatz import Ansatz
     from hqgan.config import GeneratorConfig
 
-app = typer.Typer(help="Look at circuits: draw them, count and time them, see what they reach.", no_args_is_help=True)
+app = typer.Typer(
+    help="Draw circuits, count their gates, and measure time, expressivity, gradients and noise.",
+    no_args_is_help=True,
+)
 
 FIELDS = {
     "hybrid": {"--qubits": "generator.circuit.qubits", "--depth": "generator.circuit.layers"},
@@ -24,28 +42,42 @@ FIELDS = {
     "pqwgan": {"--depth": "generator.layers"},
     "latentqgan": {"--depth": "generator.layers"},
 }
-"""What options change, by kind of generator."""
+"""The fields that these options set, by kind of generator."""
 
-PresetArgument = Annotated[
-    str, typer.Argument(help="A preset with circuits, see `hqgan presets`.", autocompletion=preset_names)
+QubitsOption = Annotated[
+    int | None,
+    typer.Option("--qubits", min=1, help="Number of qubits. (default: the preset's)", rich_help_panel=MODEL),
 ]
-QubitsOption = Annotated[int | None, typer.Option("--qubits", min=1, help="Instead of the preset's.")]
-DepthOption = Annotated[int | None, typer.Option("--depth", min=0, help="Layers, instead of the preset's.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="Any field: --set generator.circuit.entangler=cnot")]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of random angles and weights.")]
-PlotOption = Annotated[Path | None, typer.Option("--out", help="Draw a plot into this file, .svg or .png.")]
+DepthOption = Annotated[
+    int | None,
+    typer.Option("--depth", min=0, help="Number of layers. (default: the preset's)", rich_help_panel=MODEL),
+]
+MachinesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--machines",
+        "--machine",
+        metavar="NAME ...",
+        help="Fake machines of qiskit-ibm-runtime for which the circuit is transpiled, such as brisbane.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 
 
-@app.command()
+def _depths(default: str) -> Any:
+    help_ = f"Numbers of layers. (default: {default})"
+    return typer.Option("--depths", metavar="NUMBER ...", help=help_, rich_help_panel=MODEL)
+
+
+@app.command(cls=Lists)
 def draw(
     preset: PresetArgument = "paper",
     qubits: QubitsOption = None,
     depth: DepthOption = None,
     set_: SetOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Draw a picture into this file, .svg or .png.")] = None,
+    out: PictureOption = None,
 ) -> None:
-    """Draw a preset's circuit, as text or into a file."""
+    """Draw the circuit of a preset, as text or into a picture."""
     from hqgan.circuits.analysis import drawing
 
     ansatz = _ansatz(preset, qubits, depth, set_)
@@ -56,39 +88,40 @@ def draw(
     print(f"The circuit is drawn in {out}.")
 
 
-@app.command()
+@app.command(cls=Lists)
 def info(
     preset: PresetArgument = "paper",
     qubits: QubitsOption = None,
     depth: DepthOption = None,
     set_: SetOption = None,
-    machine: Annotated[
-        list[str] | None, typer.Option("--machine", help="Transpile to this fake machine; as often as wanted.")
-    ] = None,
+    machines: MachinesOption = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Parameters, depth, gates and light cones of a preset's circuit, and what a gradient costs here."""
+    """Count the parameters, depth, gates and light cones of a preset's circuit, and time a gradient on this machine."""
     from hqgan.circuits.analysis import info as infos
 
-    found = infos.circuit_info(_ansatz(preset, qubits, depth, set_), machine or [])
+    found = infos.circuit_info(_ansatz(preset, qubits, depth, set_), split(machines))
     write_json(json_file, asdict(found))
     show(infos.info_table(found))
 
 
-@app.command()
+@app.command(cls=Lists)
 def expressivity(
     preset: PresetArgument = "hqgan",
     qubits: QubitsOption = None,
-    depths: Annotated[str, typer.Option("--depths", help="Layers, with commas.")] = "0,1,2,4,8",
+    depths: Annotated[list[str] | None, _depths("0 1 2 4 8")] = None,
     set_: SetOption = None,
-    pairs: Annotated[int, typer.Option("--pairs", min=10, help="Pairs of random states.")] = 2000,
-    seed: SeedOption = 0,
+    pairs: Annotated[
+        int,
+        typer.Option("--pairs", min=10, help="Number of pairs of random states per circuit.", rich_help_panel=ADVANCED),
+    ] = 2000,
+    seed: Annotated[int, seed_of("angles and weights")] = 0,
     json_file: JsonOption = None,
 ) -> None:
-    """How near a circuit's states are to Haar-random ones, and how entangled, by depth (arXiv 1905.10876)."""
+    """Measure how close a circuit's states are to Haar-random states, and how entangled, by depth (arXiv 1905.10876)."""
     from hqgan.circuits.analysis import sweeps
 
-    values = _numbers(depths, "--depths", 0)
+    values = whole_numbers(depths or ["0,1,2,4,8"], "--depths", 0)
     with bar("circuits", "circuits") as update:
         found = sweeps.sweep_expressivity(
             [_ansatz(preset, qubits, depth, set_) for depth in values], pairs, seed, update
@@ -97,28 +130,37 @@ def expressivity(
     show(sweeps.expressivity_table(found))
 
 
-@app.command()
+@app.command(cls=Lists)
 def gradients(
     preset: PresetArgument = "hqgan",
     qubits: Annotated[
-        str | None, typer.Option("--qubits", help="With commas. (default: 2,4,6,8,10,12, or the preset's if fixed)")
+        list[str] | None,
+        typer.Option(
+            "--qubits",
+            metavar="NUMBER ...",
+            help="Numbers of qubits. (default: 2 4 6 8 10 12, or the preset's if it cannot be changed)",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    depths: Annotated[str, typer.Option("--depths", help="Layers, with commas.")] = "1,2,4,8,16",
+    depths: Annotated[list[str] | None, _depths("1 2 4 8 16")] = None,
     set_: SetOption = None,
-    samples: Annotated[int, typer.Option("--samples", min=10, help="Random circuits of each size.")] = 500,
-    seed: SeedOption = 0,
+    samples: Annotated[
+        int,
+        typer.Option("--samples", min=10, help="Number of random circuits of each size.", rich_help_panel=ADVANCED),
+    ] = 500,
+    seed: Annotated[int, seed_of("angles and weights")] = 0,
+    out: PictureOption = None,
     json_file: JsonOption = None,
-    out: PlotOption = None,
 ) -> None:
-    """Variance of a weight's gradient against qubits and depth: the barren-plateau plot (arXiv 1803.11173)."""
+    """Measure the variance of a weight's gradient by qubits and depth: the barren-plateau plot (arXiv 1803.11173)."""
     from hqgan.circuits.analysis import drawing, sweeps
 
     if out is not None:  # before the work, not after it
         drawing.check_ending(out)
     widths: list[int | None] = [None]
     if qubits is not None or "--qubits" in FIELDS.get(_generator(preset, set_).kind, {}):
-        widths = [*_numbers(qubits or "2,4,6,8,10,12", "--qubits", 1)]
-    layers = _numbers(depths, "--depths", 1)
+        widths = [*whole_numbers(qubits or ["2,4,6,8,10,12"], "--qubits", 1)]
+    layers = whole_numbers(depths or ["1,2,4,8,16"], "--depths", 1)
     ansatzes = [_ansatz(preset, n, depth, set_) for depth in layers for n in widths]
     with bar("circuits", "circuits") as update:
         found = sweeps.sweep_gradients(ansatzes, samples, seed, _start(preset, set_), update)
@@ -128,39 +170,74 @@ def gradients(
     show(sweeps.gradients_table(found))
 
 
-@app.command()
+@app.command(cls=Lists)
 def noise(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint's .json.")],
-    shots: Annotated[
-        str, typer.Option("--shots", help="Measurements of a circuit in a basis, with commas.")
-    ] = "64,256,1024,4096",
-    errors: Annotated[
-        str, typer.Option("--errors", help="Depolarising errors of two-qubit gates, with commas; a tenth for others.")
-    ] = "0.01",
-    machines: Annotated[
-        str, typer.Option("--machines", help="Fake machines, with commas; empty for none.")
-    ] = "brisbane",
-    mitigation: Annotated[
-        str, typer.Option("--mitigation", help="Levels of IBM's error mitigation, with commas.")
-    ] = "0,1",
+    run: RunArgument,
+    data: RealDataOption = None,
     images: Annotated[
-        int, typer.Option("--images", min=0, help="Measure so many images too, with each noise at the most shots.")
+        int,
+        typer.Option(
+            "--images",
+            min=0,
+            help="Number of images to generate and evaluate with each noise, at the largest number of shots; 0 for none.",
+            rich_help_panel=DATA,
+        ),
     ] = 0,
-    data: Annotated[str | None, typer.Option("--data", help="The real data, instead of the run's own path.")] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of latents, shots and transpilation.")] = 0,
+    shots: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shots",
+            metavar="NUMBER ...",
+            help="Measurements of a circuit per basis. (default: 64 256 1024 4096)",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    errors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--errors",
+            metavar="NUMBER ...",
+            help="Depolarising error probabilities of two-qubit gates; single-qubit gates have a tenth of it. (default: 0.01)",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    machines: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--machines",
+            metavar="NAME ...",
+            help="Fake machines of qiskit-ibm-runtime whose noise is simulated; '' for none. (default: brisbane)",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    mitigation: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mitigation",
+            metavar="LEVEL ...",
+            help="Levels of IBM's error mitigation: 0, 1 or 2. (default: 0 1)",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    seed: Annotated[int, seed_of("latents, shots and transpilation")] = 0,
+    out: PictureOption = None,
     json_file: JsonOption = None,
-    out: PlotOption = None,
 ) -> None:
-    """What shots and noise do to a run's readouts and, with --images, to its images: the paper's hardware table."""
+    """Measure what shots and noise do to the readouts of a run and, with --images, to its images.
+
+    This is the paper's table of results on hardware.
+    """
     from hqgan.circuits.analysis import drawing
     from hqgan.evaluation import hardware_noise as study
 
     if out is not None:
         drawing.check_ending(out)
-    names = [name.strip() for name in machines.split(",") if name.strip()]
-    numbers = _numbers(shots, "--shots", 1), _shares(errors, "--errors"), names, _numbers(mitigation, "--mitigation", 0)
+    levels = whole_numbers(mitigation or ["0,1"], "--mitigation", 0)
+    names = split(machines if machines is not None else ["brisbane"])
+    counts = whole_numbers(shots or ["64,256,1024,4096"], "--shots", 1)
+    settings = counts, numbers(errors or ["0.01"], "--errors", 1), names, levels
     with bar("settings", "settings") as update:
-        found = study.noise(run, *numbers, images, data, seed, say=say, progress=update)
+        found = study.noise(run, *settings, images, data, seed, say=say, progress=update)
     write_json(json_file, found)
     if out is not None:
         study.plot(found, out)
@@ -178,7 +255,7 @@ def _ansatz(preset: str, qubits: int | None, depth: int | None, set_: list[str] 
             changes[fields[option]] = value
         elif value is not None and fields:
             raise UserError(
-                f"The circuits of preset {preset} take no {option}; see its fields by `hqgan train --dry-run`."
+                f"The circuits of preset {preset} take no {option}; see its fields by `hqgan config {preset}`."
             )
     ansatz = circuit_of(configs.preset(preset, changes))
     if ansatz is None:
@@ -193,27 +270,8 @@ def _generator(preset: str, set_: list[str] | None) -> GeneratorConfig:
 
 
 def _start(preset: str, set_: list[str] | None) -> float:
-    """Below what weights start, in radians; the peers' start as the paper's."""
+    """Initial weights are uniform from 0 to this many radians; 1, as in the paper, for the other generators."""
     from hqgan import config as configs
 
     generator = _generator(preset, set_)
     return generator.circuit.start if isinstance(generator, configs.HybridConfig) else 1.0
-
-
-def _numbers(text: str, option: str, least: int) -> list[int]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) >= least for part in parts):
-        raise UserError(f"{option} takes whole numbers from {least} on, with commas, as in 1,2,4, not {text!r}.")
-    return [int(part) for part in parts]
-
-
-def _shares(text: str, option: str) -> list[float]:
-    try:
-        found = [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        found = [-1.0]
-    if not all(0 < value <= 1 for value in found):
-        raise UserError(
-            f"{option} takes probabilities above 0 and up to 1, with commas, as in 0.001,0.01, not {text!r}."
-        )
-    return found

@@ -9,17 +9,32 @@ from typing import Annotated, Any
 
 import typer
 
-from hqgan.cli.console import bar, pairs, say, show, training_progress, write_json
 from hqgan.cli.options import (
+    DATA,
+    MODEL,
+    OUTPUT,
+    BatchOption,
     ClassesOption,
+    DeviceOption,
+    DownloadOption,
+    ExperimentFolderOption,
     JsonOption,
+    KimgOption,
     LabelOption,
     Lists,
     MergeOption,
+    PretrainedOption,
     ProtocolOption,
-    choice_changes,
+    SeedsOption,
+    SetOption,
+    SizeOption,
+    given_fields,
+    pairs,
     preset_names,
+    selection_fields,
 )
+from hqgan.cli.output import show, write_json
+from hqgan.cli.progress import bar, say, training_progress
 from hqgan.errors import UserError
 
 app = typer.Typer()
@@ -27,53 +42,81 @@ app = typer.Typer()
 
 @app.command(cls=Lists)
 def compare(
-    out: Annotated[Path, typer.Option("--out", help="The comparison's folder; what is finished in it is kept.")] = Path(
-        "runs/compare"
-    ),
+    out: ExperimentFolderOption = Path("runs/compare"),
     data: Annotated[
-        list[str] | None, typer.Option("--data", help="Data sets' folders, or demo. (default: demo)")
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="FOLDER ...",
+            help="Folders or archives of data sets, or demo for procedural lesions. (default: demo)",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    size: SizeOption = None,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    protocol: ProtocolOption = None,
+    label: LabelOption = None,
+    images: Annotated[
+        int | None,
+        typer.Option(
+            "--images", min=20, help="Number of test images to compare with. (default: all)", rich_help_panel=DATA
+        ),
     ] = None,
     presets: Annotated[
         list[str] | None,
         typer.Option(
             "--presets",
-            help="PRESET, PRESET:FIELD=VALUE or PRESET@BACKEND,SHOTS; the first is tested against each of the others. "
-            "(default: hqgan hqgan-mlp dcgan)",
+            metavar="PRESET ...",
+            help="Generators to compare: PRESET, PRESET:FIELD=VALUE or PRESET@BACKEND,SHOTS. The first is tested against "
+            "each of the others. (default: hqgan hqgan-mlp dcgan)",
             autocompletion=preset_names,
+            rich_help_panel=MODEL,
         ),
     ] = None,
-    seeds: Annotated[
-        int | None, typer.Option("--seeds", min=1, help="How many: each a split, first weights and noise. (default: 3)")
-    ] = None,
-    kimg: Annotated[
-        float | None, typer.Option("--kimg", min=0.001, help="Budget: thousands of images. (default: the preset's)")
-    ] = None,
+    seeds: SeedsOption = None,
+    kimg: KimgOption = None,
     seconds: Annotated[
-        float | None, typer.Option("--seconds", min=1, help="Budget: seconds of training on this machine, instead.")
+        float | None,
+        typer.Option(
+            "--seconds",
+            min=1,
+            help="Length of training as seconds on this machine, instead of --kimg.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    size: Annotated[int | None, typer.Option("--size", help="Side of the images in pixels, 32 or 64.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Any field, for all: training.batch=32")] = None,
-    images: Annotated[
-        int | None, typer.Option("--images", min=20, help="Of the test part that are compared. (default: all)")
-    ] = None,
-    study: Annotated[bool, typer.Option("--study", help="The augmentation study with these generators, too.")] = False,
+    batch: BatchOption = None,
+    study: Annotated[
+        bool,
+        typer.Option("--study", help="Also run `hqgan study` with these generators.", rich_help_panel=MODEL),
+    ] = False,
     suite: Annotated[
-        str | None, typer.Option("--suite", help="A table of the paper: paper-quality, paper-study, paper-hardware.")
+        str | None,
+        typer.Option(
+            "--suite",
+            help="Settings of one of the paper's tables: paper-quality, paper-study or paper-hardware.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    small: Annotated[bool, typer.Option("--small", help="The suite at a size for two cores.")] = False,
-    weights: Annotated[
-        list[str] | None, typer.Option("--weights", help="NAME=FILE of inception, dinov2 or alexnet (for LPIPS).")
-    ] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch such weights where no file is given.")] = False,
-    device: Annotated[str | None, typer.Option("--device", help="On which they train. (default: auto)")] = None,
-    classes: ClassesOption = None,
-    merge: MergeOption = None,
-    protocol: ProtocolOption = None,
-    label: LabelOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate the hours and stop.")] = False,
+    small: Annotated[
+        bool,
+        typer.Option("--small", help="Run the suite at a size that two cores can do.", rich_help_panel=MODEL),
+    ] = False,
+    weights: PretrainedOption = None,
+    download: DownloadOption = False,
+    device: DeviceOption = None,
+    set_: SetOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print how many hours it would take, and stop.", rich_help_panel=OUTPUT),
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
-    """Which generator is nearest to real images, at what cost, and does the quantum part matter? Goes on where it stopped."""
+    """Compare generators trained under one budget.
+
+    How close are their images to real ones, at what cost, and does the quantum part help? The same command continues a
+    comparison that was stopped.
+    """
     from hqgan import config as configs
     from hqgan.data.cache import cache_folder
     from hqgan.experiments import compare as comparisons
@@ -95,8 +138,8 @@ def compare(
         "kimg": kimg, "size": size, "images": images, "device": device,
     }  # fmt: skip
     settings = replace(settings, **{k: v for k, v in given.items() if v})
-    changes = choice_changes(classes, merge, protocol, label) | configs.parse_assignments(set_ or [])
-    settings = replace(settings, changes=settings.changes | changes)
+    changes = selection_fields(classes, merge, protocol, label) | given_fields(training__batch=batch)
+    settings = replace(settings, changes=settings.changes | changes | configs.parse_assignments(set_ or []))
     if seconds is not None:
         settings = replace(settings, seconds=seconds, kimg=None)
     if study and settings.study is None:
@@ -110,7 +153,7 @@ def compare(
         write_json(json_file, [asdict(row) for row in rows])
         show(*hours_table(rows))
         return
-    files = {name: Path(path) for name, path in pairs("--weights", weights or [])}
+    files = {name: Path(path) for name, path in pairs("--weights", weights)}
     borrowed = Borrowed(files, cache_folder(None), download, say)
     with training_progress() as (on_data, on_step), bar("arms", "arms") as on_arm:
         try:
@@ -118,7 +161,7 @@ def compare(
                 settings, out, borrowed=borrowed, say=say, on_data=on_data, on_step=on_step, on_arm=on_arm
             )
         except (Interrupted, KeyboardInterrupt):
-            say(f"Stopped. Go on with the same command; what is finished is in {out}.")
+            say(f"Stopped. Continue with the same command; what is finished is in {out}.")
             raise typer.Exit(130) from None
     write_comparison(out / "compare.json", out / "compare.html")
     write_json(json_file, as_json(result))

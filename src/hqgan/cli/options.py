@@ -1,7 +1,9 @@
-"""Options that several commands have."""
+"""Options that several commands have, each defined once; how lists are given; options as fields of a config."""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,19 +15,14 @@ from hqgan.errors import UserError
 if TYPE_CHECKING:
     from hqgan.config import ClassSelection
 
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file.")]
-ClassesOption = Annotated[
-    str | None, typer.Option("--classes", help="Classes to keep, in this order, with commas: df,vasc. (default: all)")
-]
-MergeOption = Annotated[
-    list[str] | None, typer.Option("--merge", help="NEW=A,B: classes A and B become NEW; as often as needed.")
-]
-ProtocolOption = Annotated[
-    str | None, typer.Option("--protocol", help="hybridq: the paper's fifth of ISIC 2019, nothing downsampled.")
-]
-LabelOption = Annotated[
-    str | None, typer.Option("--label", help="Column of Fitzpatrick17k's labels. (default: nine_partition_label)")
-]
+DATA, MODEL, OUTPUT, ADVANCED = "Data", "Model and training", "Output", "Advanced"
+"""Panels of options in ``--help``."""
+
+LISTS = (
+    "Options shown with ... take several values: one after another (--classes nv mel), or by repeating the option "
+    "(--classes nv --classes mel). Commas separate numbers and names, too (--classes nv,mel)."
+)
+"""How lists are given, in every command."""
 
 
 def preset_names(incomplete: str) -> list[str]:
@@ -35,57 +32,265 @@ def preset_names(incomplete: str) -> list[str]:
     return [name for name in PRESETS if name.startswith(incomplete)]
 
 
+def seed_of(what: str) -> Any:
+    """The option ``--seed``, with what it seeds."""
+    help_ = f"Random seed of {what}; equal seeds give equal results."
+    return typer.Option("--seed", min=0, help=help_, rich_help_panel=ADVANCED)
+
+
+RunArgument = Annotated[Path, typer.Argument(help="The folder of a run, or the .json file of a checkpoint.")]
+PresetArgument = Annotated[
+    str, typer.Argument(help="Name of a preset; `hqgan presets` lists them.", autocompletion=preset_names)
+]
+
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="Folder or archive of the data set, or demo for procedural lesions. (default: demo)",
+        rich_help_panel=DATA,
+    ),
+]
+RealDataOption = Annotated[
+    str | None,
+    typer.Option("--data", help="Folder of the real images. (default: where the run found them)", rich_help_panel=DATA),
+]
+ClassesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--classes", metavar="CLASS ...", help="Classes to keep, in this order. (default: all)", rich_help_panel=DATA
+    ),
+]
+MergeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--merge", metavar="NEW=A,B ...", help="Merge the classes A and B into one called NEW.", rich_help_panel=DATA
+    ),
+]
+ProtocolOption = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="Selection of images. hybridq: a fifth of ISIC 2019 without its downsampled images, as in the paper. "
+        "(default: all images)",
+        rich_help_panel=DATA,
+    ),
+]
+LabelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        help="Column of Fitzpatrick17k that holds the labels. (default: nine_partition_label)",
+        rich_help_panel=DATA,
+    ),
+]
+SizeOption = Annotated[
+    int | None,
+    typer.Option("--size", help="Side of the images in pixels, 32 or 64. (default: 64)", rich_help_panel=DATA),
+]
+
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        help="Preset to start from; `hqgan presets` lists them. (default: hqgan, or private with --dp-epsilon)",
+        autocompletion=preset_names,
+        rich_help_panel=MODEL,
+    ),
+]
+KimgOption = Annotated[
+    float | None,
+    typer.Option(
+        "--kimg",
+        min=0.001,
+        help="Length of training: thousands of real images shown to the critic. (default: the preset's)",
+        rich_help_panel=MODEL,
+    ),
+]
+BatchOption = Annotated[
+    int | None,
+    typer.Option("--batch", help="Real images per step. (default: the preset's)", rich_help_panel=MODEL),
+]
+SeedsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--seeds",
+        min=1,
+        help="How many seeds: everything is repeated with the seeds 0, 1, 2 and so on, each with a split, initial weights "
+        "and noise of its own. (default: 3)",
+        rich_help_panel=MODEL,
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        help="Device for the networks: auto, cpu, cuda, cuda:1 and so on; auto takes CUDA if there is one. (default: auto)",
+        rich_help_panel=ADVANCED,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE ...",
+        help="Set any field of the config, as in training.lr_critic=1e-4; `hqgan config PRESET` lists them.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+PretrainedOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="NAME=FILE ...",
+        help="Files with the weights of inception, dinov2 or alexnet (for LPIPS), whose metrics are then computed, too.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+DownloadOption = Annotated[
+    bool,
+    typer.Option("--download", help="Download such weights if no file is given.", rich_help_panel=ADVANCED),
+]
+ClassCountsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--class", metavar="NAME=COUNT ...", help="Number of generated images of a class.", rich_help_panel=MODEL
+    ),
+]
+DropCopiesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--drop-copies",
+        help="Leave out the images that `hqgan audit` flagged as copies; takes its file flagged.csv.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+
+JsonOption = Annotated[
+    Path | None, typer.Option("--json", help="Write the result to this file as JSON, too.", rich_help_panel=OUTPUT)
+]
+RunFolderOption = Annotated[Path, typer.Option("--out", help="Folder of the run.", rich_help_panel=OUTPUT)]
+ExperimentFolderOption = Annotated[
+    Path,
+    typer.Option(
+        "--out", help="Folder of the results. What is finished in it is not computed again.", rich_help_panel=OUTPUT
+    ),
+]
+PictureOption = Annotated[
+    Path | None,
+    typer.Option("--out", help="Write a picture of the result to this file, .svg or .png.", rich_help_panel=OUTPUT),
+]
+
+
 class Lists(TyperCommand):
-    """A command whose repeatable options take several values at once: ``--seeds 0 1 2``."""
+    """A command whose repeatable options take several values, as `LISTS` says."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if any(getattr(p, "multiple", False) for p in self.params):
+            self.epilog = LISTS
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Repeat an option's name before each of its values."""
-        many = {name for p in self.params if getattr(p, "multiple", False) for name in (*p.opts, *p.secondary_opts)}
-        spread: list[str] = []
-        name = ""
+        """Repeat an option's name before each of its values. Arguments that would be missing are the last of these values."""
+        several = {name for p in self.params if getattr(p, "multiple", False) for name in p.opts}
+        words: list[tuple[str, ...]] = []
+        option, value_follows = "", False
         for arg in args:
-            if arg.startswith("--"):
-                name = arg if arg in many else ""
-                spread.append(arg)
-            elif name and spread[-1] != name:
-                spread += [name, arg]
+            if arg.startswith("-") and not arg[1:2].isdigit():
+                option, equals, _ = arg.partition("=")
+                value_follows = not equals
+                words.append((arg,))
+            elif option in several and not value_follows:
+                words.append((option, arg))
             else:
-                spread.append(arg)
-        return super().parse_args(ctx, spread)
+                value_follows = False
+                words.append((arg,))
+        given = self.make_parser(ctx).parse_args(args=[part for word in words for part in word])[0]
+        arguments = [p for p in self.params if p.param_type_name == "argument" and p.required]
+        missing = sum(not isinstance(given.get(p.name), (str, list, tuple)) or not given[p.name] for p in arguments)
+        further = [place for place, word in enumerate(words) if len(word) == 2]
+        for place in further[len(further) - missing :] if missing else []:
+            words[place] = words[place][1:]
+        return super().parse_args(ctx, [part for word in words for part in word])
 
 
-def choice_changes(
-    classes: str | None, merge: list[str] | None, protocol: str | None, label: str | None
+def split(texts: Iterable[str] | None) -> list[str]:
+    """The values of a list option; commas separate, but not within double quotes."""
+    rows = csv.reader(texts or [], skipinitialspace=True)
+    return [part.strip() for row in rows for part in row if part.strip()]
+
+
+def whole_numbers(texts: Iterable[str], option: str, least: int) -> list[int]:
+    """The whole numbers of a list option.
+
+    Raises:
+        UserError: one of them is none, or below `least`.
+    """
+    parts = split(texts)
+    if not parts or not all(part.isdecimal() and int(part) >= least for part in parts):
+        raise UserError(f"{option} takes whole numbers from {least} on, as in 1 2 4, not {' '.join(texts)!r}.")
+    return [int(part) for part in parts]
+
+
+def numbers(texts: Iterable[str], option: str, most: float = float("inf")) -> list[float]:
+    """The numbers of a list option, above 0 and up to `most`.
+
+    Raises:
+        UserError: one of them is none, or outside.
+    """
+    try:
+        found = [float(part) for part in split(texts)]
+    except ValueError:
+        found = [-1.0]
+    if not all(0 < value <= most for value in found):
+        upto = f" and up to {most:g}" if most < float("inf") else ""
+        raise UserError(f"{option} takes numbers above 0{upto}, as in 0.001 0.01, not {' '.join(texts)!r}.")
+    return found
+
+
+def pairs(option: str, texts: Iterable[str] | None) -> list[tuple[str, str]]:
+    """The names and files of an option that takes NAME=FILE.
+
+    Raises:
+        UserError: one of the values is not of that form.
+    """
+    for text in texts or []:
+        if not all(text.partition("=")):
+            raise UserError(f"{option} takes NAME=FILE, not {text!r}.")
+    return [(text.partition("=")[0], text.partition("=")[2]) for text in texts or []]
+
+
+def given_fields(**values: Any) -> dict[str, Any]:
+    """Fields of a config by their dotted names, a double underscore for each dot, without those that are None."""
+    return {name.replace("__", "."): value for name, value in values.items() if value is not None}
+
+
+def selection_fields(
+    classes: list[str] | None, merge: list[str] | None, protocol: str | None, label: str | None
 ) -> dict[str, Any]:
-    """The options as fields of a run's config.
+    """The options that select images and classes, as fields of a config.
 
     Raises:
         UserError: --merge does not read NEW=A,B.
     """
     changes: dict[str, Any] = {}
     if classes is not None:
-        changes["data.choice.classes"] = _names(classes)
+        changes["data.choice.classes"] = split(classes)
     if merge:
         merged: dict[str, list[str]] = {}
         for text in merge:
             new, sign, old = text.partition("=")
-            if not (sign and new.strip() and _names(old)):
+            if not (sign and new.strip() and split([old])):
                 raise UserError(f"--merge takes NEW=A,B, as in malignant=mel,bcc, not {text!r}.")
-            merged[new.strip()] = merged.get(new.strip(), []) + _names(old)
+            merged[new.strip()] = merged.get(new.strip(), []) + split([old])
         changes["data.choice.merge"] = merged
-    if protocol is not None:
-        changes["data.choice.protocol"] = protocol
-    if label is not None:
-        changes["data.choice.label"] = label
-    return changes
+    return changes | given_fields(data__choice__protocol=protocol, data__choice__label=label)
 
 
-def choice_of(classes: str | None, merge: list[str] | None, protocol: str | None, label: str | None) -> ClassSelection:
-    """The options as a choice of images and classes."""
+def selection_of(
+    classes: list[str] | None, merge: list[str] | None, protocol: str | None, label: str | None
+) -> ClassSelection:
+    """The options that select images and classes, as a `ClassSelection`."""
     from hqgan import config as configs
 
-    return configs.preset("demo", choice_changes(classes, merge, protocol, label)).data.choice
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    return configs.preset("demo", selection_fields(classes, merge, protocol, label)).data.choice

@@ -8,28 +8,45 @@ from typing import Annotated
 
 import typer
 
-from hqgan.cli.console import bar, say
+from hqgan.cli.options import ADVANCED, DATA, Lists, RealDataOption
+from hqgan.cli.progress import bar, say
 from hqgan.errors import UserError
 from hqgan.wording import plural
 
 app = typer.Typer()
 
 
-@app.command()
+@app.command(cls=Lists)
 def serve(
-    runs: Annotated[list[str], typer.Argument(help="Runs' folders, checkpoints' .json, or hf:owner/name.")],
-    data: Annotated[
-        str | None, typer.Option("--data", help="Where the runs' real images lie. (default: where each found them)")
-    ] = None,
-    host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; 0.0.0.0 opens the page to other machines.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any that is free.")] = 7860,
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Folders of runs, .json files of checkpoints, or hf:owner/name on the Hugging Face hub."),
+    ],
+    data: RealDataOption = None,
     show_real: Annotated[
-        bool, typer.Option("--show-real", help="Show real patients' images to other machines, too.")
+        bool,
+        typer.Option(
+            "--show-real",
+            help="Show real images of patients even if other machines can open the page.",
+            rich_help_panel=DATA,
+        ),
     ] = False,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host",
+            help="Address to listen on; 0.0.0.0 lets other machines open the page.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port", min=0, max=65535, help="Port to listen on; 0 takes any free one.", rich_help_panel=ADVANCED
+        ),
+    ] = 7860,
 ) -> None:
-    """Look at runs on a web page: images, circuits, nearest real images, training. Ctrl-C ends it."""
+    """Show runs on a web page: images, circuits, nearest real images, training curves. Ctrl-C ends it."""
     if find_spec("gradio") is None:
         raise UserError('The page needs gradio: pip install "hqgan[app]".')
     from hqgan.serve.app import listen, serve

@@ -1,37 +1,143 @@
-"""`hqgan export` and `hqgan push`: what others take from here."""
+"""`hqgan generate`, `hqgan export` and `hqgan push`: images and models for use elsewhere."""
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from hqgan.cli.console import bar, say, show
+from hqgan.cli.options import (
+    ADVANCED,
+    MODEL,
+    OUTPUT,
+    ClassCountsOption,
+    DeviceOption,
+    DropCopiesOption,
+    JsonOption,
+    Lists,
+    RealDataOption,
+    RunArgument,
+    seed_of,
+)
+from hqgan.cli.output import show, write_json
+from hqgan.cli.progress import bar, say
 from hqgan.errors import UserError
-from hqgan.wording import listed
+from hqgan.runtime.processes import current_shard
+from hqgan.wording import listed, plural
 
 app = typer.Typer()
 
 
-@app.command()
+@app.command(cls=Lists)
+def generate(
+    run: Annotated[
+        str, typer.Argument(help="The folder of a run, the .json file of a checkpoint, or hf:owner/name on the hub.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="New folder for the images.", rich_help_panel=OUTPUT)],
+    class_: ClassCountsOption = None,
+    per_class: Annotated[
+        int | None,
+        typer.Option("--per-class", min=0, help="Number of generated images of every class.", rich_help_panel=MODEL),
+    ] = None,
+    seed: Annotated[int, seed_of("the images")] = 0,
+    drop_copies: DropCopiesOption = None,
+    backend: Annotated[
+        str,
+        typer.Option(
+            "--backend",
+            help="What runs the circuits: statevector, pennylane:<device>, aer, fake:<machine> or ibm:<machine>.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = "statevector",
+    shots: Annotated[
+        int | None,
+        typer.Option(
+            "--shots", min=1, help="Measurements per circuit, for aer, fake and ibm.", rich_help_panel=ADVANCED
+        ),
+    ] = None,
+    noise: Annotated[
+        float,
+        typer.Option(
+            "--noise", min=0, max=1, help="Error probability of a two-qubit gate, for aer.", rich_help_panel=ADVANCED
+        ),
+    ] = 0.0,
+    mitigation: Annotated[
+        int,
+        typer.Option(
+            "--mitigation", min=0, max=2, help="IBM's resilience level, for fake and ibm.", rich_help_panel=ADVANCED
+        ),
+    ] = 0,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Send jobs to IBM without asking first.", rich_help_panel=ADVANCED)
+    ] = False,
+    device: DeviceOption = None,
+) -> None:
+    """Generate images by class, with a manifest, a contact sheet and a model card."""
+    from hqgan.circuits.backends.registry import backend_of
+    from hqgan.run.train import last_evaluation, resolve_device
+    from hqgan.sampling.generate import BACKEND, counts_by_class, read_dropped
+    from hqgan.sampling.generate import generate as write_images
+    from hqgan.sampling.load import load, on_backend
+
+    loaded = load(run, str(resolve_device(device or "auto")), say)
+    if drop_copies and loaded.config.private:
+        raise UserError(f"{run} was trained privately; --drop-copies would choose its images by looking at real ones.")
+    options: dict[str, Any] = {"shots": shots, "noise": noise, "mitigation": mitigation, "seed": seed}
+    runs_on = backend_of(backend, **options, folder=out, confirm=lambda plan: _confirmed(str(plan), yes))
+    if backend != "statevector":
+        settings = {"shots": shots, "noise": noise, "mitigation": mitigation}
+        loaded = on_backend(loaded, runs_on, ", ".join([backend, *(f"{k} {v}" for k, v in settings.items() if v)]))
+    counts = counts_by_class(loaded.classes, per_class, class_ or [])
+    dropped = read_dropped(drop_copies, loaded.checkpoint_hash) if drop_copies else frozenset()
+    if drop_copies:
+        say(f"leaving out what {drop_copies} flags ({len(dropped)}); images that its audit did not see are not checked")
+    with bar("images") as update:
+        metrics = last_evaluation(loaded.path.parent.parent)
+        manifest = write_images(loaded, counts, out, seed, metrics, update, dropped, current_shard())
+    if not manifest.exists():
+        say("the shards of this process are done; the process that ends last writes the manifest")
+        return
+    print(f"{plural(sum(counts.values()), 'image')}, manifest.csv, contact-sheet.png and MODEL_CARD.md are in {out}.")
+    if backend != "statevector":
+        apart = json.loads((out / BACKEND).read_text())
+        readouts, greys = apart["readouts"], apart["grey_levels"]
+        print(
+            f"Differences from the exact simulator: readouts by {readouts['mean']:.2g} on average and at most "
+            f"{readouts['largest']:.2g}; images by {greys['mean']:.2g} grey levels on average and at most {greys['largest']}."
+        )
+
+
+@app.command(cls=Lists)
 def export(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint's .json.")],
-    out: Annotated[Path, typer.Argument(help="A new folder: OUT/train/CLASS/FILE, and so on.")],
-    balanced: Annotated[bool, typer.Option("--balanced", help="Fill every class up to the largest.")] = False,
-    class_: Annotated[list[str] | None, typer.Option("--class", help="NAME=COUNT, as often as needed.")] = None,
-    data: Annotated[str, typer.Option("--data", help="Where the real images lie. (default: the run's own)")] = "",
+    run: RunArgument,
+    out: Annotated[Path, typer.Argument(help="New folder, with images as OUT/train/CLASS/FILE and so on.")],
+    data: RealDataOption = None,
     originals: Annotated[
         Literal["resized", "copy", "link"],
-        typer.Option("--originals", help="Real images at the generated ones' size, or their files."),
+        typer.Option(
+            "--originals",
+            help="How real images are exported: resized to the size of generated ones, or their files copied or linked.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = "resized",
-    drop_copies: Annotated[
-        Path | None, typer.Option("--drop-copies", help="Leave out what `hqgan audit` flagged: its flagged.csv.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the generated images.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda ...")] = "auto",
+    balanced: Annotated[
+        bool,
+        typer.Option(
+            "--balanced",
+            help="Add generated images to every class until it is as large as the largest.",
+            rich_help_panel=MODEL,
+        ),
+    ] = False,
+    class_: ClassCountsOption = None,
+    seed: Annotated[int, seed_of("the generated images")] = 0,
+    drop_copies: DropCopiesOption = None,
+    device: DeviceOption = None,
+    json_file: JsonOption = None,
 ) -> None:
-    """A training folder that torchvision, timm and Hugging Face datasets read: real images, generated ones added."""
+    """Write real and generated images as folders that torchvision, timm and Hugging Face datasets read."""
     from rich.table import Table
 
     from hqgan.evaluation.evaluate import data_of
@@ -42,12 +148,12 @@ def export(
     from hqgan.sampling.load import load
 
     if balanced and class_:
-        raise UserError("--balanced and --class say how many images are added; give one of them.")
-    loaded = load(run, str(resolve_device(device)), say)
+        raise UserError("--balanced and --class both say how many images are added; give one of them.")
+    loaded = load(run, str(resolve_device(device or "auto")), say)
     if drop_copies and loaded.config.private:
         raise UserError(f"{run} was trained privately; --drop-copies would choose its images by looking at real ones.")
     with bar("decoding") as update:
-        real, split = data_of(loaded, data or None, update)
+        real, split = data_of(loaded, data, update)
     if balanced:
         counts = lacking(real.labels[split.train], real.classes)
     else:
@@ -63,23 +169,29 @@ def export(
     for name in real.classes:
         row = [found["train"][name][0], found["train"][name][1], found["validation"][name][0], found["test"][name][0]]
         table.add_row(name, *(f"{n:,}" for n in row))
+    write_json(json_file, found)
     show(table)
     bare = [f"{name} ({side})" for side in found for name, counts_ in found[side].items() if not sum(counts_)]
     if bare:
         say(f"no image of {listed(bare)}: the folder is there, empty, and ImageFolder takes it with allow_empty=True")
-    print(f"The folder is {out}; metadata.csv in each side says which images are generated. Test on real ones alone.")
+    print(f"The folder is {out}; metadata.csv in each part says which images are generated. Test on real images only.")
     if originals != "resized":
         size = loaded.config.data.size
         print(
-            f"Generated images are {size}x{size} pixels, real ones as they were: a network can tell them by sharpness."
+            f"Generated images are {size}x{size} pixels, real ones keep their size: a network can distinguish them by "
+            "sharpness."
         )
 
 
-@app.command()
+@app.command(cls=Lists)
 def push(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a checkpoint's .json.")],
-    repo: Annotated[str, typer.Argument(help="OWNER/NAME on the Hugging Face hub; made where missing.")],
-    public: Annotated[bool, typer.Option("--public", help="Everybody may see it; else it is made private.")] = False,
+    run: RunArgument,
+    repo: Annotated[
+        str, typer.Argument(help="OWNER/NAME on the Hugging Face hub; the repository is created if it is missing.")
+    ],
+    public: Annotated[
+        bool, typer.Option("--public", help="Make a new repository public instead of private.", rich_help_panel=OUTPUT)
+    ] = False,
 ) -> None:
     """Upload weights, config and model card to the Hugging Face hub; `hqgan generate hf:OWNER/NAME` uses them."""
     from hqgan.run.train import last_evaluation
@@ -94,3 +206,8 @@ def push(
         return model_card(loaded.config, loaded.classes, loaded.values, sha256, metrics)
 
     print(f"It is at {hub.push(loaded.path, card, repo, public=public, say=say)}.")
+
+
+def _confirmed(plan: str, yes: bool) -> bool:
+    say(f"{plan}.")
+    return yes or (sys.stdin.isatty() and typer.confirm("Send it?"))

@@ -73,5 +73,9 @@ def table(rows: dict[str, dict[str, Any]], epoch: int) -> Any:
             "depth",
             "sub_generators",
         )
-        result.add_row(name, *(f"{row[k]:,}" for k in figures_), f"{row['seconds_per_epoch']:.0f}")
+        result.add_row(
+            name,
+            *(f"{row[k]:,}" for k in figures_),
+            f"{row['seconds_per_epoch']:.0f}" if "seconds_per_epoch" in row else "-",
+        )
     return result

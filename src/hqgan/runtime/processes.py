@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from hqgan.errors import UserError
+
 Rows = TypeVar("Rows")
 
 LAUNCH = ".launch"
@@ -57,3 +59,13 @@ def is_same_launch(folder: Path) -> bool:
     """Whether this launch was at work in a folder when its processes had to be started again."""
     mark = folder / LAUNCH
     return was_restarted() and mark.exists() and mark.read_text() == launch()
+
+
+def only_process(command: str) -> None:
+    """Refuse to run a command in several processes: each of them would do all the work, and they would overwrite each other.
+
+    Raises:
+        UserError: torchrun has started several processes.
+    """
+    if current_shard().world > 1:
+        raise UserError(f"hqgan {command} does not share its work among processes: start it without torchrun.")

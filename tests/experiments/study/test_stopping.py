@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 COMMAND = [
-    *("study", "--data", "demo:160", "--size", "32", "--seeds", "0", "--generators", "pca-gaussian", "--uses", "mixed"),
+    *("study", "--data", "demo:160", "--size", "32", "--seeds", "1", "--generators", "pca-gaussian", "--uses", "mixed"),
     *("--ratios", "1", "--fill", "fibroma", "vascular", "--steps", "150", "--jobs", "2", "--out"),
 ]
 
@@ -61,7 +61,7 @@ def test_what_was_finished_stays_and_the_rest_is_done(number, tmp_path):
     assert 1 <= len(before) < 5
     if number == signal.SIGINT:
         assert process.returncode == 130
-        assert "Stopped. Go on with the same command" in said
+        assert "Stopped. Continue with the same command" in said
         assert "Traceback" not in said
     go_on(tmp_path / "s", before)
     assert (tmp_path / "s" / "study.html").exists()

@@ -1,17 +1,12 @@
-"""What the command line shows while it works: progress bars on a terminal, plain lines in a log; and what it writes."""
+"""Progress: bars on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from hqgan.errors import UserError
-from hqgan.io.files import write_atomically
 
 if TYPE_CHECKING:
     from hqgan.training.state import State
@@ -99,33 +94,3 @@ def _console() -> Any:
     from rich.console import Console
 
     return Console(stderr=True)
-
-
-def show(*things: Any) -> None:
-    """Print rich tables and lines on standard output; wide enough for a file when there is no terminal."""
-    from rich.console import Console
-
-    # Names come from strangers' tables: what looks like markup in them is text.
-    console = Console(markup=False)
-    if not console.is_terminal:
-        console = Console(width=max(console.width, 140), markup=False)
-    for thing in things:
-        console.print(thing, highlight=False)
-
-
-def pairs(option: str, texts: list[str]) -> list[tuple[str, str]]:
-    """``NAME=FILE`` options, taken apart."""
-    for text in texts:
-        if not all(text.partition("=")):
-            raise UserError(f"{option} takes NAME=FILE, not {text!r}.")
-    return [(text.partition("=")[0], text.partition("=")[2]) for text in texts]
-
-
-def write_json(path: Path | None, values: Any) -> None:
-    """Write the result of a command where --json asks for it."""
-    if path is None:
-        return
-    try:
-        write_atomically(path, (json.dumps(values, indent=1) + "\n").encode())
-    except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}); choose another place for --json.") from error

@@ -1,0 +1,83 @@
+"""`hqgan evaluate`: compare generated images with held-out real images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hqgan.cli.options import (
+    ADVANCED,
+    ClassesOption,
+    DownloadOption,
+    JsonOption,
+    LabelOption,
+    Lists,
+    MergeOption,
+    PretrainedOption,
+    ProtocolOption,
+    RealDataOption,
+    pairs,
+    seed_of,
+    selection_of,
+)
+from hqgan.cli.output import show, write_json
+from hqgan.cli.progress import bar, say
+from hqgan.errors import UserError
+
+app = typer.Typer()
+
+
+@app.command(cls=Lists)
+def evaluate(
+    run_or_folder: Annotated[
+        Path | None, typer.Argument(help="A run, or a folder with one sub-folder of images per class.")
+    ] = None,
+    data: RealDataOption = None,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    protocol: ProtocolOption = None,
+    label: LabelOption = None,
+    seed: Annotated[int, seed_of("noise and subsamples")] = 0,
+    weights: PretrainedOption = None,
+    download: DownloadOption = False,
+    check_extractors: Annotated[
+        bool,
+        typer.Option(
+            "--check-extractors",
+            help="Check the feature extractors instead: whether their distances grow as real images are corrupted more.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Compare generated images with held-out real images.
+
+    Each distance is shown beside a best case, real images against real images, and a simple baseline, a Gaussian fitted to
+    principal components.
+    """
+    from hqgan.evaluation import evaluate as evaluation
+
+    choice = selection_of(classes, merge, protocol, label)
+    if check_extractors:
+        if not data:
+            raise UserError("--check-extractors needs --data, the real images to corrupt.")
+        with bar("images") as update:
+            checked = evaluation.check(data, seed, choice=choice, say=say, on_data=update)
+        write_json(json_file, checked)
+        show(*evaluation.check_table(checked))
+        return
+    if run_or_folder is None:
+        raise UserError(
+            "hqgan evaluate takes a run or a folder of images: hqgan evaluate runs/ham --data path/to/ham10000."
+        )
+    files = {name: Path(path) for name, path in pairs("--weights", weights)}
+    with bar("images") as update:
+        result = evaluation.evaluate(
+            run_or_folder, data, seed, choice=choice, weights=files, download=download, say=say, on_data=update
+        )
+    write_json(json_file, result)
+    if evaluation.is_run(run_or_folder) and run_or_folder.is_dir():
+        write_json(run_or_folder / "evaluation.json", result)
+    show(*evaluation.table(result))

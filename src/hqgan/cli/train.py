@@ -1,0 +1,137 @@
+"""`hqgan train`: train a generator."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hqgan.cli.options import (
+    ADVANCED,
+    MODEL,
+    OUTPUT,
+    BatchOption,
+    ClassesOption,
+    DataOption,
+    DeviceOption,
+    KimgOption,
+    LabelOption,
+    Lists,
+    MergeOption,
+    PresetOption,
+    ProtocolOption,
+    RunFolderOption,
+    SetOption,
+    SizeOption,
+    given_fields,
+    seed_of,
+    selection_fields,
+)
+from hqgan.cli.progress import say, training_progress
+from hqgan.errors import UserError
+from hqgan.runtime.processes import current_shard, is_same_launch
+
+if TYPE_CHECKING:
+    from hqgan.config import Config
+
+app = typer.Typer()
+
+RateOption = Annotated[
+    float | None,
+    typer.Option(
+        "--lr",
+        help="Learning rate of the generator. The critic's rate keeps its ratio to it; the circuits' rate stays. "
+        "(default: the preset's)",
+        rich_help_panel=MODEL,
+    ),
+]
+
+
+@app.command(cls=Lists)
+def train(
+    out: RunFolderOption,
+    data: DataOption = None,
+    size: SizeOption = None,
+    classes: ClassesOption = None,
+    merge: MergeOption = None,
+    protocol: ProtocolOption = None,
+    label: LabelOption = None,
+    preset: PresetOption = None,
+    kimg: KimgOption = None,
+    batch: BatchOption = None,
+    lr: RateOption = None,
+    seed: Annotated[int | None, seed_of("weights, noise and data order")] = None,
+    dp_epsilon: Annotated[
+        float | None,
+        typer.Option(
+            "--dp-epsilon",
+            help="Train with differential privacy by lesion, within this epsilon (docs/privacy.md).",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None,
+    dp_delta: Annotated[
+        float | None,
+        typer.Option(
+            "--dp-delta", help="The delta that belongs to --dp-epsilon. (default: 1e-5)", rich_help_panel=ADVANCED
+        ),
+    ] = None,
+    device: DeviceOption = None,
+    set_: SetOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the newest checkpoint in --out.", rich_help_panel=OUTPUT)
+    ] = False,
+) -> None:
+    """Train a generator. Ctrl-C saves a checkpoint, and --resume continues from it."""
+    from hqgan import config as configs
+
+    changes = given_fields(
+        data__path=data, data__size=size, training__kimg=kimg, training__batch=batch, training__seed=seed,
+        training__device=device, privacy__epsilon=dp_epsilon, privacy__delta=dp_delta,
+    ) | selection_fields(classes, merge, protocol, label)  # fmt: skip
+    config = run_config(out, preset, changes | configs.parse_assignments(set_ or []), resume, lr)
+    if dp_delta is not None and not config.private:
+        raise UserError("--dp-delta alone makes nothing private; give --dp-epsilon with it.")
+    train_run(config, out, resume)
+
+
+def run_config(out: Path, preset: str | None, changes: dict[str, Any], resume: bool, lr: float | None = None) -> Config:
+    """The config of a run: a preset's with changes; when resuming without naming a preset, the run's own with changes.
+
+    Args:
+        out: folder of the run.
+        preset: name of a preset; None takes hqgan, or private where the changes have an epsilon.
+        changes: dotted field to value; they win over `lr`.
+        resume: whether the run is resumed.
+        lr: learning rate of the generator, to which the critic's keeps its ratio.
+    """
+    from hqgan import config as configs
+    from hqgan.run.train import stored_config
+
+    stored = stored_config(out) if resume or is_same_launch(out) else None
+    kept = stored if preset is None else None
+    name = preset or ("private" if changes.get("privacy.epsilon") else "hqgan")
+    if lr is not None:
+        training = (kept or configs.preset(name)).training
+        changes = {
+            "training.lr_generator": lr,
+            "training.lr_critic": lr * training.lr_critic / training.lr_generator,
+        } | changes
+    return configs.replace(kept, changes) if kept else configs.preset(name, changes)
+
+
+def train_run(config: Config, out: Path, resume: bool) -> None:
+    """Train, and say where the run is; when stopped, say how to continue."""
+    from hqgan.run import train as run
+    from hqgan.training.loop import Interrupted
+
+    with training_progress() as (on_data, on_step):
+        try:
+            run.train(config, out, resume=resume, say=say, on_data=on_data, on_step=on_step)
+        except Interrupted:
+            if current_shard().rank == 0:
+                print(f"Stopped and saved. Continue with: hqgan train --out {out} --resume", file=sys.stderr)
+            raise typer.Exit(130) from None
+    if current_shard().rank == 0:
+        print(f"The run is in {out}: samples/ has its images over time, metrics.jsonl its numbers.")

@@ -176,7 +176,7 @@ def small(arguments: list[str], data: dict[str, Path]) -> list[str]:
     if found[0] == "report":
         # Studies take hours and were parsed only; a run is there.
         found = [f for f in found if not f.startswith("studies/")]
-    if found[0] != "train" or "--resume" in found or "--dry-run" in found:
+    if found[0] != "train" or "--resume" in found:
         return found
     if "--kimg" in found:
         found[found.index("--kimg") + 1] = "0.02"

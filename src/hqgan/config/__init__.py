@@ -238,7 +238,7 @@ def _sentence(error: ValidationError, where: str) -> str:
     field = ".".join(str(p) for p in first["loc"] if p not in (*KINDS, *CRITIC_KINDS))
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(field, fields(), n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else "; `hqgan train --dry-run` prints every field."
+        hint = f"; did you mean {near[0]}?" if near else "; `hqgan config` prints every field."
         return f"{where} has no field {field!r}{hint}"
     given = first.get("input")
     shown = "" if isinstance(given, dict) else f" (it is {given!r})"

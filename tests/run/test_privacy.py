@@ -16,7 +16,7 @@ from hqgan import config as configs
 from hqgan.data import load_split, open_configured
 from hqgan.errors import UserError
 from hqgan.evaluation.evaluate import matched_images
-from hqgan.report.of_run import run_sections
+from hqgan.report.run_sections import run_sections
 from hqgan.run.privacy import SECRET, start_private
 from hqgan.run.train import train
 from hqgan.sampling.load import load

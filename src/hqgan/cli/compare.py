@@ -125,7 +125,7 @@ def compare(
     from hqgan.experiments.study.results import from_json
     from hqgan.experiments.study.table import table as study_table
     from hqgan.metrics.extractors.pretrained import Borrowed
-    from hqgan.report.page import write_comparison, write_study
+    from hqgan.report.write import write_comparison, write_study
     from hqgan.training.loop import Interrupted
 
     if kimg is not None and seconds is not None:

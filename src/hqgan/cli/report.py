@@ -28,8 +28,8 @@ def report(
 ) -> None:
     """Write one self-contained page: curves, sample grids, metrics with intervals, study, audit, circuit and config."""
     from hqgan.io.files import read_json
-    from hqgan.report.of_run import BESIDE, CIRCUIT
-    from hqgan.report.page import write_report
+    from hqgan.report.run_sections import BESIDE, CIRCUIT
+    from hqgan.report.write import write_report
 
     for path in paths:
         if not path.is_dir():

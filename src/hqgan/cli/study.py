@@ -150,7 +150,7 @@ def study(
     from hqgan.experiments import study as studies
     from hqgan.experiments.study.results import as_json
     from hqgan.experiments.study.table import table
-    from hqgan.report.page import write_study
+    from hqgan.report.write import write_study
     from hqgan.training.loop import Interrupted
 
     choice = selection_of(classes, merge, protocol, label)

@@ -1,1 +1,1 @@
-"""One self-contained HTML page from the files of runs, studies and audits."""
+"""Self-contained HTML reports of runs, studies, comparisons and audits, made from their files."""

@@ -1,4 +1,4 @@
-"""What a page is made of: text, tables, pictures; and how they become one HTML file that needs no other."""
+"""The parts of a report (text, tables, pictures), and how they are written as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from hqgan.errors import UserError
 
-TEMPLATE = "page.html"
+TEMPLATE = "report.html"
 
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; `kind` sets it off from the others."""
+    """A paragraph; `kind` sets how it is displayed."""
 
     text: str
     kind: Literal["plain", "finding", "warning", "note"] = "plain"
@@ -24,14 +24,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells, the first a name and the others numbers.
+    """A table whose first column holds names and whose other columns hold numbers.
 
     Attributes:
-        head: names of the columns; all blank for none.
+        head: names of the columns; all blank for a table without a head.
         rows: the cells.
-        caption: below the table.
-        strong: rows to set in bold.
-        prose: whether cells are text, which may be broken into lines.
+        caption: shown below the table.
+        strong: indices of rows in bold.
+        prose: whether the cells are text that may be broken into lines.
     """
 
     head: Sequence[str]
@@ -43,7 +43,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG as text, or a PNG as a data URI; `text` says what it shows, for who cannot see it."""
+    """An SVG as text, or a PNG as a data URI; `text` is its caption and alternative text."""
 
     source: str
     text: str
@@ -52,7 +52,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Code:
-    """Text as it is, folded away until asked for."""
+    """Preformatted text, hidden until the reader opens it."""
 
     text: str
 
@@ -62,7 +62,7 @@ Block = Text | Table | Picture | Code
 
 @dataclass
 class Section:
-    """A heading with blocks below it."""
+    """A heading and the blocks below it."""
 
     title: str
     blocks: list[Block] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """The heading's id."""
+        """The id of the heading."""
         return "".join(c if c.isalnum() else "-" for c in self.title.lower()).strip("-")
 
 
@@ -81,7 +81,7 @@ def png(path: Path, text: str) -> Picture:
 
 
 def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -> None:
-    """Write one HTML file; all text is escaped.
+    """Write a self-contained HTML file; all text is escaped.
 
     Raises:
         UserError: it cannot be written.
@@ -101,7 +101,7 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
         temporary.replace(path)
     except OSError as error:
         raise UserError(
-            f"The page {path} cannot be written ({error.strerror or error}); choose another place."
+            f"The report {path} cannot be written ({error.strerror or error}); choose another path."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -111,11 +111,11 @@ def read(path: Path) -> dict[str, Any]:
     """A JSON file that a command wrote.
 
     Raises:
-        UserError: it is missing or no JSON.
+        UserError: it is missing or not JSON.
     """
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
-        raise UserError(f"There is no {path}.") from None
+        raise UserError(f"There is no file {path}.") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not readable as JSON ({error}); make it again.") from error
+        raise UserError(f"{path} is not valid JSON ({error}); run the command that wrote it again.") from error

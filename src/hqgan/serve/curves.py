@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from hqgan.report.blocks import Picture
-from hqgan.report.of_run import curves as drawn
+from hqgan.report.run_sections import curves as drawn
 from hqgan.run.log import read_lines
 
 

@@ -17,7 +17,7 @@ from hqgan.experiments.compare.measure import cell_of, curve, distances_of
 from hqgan.experiments.compare.results import CurvePoint, TimeTo, as_json, result_from_json
 from hqgan.experiments.compare.table import hours_table
 from hqgan.metrics.record import rows_from_json
-from hqgan.report.page import write_comparison, write_report
+from hqgan.report.write import write_comparison, write_report
 from hqgan.run import train as runs
 
 MLP = "demo:generator.branch=mlp"

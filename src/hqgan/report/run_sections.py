@@ -1,4 +1,4 @@
-"""The sections of a run: what it is, how it learnt, what it makes, how that measures."""
+"""The sections of a run's report: facts, images, training curves, metrics, circuit and config."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read
+from hqgan.run.log import read_lines
 from hqgan.wording import at_most
 
 Result = dict[str, Any]
@@ -16,65 +17,54 @@ Result = dict[str, Any]
 CIRCUIT, BESIDE = "circuit.svg", "real-and-generated.png"
 
 MOST_POINTS = 500
-"""Of a curve of losses; of longer ones every so many."""
+"""Most points of a loss curve; longer ones are thinned out evenly."""
 
 
 def run_sections(run: Path, name: str, real: bool) -> list[Section]:
-    """Everything that a run's folder holds.
+    """All sections of a run.
 
     Args:
-        run: the folder.
-        name: what the page calls it.
-        real: whether pictures that show real images are taken in.
+        run: folder of the run.
+        name: of the run in the report.
+        real: whether pictures that show real images are included.
     """
     config = read(run / "config.json")
-    lines = jsonl(run / "metrics.jsonl")
+    lines = read_lines(run / "metrics.jsonl")
     sections = [Section(f"Run: {name}", [_facts(run, config, lines)])]
     private = config.get("privacy", {}).get("epsilon") is not None
     sections[0].blocks += _pictures(run, real and not private)
     if found := curves(lines):
-        sections.append(Section(f"{name}: how it learnt", [*found], 3))
-    sections.append(Section(f"{name}: how its images measure", _metrics(run, lines, private), 3))
+        sections.append(Section(f"{name}: training curves", [*found], 3))
+    sections.append(Section(f"{name}: metrics", _metrics(run, lines, private), 3))
     if (run / CIRCUIT).exists():
         text = (run / CIRCUIT).read_text()
-        drawing = Picture(text[text.index("<svg") :], "Each of the circuits: qubit 0 on top, one layer drawn.")
-        sections.append(Section(f"{name}: its circuit", [drawing], 3))
-    sections.append(Section(f"{name}: its config", [Code(json.dumps(config, indent=1))], 3))
+        drawing = Picture(
+            text[text.index("<svg") :], "One of the circuits, with a single layer drawn. Qubit 0 is the top line."
+        )
+        sections.append(Section(f"{name}: circuit", [drawing], 3))
+    sections.append(Section(f"{name}: config", [Code(json.dumps(config, indent=1))], 3))
     return sections
 
 
 def comparison(runs: list[tuple[str, Path]]) -> Section:
-    """Several runs' distances over training, in one picture."""
+    """The distances of several runs during training in one chart."""
     series = []
     for name, run in runs:
-        found = [line for line in jsonl(run / "metrics.jsonl") if line["kind"] == "evaluate"]
+        found = [line for line in read_lines(run / "metrics.jsonl") if line["kind"] == "evaluate"]
         points = [(line["images"] / 1000, _normalised(rows_from_json(line["rows"]), "fd", "derm")) for line in found]
         known = [(x, y) for x, y in points if y is not None]
         if known:
             series.append((name, [x for x, _ in known], [y for _, y in known]))
-    section = Section("Runs side by side")
+    section = Section("Comparison of runs")
     if series:
         picture = figures.lines(series, "thousands of real images shown", "normalised Fréchet distance, derm", log=True)
         section.blocks.append(
-            Picture(picture, "On the validation part while training: 0 is real against real, 1 the PCA-Gaussian.")
+            Picture(
+                picture,
+                "Distance on the validation part during training: 0 is real vs. real, 1 the PCA-Gaussian baseline.",
+            )
         )
     return section
-
-
-def jsonl(path: Path) -> list[Result]:
-    """Lines of a growing JSON file; a last line that is still being written is left out."""
-    if not path.exists():
-        return []
-    found = []
-    for line in path.read_text().splitlines():
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError):
-            break
-        if not isinstance(values, dict) or (path.name == "metrics.jsonl" and not isinstance(values.get("kind"), str)):
-            break
-        found.append(values)
-    return found
 
 
 def _facts(run: Path, config: Result, lines: list[Result]) -> Table:
@@ -95,7 +85,7 @@ def _facts(run: Path, config: Result, lines: list[Result]) -> Table:
         )
     if started.get("privacy"):
         rows += _privacy(run, started["privacy"], lines)
-    timing = jsonl(run / "timing.jsonl")
+    timing = read_lines(run / "timing.jsonl")
     if timing and not started.get("privacy"):  # a private run's times follow the sizes of its samples
         rows.append(["training time", f"{timing[-1]['seconds'] / 60:.0f} min"])
     if data.get("licence"):
@@ -104,8 +94,8 @@ def _facts(run: Path, config: Result, lines: list[Result]) -> Table:
 
 
 def _privacy(run: Path, plan: Result, lines: list[Result]) -> list[list[str]]:
-    """Of a private run: what was spent so far, and what that rests on."""
-    # A run that was stopped has a checkpoint after its last line of metrics.
+    """The privacy of a private run: what was spent so far, and the settings that it follows from."""
+    # The last checkpoint of a run that was stopped is newer than its last line of metrics.
     newest = max((run / "checkpoints").glob("*.json"), default=None)
     saved = read(newest)["privacy"]["spent"] if newest else 0.0
     spent = max([saved, *(line["privacy/epsilon"] for line in lines if "privacy/epsilon" in line)])
@@ -115,7 +105,7 @@ def _privacy(run: Path, plan: Result, lines: list[Result]) -> list[list[str]]:
             f"epsilon {at_most(spent)} of {plan['epsilon']:g} at delta {plan['delta']:g}, for any one lesion",
         ],
         [
-            "by",
+            "privacy settings",
             f"clip {plan['clip']:g}, noise multiplier {plan['noise_multiplier']:.3g}, {plan['steps']:,} critic steps planned, "
             f"each on a Poisson sample at rate {plan['sampling_rate']:.3g} of {plan['lesions']:,} lesions",
         ],
@@ -126,7 +116,11 @@ def _pictures(run: Path, real: bool) -> list[Block]:
     samples = sorted((run / "samples").glob("*.png"))
     found: list[Block] = []
     if real and (run / BESIDE).exists():
-        found.append(png(run / BESIDE, "Real training images left, generated ones right, each row a class."))
+        found.append(
+            png(
+                run / BESIDE, "One row for each class: real training images on the left, generated images on the right."
+            )
+        )
     if samples:
         found.append(
             png(samples[-1], f"Generated images by class after {int(samples[-1].stem.split('-')[1]):,} images shown.")
@@ -135,13 +129,13 @@ def _pictures(run: Path, real: bool) -> list[Block]:
 
 
 def curves(lines: list[Result]) -> list[Picture]:
-    """Distances and losses against images shown, of the lines of a metrics.jsonl; what has two points or more."""
+    """Charts of distances and losses against images shown, from the lines of a metrics.jsonl; each needs two points."""
     found = [line for line in lines if line["kind"] == "evaluate"]
     across = [line["images"] / 1000 for line in found]
     evaluations = [rows_from_json(line["rows"]) for line in found]
     extractors = dict.fromkeys(r.extractor for rows in evaluations[-1:] for r in rows if r.extractor != "laplacian")
     out: list[Picture] = []
-    for kind, called in (("fd", "Fréchet"), ("kd", "kernel")):  # there is no Fréchet distance of few images
+    for kind, called in (("fd", "Fréchet"), ("kd", "kernel")):  # a small validation part has no Fréchet distance
         series = []
         for extractor in extractors:
             values = [_normalised(rows, kind, extractor) for rows in evaluations]
@@ -150,7 +144,9 @@ def curves(lines: list[Result]) -> list[Picture]:
         if distances := [one for one in series if len(one[1]) > 1]:
             label = f"normalised {called} distance"
             picture = figures.lines(distances, "thousands of real images shown", label, log=True)
-            text = "Distance by feature extractor on the validation part: 0 is real against real, 1 the PCA-Gaussian."
+            text = (
+                "Distance by feature extractor on the validation part: 0 is real vs. real, 1 the PCA-Gaussian baseline."
+            )
             out.append(Picture(picture, text))
             break
     steps = [line for line in lines if line["kind"] == "train"]
@@ -160,7 +156,10 @@ def curves(lines: list[Result]) -> list[Picture]:
     losses = [(key.removeprefix("loss/"), x, [line[key] for line in steps]) for key in names]
     if losses:
         out.append(
-            Picture(figures.lines(losses, "thousands of real images shown", "loss"), "Losses of critic and generator.")
+            Picture(
+                figures.lines(losses, "thousands of real images shown", "loss"),
+                "Losses of the critic and the generator.",
+            )
         )
     return out
 
@@ -174,15 +173,18 @@ def _metrics(run: Path, lines: list[Result], private: bool) -> list[Block]:
         result = {}
         found = [line for line in lines if line["kind"] == "evaluate"]
         if not found:
-            return [Text("Not measured yet: `hqgan evaluate` does that.", "note")]
+            return [Text("Not measured yet; run hqgan evaluate.", "note")]
         rows, side = rows_from_json(found[-1]["rows"]), "validation"
     out: list[Block] = []
     if private:
-        out.append(Text("These numbers look at real images: the run's epsilon does not cover them.", "warning"))
+        out.append(
+            Text("These numbers were computed from real images and are not covered by the run's epsilon.", "warning")
+        )
     out += [
         metric_table(
             rows,
-            f"Generated images against real ones of the {side} part, between real vs. real and the PCA-Gaussian baseline.",
+            f"Generated images against real images of the {side} part. Normalised: 0 is real vs. real (the best case), 1 the "
+            "PCA-Gaussian baseline.",
         )
     ]
     absent: dict[str | None, list[str]] = {}
@@ -200,7 +202,7 @@ def _metrics(run: Path, lines: list[Result], private: bool) -> list[Block]:
 
 
 def metric_table(rows: list[MetricRow], caption: str) -> Table:
-    """Metrics over all classes with intervals, real reference and baseline."""
+    """A table of the metrics over all classes with interval, real reference and baseline."""
     cells = [
         [
             row.label,
@@ -225,7 +227,9 @@ def _by_class(rows: list[MetricRow]) -> Table | None:
     for extractor in dict.fromkeys(str(row.extractor) for row in kernels):
         own = {row.class_name: row.normalised for row in kernels if row.extractor == extractor}
         cells.append([extractor, *("" if (value := own.get(c)) is None else f"{value:.2f}" for c in classes)])
-    caption = "Normalised kernel distance by class; blank where a side has too few images."
+    caption = (
+        "Normalised kernel distance by class: 0 is real vs. real, 1 the PCA-Gaussian baseline. Blank: too few images."
+    )
     return Table(["extractor", *classes], cells, caption)
 
 
@@ -244,11 +248,12 @@ def _geometry(found: Result) -> list[Block]:
     picture = figures.lines(series, "singular value, largest first", "mean singular value", log=True)
     paths = found["interpolation"]
     return [
-        Table(["derivative of the image", "effective rank", "95 %", "of", "share"], rows,
-              "By the latent, whole and through each branch alone; share: of both branches' squared norms."),
-        Picture(picture, "Spectrum of the Jacobian: how many directions of the latent the image follows."),
-        Text(f"Between two latents of a class the mean step is {paths['evenness']:.0%} of the largest (100 %: even), the way "
-             f"{paths['detour']:.2f} times the distance of its ends.", "note"),
+        Table(["derivative with respect to", "effective rank", "95 %", "largest possible", "share"], rows,
+              "Jacobian of the image: with respect to the whole latent, and through each branch alone. Share: of the "
+              "squared norms of both branches."),
+        Picture(picture, "Singular values of the Jacobian: how many directions of the latent change the image, and how much."),
+        Text(f"Interpolation between two latents of a class: the mean step is {paths['evenness']:.0%} of the largest (100 % is "
+             f"perfectly even), and the path is {paths['detour']:.2f} times as long as the direct distance.", "note"),
     ]  # fmt: skip
 
 
@@ -263,8 +268,12 @@ def _skin(found: Result) -> list[Block]:
         ]
         for row in found["rows"]
     ]
-    head = ["class", "generated", "real", "apart", "95 %"]
-    table = Table(head, rows, "Individual typology angle of the images' borders, median degrees: higher is lighter.")
+    head = ["class", "generated", "real", "difference", "95 %"]
+    table = Table(
+        head,
+        rows,
+        "Skin tone: individual typology angle at the borders of the images, median in degrees. Higher is lighter.",
+    )
     return [table, Text(found["warning"], "warning")]
 
 

@@ -1,4 +1,4 @@
-"""The section of a copying audit."""
+"""The section of a copying audit in a report."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ Result = dict[str, Any]
 
 
 def audit_section(found: Result, folder: Path, name: str, real: bool) -> Section:
-    """Verdict, tests, attacks and the closest pairs.
+    """The verdict of an audit, its tests, membership attacks and the closest pairs.
 
     Args:
         found: what ``audit.json`` holds.
-        folder: the audit's, for its picture.
-        name: whose audit it is.
-        real: whether the picture of the closest pairs, which shows real images, is taken in.
+        folder: of the audit, for its picture.
+        name: of the run or folder that was audited.
+        real: whether to include the picture of the closest pairs, which shows real images.
     """
     section = Section(f"Copying audit: {name}", [Text(found["sentence"], "finding")])
     if not found["verified"]:
         section.blocks.append(
             Text(
-                "Unverified: the split is not known to be the one that these images' generator was trained on.",
+                "Unverified: it is not known whether the generator of these images was trained on this split.",
                 "warning",
             )
         )
     if found.get("private"):
         section.blocks.append(
-            Text("These tests look at real images: the run's epsilon does not cover them.", "warning")
+            Text("These tests were computed from real images and are not covered by the run's epsilon.", "warning")
         )
     spaces = list(dict.fromkeys(row["space"] for row in found["nearest"]))
     rows = []
@@ -37,12 +37,13 @@ def audit_section(found: Result, folder: Path, name: str, real: bool) -> Section
         own = [row for row in found["nearest"] if row["class"] == title]
         shares = [(f"{row['share']:.1%}" if row["n"] else "-", f"{row['p_value']:.2g}") for row in own]
         rows.append([title or "all", str(own[0]["lesions"]), *(cell for pair in shares for cell in pair)])
-    head = ["class", "lesions a side", *(cell for space in spaces for cell in (space, "p"))]
+    head = ["class", "lesions on each side", *(cell for space in spaces for cell in (space, "p"))]
     section.blocks.append(
         Table(
             head,
             rows,
-            "Generated images whose nearest real one is a training image; nothing copied: half. p by permuting lesions.",
+            "Share of generated images whose nearest real image is a training image; without copying it is half. "
+            "p-values: by permuting lesions.",
         )
     )
     attacks = [
@@ -53,7 +54,8 @@ def audit_section(found: Result, folder: Path, name: str, real: bool) -> Section
         Table(
             ["membership attack", "AUROC", "p", "control", "images"],
             attacks,
-            "Guessing: 0.5; control: members against members.",
+            "How well training images are distinguished from held-out ones; guessing gives 0.5. Control: two sets of training "
+            "images.",
         )
     )
     memory = [
@@ -61,12 +63,13 @@ def audit_section(found: Result, folder: Path, name: str, real: bool) -> Section
         for row in found["memory"]
         if row["value"] is not None
     ]
-    section.blocks.append(Table(["memory", "value", "real floor", "N"], memory))
+    section.blocks.append(Table(["memorisation", "value", "real vs. real", "N"], memory))
     if found["flagged"]:
-        section.blocks.append(Text(f"{len(found['flagged']):,} files are flagged; flagged.csv lists them.", "note"))
+        section.blocks.append(
+            Text(f"{len(found['flagged']):,} images are flagged as possible copies; flagged.csv lists them.", "note")
+        )
     picture = folder / "closest-pairs.png"
     if real and picture.exists():
-        section.blocks.append(
-            png(picture, "The closest pairs, closest first: generated, nearest training, nearest held out.")
-        )
+        text = "The closest pairs, closest first: generated image, nearest training image, nearest held-out image."
+        section.blocks.append(png(picture, text))
     return section

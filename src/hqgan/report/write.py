@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from hqgan.errors import UserError
 from hqgan.experiments.compare.results import result_from_json
 from hqgan.experiments.study.results import from_json
+from hqgan.report.audit_section import audit_section
 from hqgan.report.blocks import Section, Text, read, write_page
-from hqgan.report.of_audit import audit_section
-from hqgan.report.of_compare import compare_sections
-from hqgan.report.of_run import comparison, run_sections
-from hqgan.report.of_study import study_sections
+from hqgan.report.compare_sections import compare_sections
+from hqgan.report.run_sections import comparison, run_sections
+from hqgan.report.study_sections import study_sections
 
 PATIENTS = "It shows images of real patients: the licence of the data and the patients' consent decide who may see it."
 

@@ -137,7 +137,7 @@ def test_evaluate_a_run_and_a_folder_of_its_images(hqgan, tiny_run, tmp_path):
     assert "PCA-Gaussian" in out
     hqgan("generate", tiny_run, "--per-class", 6, "--out", tmp_path / "out")
     text = sentence_of(hqgan("evaluate", tmp_path / "out"))
-    assert "name the real ones to hold it against with --data" in text
+    assert "name the real images to compare it with by --data" in text
 
 
 def test_a_pickle_is_refused_unread(hqgan, tmp_path):

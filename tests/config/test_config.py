@@ -46,7 +46,7 @@ def test_unknown_preset_names_the_known():
 
 @pytest.mark.parametrize("text", ["training.batch", "=3", "training.batch 3"])
 def test_set_without_a_sign(text):
-    with pytest.raises(UserError, match="--set takes field=value"):
+    with pytest.raises(UserError, match="`changes` takes field=value"):
         configs.parse_assignments([text])
 
 

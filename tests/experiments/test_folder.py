@@ -11,7 +11,7 @@ def test_settings_are_read_again_and_those_of_another_kind_are_refused(tmp_path)
     assert read_settings(tmp_path / "new", "study", "generators") == {}
     write_settings(tmp_path, "study", {"size": 32})
     assert read_settings(tmp_path, "study", "generators") == {"of": "study", "size": 32}
-    with pytest.raises(UserError, match="does not hold a comparison; choose another --out"):
+    with pytest.raises(UserError, match="does not hold a comparison; choose another `out`"):
         read_settings(tmp_path, "comparison", "runs")
 
 

@@ -66,7 +66,7 @@ def test_a_disk_that_refuses(tiny_config, tmp_path, monkeypatch, code):
         return real(state, batches, config, hooks, denied, on_step, ranks)
 
     monkeypatch.setattr("hqgan.run.train.train_loop", refuse)
-    with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*run again with --resume"):
+    with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*run again with `resume`"):
         train(tiny_config, tmp_path / "run")
     monkeypatch.undo()
     train(tiny_config, tmp_path / "run", resume=True)

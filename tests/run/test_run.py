@@ -134,7 +134,7 @@ def test_another_config_is_refused_and_nothing_changes(tiny_run, tiny_config, tm
     before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
     with pytest.raises(UserError, match="training.lr_critic: 0.0004 / 0.1.*Leave the options away"):
         train(configs.replace(tiny_config, {"training.lr_critic": 0.1}), tmp_path / "run", resume=True)
-    with pytest.raises(UserError, match="holds a run already; go on with it by --resume"):
+    with pytest.raises(UserError, match="holds a run already; go on with it by `resume`"):
         train(tiny_config, tmp_path / "run")
     assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
 
@@ -180,7 +180,7 @@ def test_full_disk_at_a_checkpoint_loses_nothing(tiny_run, tiny_config, tmp_path
         real(path, data)
 
     monkeypatch.setattr(checkpoint, "write_atomically", full)
-    with pytest.raises(UserError, match=r"disk is full.*images-000000032.json.*--resume"):
+    with pytest.raises(UserError, match=r"disk is full.*images-000000032.json.*`resume`"):
         train(tiny_config, tmp_path / "run")
     monkeypatch.undo()
     train(tiny_config, tmp_path / "run", resume=True)

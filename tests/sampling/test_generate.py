@@ -84,7 +84,7 @@ def test_again_into_the_same_folder_is_fine_something_else_is_not(loaded, tmp_pa
     before = contents(out)
     generate(loaded, {"fibroma": 2}, out)
     assert contents(out) == before
-    with pytest.raises(UserError, match=r"holds .*; choose another --out"):
+    with pytest.raises(UserError, match=r"holds .*; choose another `out`"):
         generate(loaded, {"fibroma": 3}, out)
     assert contents(out) == before
 
@@ -133,7 +133,7 @@ def test_shots_leave_a_trace_and_the_same_bytes(loaded, tmp_path):
 def test_a_generator_without_circuits_has_no_backend(loaded):
     control = preset("dcgan")
     classical = replace(loaded, generator=build_generator(control, 7), config=control)
-    with pytest.raises(UserError, match="preset dcgan has no circuits to run on aer; leave --backend away"):
+    with pytest.raises(UserError, match="preset dcgan has no circuits to run on aer; leave `backend` away"):
         on_backend(classical, backend_of("aer"), "aer")
 
 
@@ -203,7 +203,7 @@ def test_several_processes_take_turns_with_the_shards(loaded, tmp_path, monkeypa
     for rank in range(3):  # those that come late find it done
         generate(loaded, counts, out, share=Shard(rank, 3))
     assert contents(out) == contents(tmp_path / "whole")
-    with pytest.raises(UserError, match="choose another --out"):
+    with pytest.raises(UserError, match="choose another `out`"):
         generate(loaded, {"nevus": 1}, out, share=Shard(0, 3))
 
 

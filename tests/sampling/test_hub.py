@@ -140,10 +140,10 @@ def test_private_stays_private_and_other_things_are_left_alone(place, tiny_run):
     path = load(tiny_run).path
     push(path, "clinic/open", public=True)
     before = dict(repositories["clinic/open"])
-    with pytest.raises(UserError, match="clinic/open is there already and public: say --public"):
+    with pytest.raises(UserError, match="clinic/open is there already and public: say `public`"):
         push(path, "clinic/open")
     push(path, "clinic/closed")
-    with pytest.raises(UserError, match="clinic/closed is there already and private: leave --public away"):
+    with pytest.raises(UserError, match="clinic/closed is there already and private: leave `public` away"):
         push(path, "clinic/closed", public=True)
     assert repositories["clinic/open"] == before
     repositories["clinic/closed"] = {"README.md": b"another model"}

@@ -77,7 +77,7 @@ def test_full_disk_leaves_the_last_one_and_no_scraps(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UserError, match=r"disk is full.*last good checkpoint is .*images-1.json.*--resume"):
+    with pytest.raises(UserError, match=r"disk is full.*last good checkpoint is .*images-1.json.*`resume`"):
         checkpoint.write(tmp_path, "images-2", TENSORS, {"step": 2})
     monkeypatch.undo()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["images-1.json", "images-1.safetensors"]

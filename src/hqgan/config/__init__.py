@@ -199,7 +199,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
     for assignment in assignments:
         field, sign, text = assignment.partition("=")
         if not sign or not field:
-            raise UserError(f"--set takes field=value, as in training.batch=16, not {assignment!r}.")
+            raise UserError(f"`changes` takes field=value, as in training.batch=16, not {assignment!r}.")
         try:
             changes[field.strip()] = json.loads(text)
         except json.JSONDecodeError:

@@ -54,7 +54,7 @@ def fetch(
     """
     if name.lower() in ELSEWHERE:
         raise UserError(
-            f"{name} is fetched by hand, from its publisher: {ELSEWHERE[name.lower()]}; then give its folder to --data."
+            f"{name} is fetched by hand, from its publisher: {ELSEWHERE[name.lower()]}; then give its folder to `data`."
         )
     known = _known()
     if name not in known:
@@ -97,7 +97,7 @@ def fetch(
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
-            f"{url} could not be fetched ({reason}): fetch it elsewhere, MD5 {md5}, and give the file to --data."
+            f"{url} could not be fetched ({reason}): fetch it elsewhere, MD5 {md5}, and give the file to `data`."
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -142,7 +142,7 @@ def check_outside(path: str | Path, out: Path) -> None:
     somewhere = str(path).strip() and demo.count_of(str(path)) is None
     if somewhere and root.is_dir() and out.resolve().is_relative_to(root.resolve()):
         raise UserError(
-            f"{out} lies in the data's own folder {root}, where its pictures would count as data; choose another --out."
+            f"{out} lies in the data's own folder {root}, where its pictures would count as data; choose another `out`."
         )
 
 
@@ -196,6 +196,6 @@ def _classes(known: Sequence[str], labels: Iterable[str], path: str) -> tuple[st
         raise UserError(f"{path} has {what}: a class-conditional model needs images of two classes or more.")
     if (unfit := unfit_class(classes)) is not None:
         raise UserError(
-            f"{path} has a class {unfit!r}, which no folder can be called: give it another name by --merge."
+            f"{path} has a class {unfit!r}, which no folder can be called: give it another name by `merge`."
         )
     return classes

@@ -110,7 +110,7 @@ def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> 
         return data, load_split(recorded, data)
     if loaded.values["data"]["fingerprint"] != data.fingerprint:
         raise UserError(
-            f"{loaded.path.parent.parent} was not trained on {path}, or that has changed since; give the run's own --data."
+            f"{loaded.path.parent.parent} was not trained on {path}, or that has changed since; give the run's own `data`."
         )
     return data, load_split(recorded, data) if recorded.exists() else split_of(data, config.seed, config.fraction)
 
@@ -136,11 +136,11 @@ def real_data(
     if loaded:
         if choice != ALL_CLASSES:
             raise UserError(
-                f"{target} is a run, with its own classes; leave --classes, --merge, --protocol and --label away."
+                f"{target} is a run, with its own classes; leave `classes`, `merge`, `protocol` and `label` away."
             )
         return data_of(loaded, data_path, on_data)
     if data_path is None:
-        raise UserError(f"{target} is a folder of images: name the real ones to hold it against with --data.")
+        raise UserError(f"{target} is a folder of images: name the real images to compare it with by `data`.")
     data = open_data(data_path, folder_size(target), seed=seed, choice=choice, progress=on_data)
     return data, split_of(data, seed)
 

@@ -193,7 +193,7 @@ def _judge(loaded: Loaded, count: int, data_path: str | None, seed: int, say: Ca
     """A judge on so many images of the test part."""
     data, split = data_of(loaded, data_path)
     if count > len(split.test):
-        raise UserError(f"--images takes at most the {plural(len(split.test), 'image')} of the test part, not {count}.")
+        raise UserError(f"`images` takes at most the {plural(len(split.test), 'image')} of the test part, not {count}.")
     chosen = np.sort(np.random.default_rng(seed).choice(split.test, count, replace=False))
     return build_evaluator(data, split, chosen, seed, say)
 

@@ -40,20 +40,20 @@ def read_settings(out: Path, kind: Kind, own: str) -> dict[str, Any]:
         UserError: the path is a file, the settings are damaged or those of another kind, or there are files of others.
     """
     if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file; choose another --out.")
+        raise UserError(f"{out} is a file; choose another `out`.")
     path = out / SETTINGS
     if not path.exists():
         if others(out, own, "log.txt", LOCK, PROCESSES, SETTINGS):
-            raise UserError(f"{out} holds files that are not a {kind}'s; choose another --out.")
+            raise UserError(f"{out} holds files that are not a {kind}'s; choose another `out`.")
         return {}
     try:
         before = json.loads(path.read_text())
     except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); choose another --out.") from error
+        raise UserError(f"{path} is damaged ({error}); choose another `out`.") from error
     # A study of version 0.1 does not say what it is, but it has a fingerprint.
     of = before.get("of", "study" if "fingerprint" in before else None) if isinstance(before, dict) else None
     if _KINDS.get(of) != kind:
-        raise UserError(f"{out} does not hold a {kind}; choose another --out.")
+        raise UserError(f"{out} does not hold a {kind}; choose another `out`.")
     return before
 
 

@@ -32,7 +32,7 @@ def exclusive(folder: Path, patience: float = 0) -> Iterator[None]:
             yield
     except Timeout:
         raise UserError(
-            f"Another hqgan is at work in {folder}: wait until it has ended, or choose another --out."
+            f"Another hqgan is at work in {folder}: wait until it has ended, or choose another `out`."
         ) from None
     finally:
         if made and [path.name for path in folder.iterdir()] == [LOCK]:  # nothing came of it

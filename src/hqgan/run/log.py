@@ -126,7 +126,7 @@ def read_run(out: Path) -> dict[str, Any]:
             raise ValueError("it holds no fields")
         return values
     except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); remove it and run again with --resume.") from error
+        raise UserError(f"{path} is damaged ({error}); remove it and run again with `resume`.") from error
 
 
 def _now() -> str:

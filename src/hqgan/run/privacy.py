@@ -51,7 +51,7 @@ def start_private(config: Config, out: Path, data: ImageData, split: Split, devi
     planned = _plan(config, lesions) if before is None else before
     sampler = PoissonSampler(groups, config.training.batch)
     if (sampler.lesions, sampler.rate) != (planned.lesions, planned.sampling_rate):
-        raise UserError(f"{out} was planned for other samples of lesions; restore its data, or start in another --out.")
+        raise UserError(f"{out} was planned for other samples of lesions; restore its data, or start in another `out`.")
     training = config.training
 
     def sample(critic_step: int) -> Batch:
@@ -85,16 +85,16 @@ def _check(config: Config, data: ImageData, split: Split, lesions: int) -> None:
     if data.ungrouped is not None and (unknown := int(data.ungrouped[split.train].sum())):
         raise UserError(
             f"{config.data.path} has {plural(unknown, 'image')} in its training part of which no lesion or patient is known: an "
-            "image is no unit that private training can protect; leave them out, or train without --dp-epsilon."
+            "image is no unit that private training can protect; leave them out, or train without `privacy.epsilon`."
         )
     if batch >= lesions:
         raise UserError(
             f"Of {lesions:,} lesions in the training part of {config.data.path} no samples of {batch:,} can be drawn; take a "
-            "smaller --set training.batch=..., or more data."
+            "smaller `training.batch`, or more data."
         )
     if privacy.delta >= 1 / lesions:
         raise UserError(
-            f"A delta of {privacy.delta:g} allows one of {lesions:,} lesions to be given away whole; take a --dp-delta below "
+            f"A delta of {privacy.delta:g} allows one of {lesions:,} lesions to be revealed whole; take a `privacy.delta` below "
             f"{0.5 / lesions:.1g}."
         )
 
@@ -117,7 +117,7 @@ def _planned_before(out: Path) -> Plan | None:
         return Plan(**{field.name: found[field.name] for field in fields(Plan)})
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"{path} is damaged: it does not hold the plan of a private run; start in another --out."
+            f"{path} is damaged: it does not hold the plan of a private run; start in another `out`."
         ) from error
 
 
@@ -137,7 +137,7 @@ def _secret(path: Path, drawn_for: str, started: bool) -> int:
     if not path.exists():
         if started:
             raise UserError(
-                f"{path} is gone, without which no further step has the noise that was planned; start in another --out."
+                f"{path} is gone, without which no further step has the noise that was planned; start in another `out`."
             )
         half = path.with_name(f".{SECRET}.{os.getpid()}.part")
         descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -148,9 +148,9 @@ def _secret(path: Path, drawn_for: str, started: bool) -> int:
         half.replace(path)
     drawn, *belongs_to = path.read_bytes().decode("ascii", "replace").split() or [""]
     if len(drawn) != 64 or set(drawn) - set("0123456789abcdef") or len(belongs_to) != 1:
-        raise UserError(f"{path} is damaged: restore it from a copy, or start in another --out.")
+        raise UserError(f"{path} is damaged: restore it from a copy, or start in another `out`.")
     if belongs_to != [drawn_for]:
         raise UserError(
-            f"The images or their lesions have changed since {path} was written; restore them, or start in another --out."
+            f"The images or their lesions have changed since {path} was written; restore them, or start in another `out`."
         )
     return int(drawn, 16)

@@ -37,12 +37,12 @@ def check_shares(config: Config, world: int) -> None:
     batch, generator = config.training.batch, config.generator
     if batch % world:
         raise UserError(
-            f"A batch of {batch} images cannot be shared by {world} processes; take --set training.batch="
+            f"A batch of {batch} images cannot be shared by {world} processes; take `training.batch` "
             f"{batch + -batch % world}, or another number of processes."
         )
     if config.critic.kind == "residual" and batch // world % 4:
         raise UserError(
-            f"The critic of preset {config.preset} looks at groups of four images; take --set training.batch="
+            f"The critic of preset {config.preset} looks at groups of four images; take `training.batch` "
             f"{4 * world * -(-batch // (4 * world))} for {world} processes."
         )
     if isinstance(generator, HybridConfig) and generator.branch == "noise":
@@ -113,18 +113,18 @@ def start_state(
         # A private run's checkpoints hold no fingerprint: `private_start` sees to it.
         if not config.private and facts_of(values, start).data.fingerprint != data.fingerprint:
             raise UserError(
-                f"{config.data.path} is not the data that {out} was trained on; give that, or another --out."
+                f"{config.data.path} is not the data that {out} was trained on; give that, or another `out`."
             )
         try:
             state.restore(tensors, values)
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
             raise UserError(
-                f"{start} does not hold what training goes on from ({error}); start in another --out."
+                f"{start} does not hold what training goes on from ({error}); start in another `out`."
             ) from error
         say(f"resuming at {state.images:,} images from {start.name}")
     if ranks.any(ranks.mean({"images": state.images})["images"] != state.images):
         raise UserError(
-            f"The processes see different checkpoints in {out}: put --out on a disk that all machines share."
+            f"The processes see different checkpoints in {out}: put `out` on a disk that all machines share."
         )
     ranks.make_equal(generator, critic, state.average)
     for network in (generator, critic):

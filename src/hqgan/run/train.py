@@ -59,7 +59,7 @@ def resolve_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UserError(
-            f"The device {name!r} cannot be used ({str(error).splitlines()[0]}); try --device cpu."
+            f"The device {name!r} cannot be used ({str(error).splitlines()[0]}); try `device` cpu."
         ) from error
     return device
 
@@ -235,20 +235,20 @@ def _train(
         kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
         raise UserError(
             f"The run's files in {out} cannot be written ({error.strerror or error}); {kept}. Make room, or give rights, "
-            "and run again with --resume."
+            "and run again with `resume`."
         ) from error
     except Diverged as error:
         last = checkpoint.latest(out / "checkpoints")
         kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written before"
         raise UserError(
-            f"{error}; {kept}. Lower the learning rates (--set training.lr_generator=...) and try again."
+            f"{error}; {kept}. Lower the learning rates (`training.lr_generator`) and try again."
         ) from error
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
         raise UserError(
             f"There is not enough memory to train with batches of {config.training.batch} at {config.data.size} pixels: free "
-            "some and run again with --resume, or start another --out with a smaller --set training.batch=... or size."
+            "some and run again with `resume`, or start another `out` with a smaller `training.batch` or size."
         ) from error
     finally:
         log.close()
@@ -276,7 +276,7 @@ def is_finished(config: Config, out: Path) -> bool:
     if changed := configs.differences(stored, configs.replace(config, {"data.path": stored.data.path})):
         theirs = "; ".join(changed[:2])
         raise UserError(
-            f"{out} was trained with other settings (theirs / yours: {theirs}); choose another --out, or the same settings."
+            f"{out} was trained with other settings (theirs / yours: {theirs}); choose another `out`, or the same settings."
         )
     newest = checkpoint.latest(out / "checkpoints")
     return newest is not None and checkpoint.read_values(newest)["images"] >= images_of(config)
@@ -320,18 +320,18 @@ def last_evaluation(run: Path) -> list[MetricRow]:
 
 def _check_folder(config: Config, out: Path, resume: bool) -> None:
     if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file; choose another --out.")
+        raise UserError(f"{out} is a file; choose another `out`.")
     before = stored_config(out)
     if before is None:
         if others(out, "log.txt", LOCK, LAUNCH, "config.json"):
-            raise UserError(f"{out} holds files that are not a run's; choose another --out.")
+            raise UserError(f"{out} holds files that are not a run's; choose another `out`.")
         return
     if not resume:
-        raise UserError(f"{out} holds a run already; go on with it by --resume, or choose another --out.")
+        raise UserError(f"{out} holds a run already; go on with it by `resume`, or choose another `out`.")
     if before.private and config.training.kimg > before.training.kimg:
         raise UserError(
             f"The noise of the private run in {out} was planned for {before.training.kimg:g} kimg, and more would spend more "
-            "than its epsilon; leave --kimg away, or start in another --out."
+            "than its epsilon; leave `kimg` away, or start in another `out`."
         )
     # Data may have been moved; that they are the same is seen by their fingerprint.
     same = {"training.kimg": max(before.training.kimg, config.training.kimg), "data.path": config.data.path}
@@ -339,6 +339,6 @@ def _check_folder(config: Config, out: Path, resume: bool) -> None:
     if changed := configs.differences(longer, config):
         more = f" and {len(changed) - 2} more" if len(changed) > 2 else ""
         raise UserError(
-            f"--resume needs the config that {out} was started with; theirs / yours differ in {'; '.join(changed[:2])}{more}. "
+            f"`resume` needs the config that {out} was started with; theirs / yours differ in {'; '.join(changed[:2])}{more}. "
             "Leave the options away to go on with theirs."
         )

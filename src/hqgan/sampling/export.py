@@ -72,7 +72,7 @@ def export(
     check_same_classes(loaded, data)
     check_leaks(split, data.groups)
     if originals != "resized" and (root is None or not (root / str(data.files[0])).is_file()):
-        raise UserError(f"{data.name} has no image files to {originals}; leave --originals away.")
+        raise UserError(f"{data.name} has no image files to {originals}; leave `originals` away.")
     out = out.resolve()
     if root is not None:
         check_outside(root, out)

@@ -109,13 +109,13 @@ def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Seque
         if sign and name not in classes:
             raise UserError(f"There is no class {name!r} in this run; its classes are {listed(classes)}.")
         if not sign or not number.isdecimal() or len(number) > 9:
-            raise UserError(f"--class takes NAME=COUNT below a billion, as in {name[:200]}=500, not {text[:200]!r}.")
+            raise UserError(f"`class` takes NAME=COUNT below a billion, as in {name[:200]}=500, not {text[:200]!r}.")
         counts[name] = int(number)
     if per_class is not None and per_class >= 10**9:
-        raise UserError("--per-class is a number below a billion.")
+        raise UserError("`per_class` is a number below a billion.")
     counts = {name: n for name, n in counts.items() if n > 0}
     if not counts:
-        raise UserError("Nothing to generate: ask for --per-class 200 or --class df=500.")
+        raise UserError("Nothing to generate: ask for `per_class` 200 or `class` df=500.")
     return counts
 
 
@@ -256,7 +256,7 @@ def read_dropped(path: Path, checkpoint_hash: str) -> frozenset[int]:
         raise UserError(f"There is no list of images to drop at {path}; `hqgan audit` writes one.") from None
     except (KeyError, ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
-            f"{path} is no list that --drop-copies can use: it needs the columns latent_seed and checkpoint_sha256, filled "
+            f"{path} is no list that `drop_copies` can use: it needs the columns latent_seed and checkpoint_sha256, filled "
             "in; audit a run, or a folder with its manifest.csv."
         ) from error
     if others:
@@ -293,7 +293,7 @@ def _turn(out: Path, manifest: bytes) -> Iterator[None]:
         UserError: it holds anything but this very call's images; it is left as it is.
     """
     if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file; choose another --out.")
+        raise UserError(f"{out} is a file; choose another `out`.")
     _refuse_others(out, manifest)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out):
@@ -304,7 +304,7 @@ def _turn(out: Path, manifest: bytes) -> Iterator[None]:
 def _refuse_others(out: Path, manifest: bytes) -> None:
     lists = [out / name for name in (MANIFEST, UNFINISHED) if (out / name).exists()]
     if any(path.read_bytes() != manifest for path in lists) or (not lists and others(out, LOCK, UNFINISHED)):
-        raise UserError(f"{out} holds other images or files; choose another --out.")
+        raise UserError(f"{out} holds other images or files; choose another `out`.")
 
 
 def _claim(out: Path, manifest: bytes) -> bool:

@@ -63,7 +63,7 @@ def push(path: Path, card: Callable[[str], str], repo: str, *, public: bool = Fa
             held = {file.rfilename for file in there.siblings or ()} - {".gitattributes"}
             if bool(there.private) == public:
                 kind, other = (
-                    ("private", "leave --public away") if public else ("public", "say --public to upload to it")
+                    ("private", "leave `public` away") if public else ("public", "say `public` to upload to it")
                 )
                 raise UserError(f"{repo} is there already and {kind}: {other}, or choose another name.")
             if held and f"{NAME}.json" not in held:

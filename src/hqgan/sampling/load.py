@@ -171,7 +171,7 @@ def on_backend(loaded: Loaded, backend: Backend, name: str) -> Loaded:
     generator = copy.deepcopy(loaded.generator)
     if not generator.circuits:
         raise UserError(
-            f"A run of preset {loaded.config.preset} has no circuits to run on {name}; leave --backend away."
+            f"A run of preset {loaded.config.preset} has no circuits to run on {name}; leave `backend` away."
         )
     watched = Watched(backend)
     for circuit in generator.circuits:

@@ -193,7 +193,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         taken = socket.socket(family, kind, proto)
     except OSError as error:
-        raise UserError(f"The page cannot be served at {host!r} ({error.strerror}); try --host 127.0.0.1.") from error
+        raise UserError(f"The page cannot be served at {host!r} ({error.strerror}); try `host` 127.0.0.1.") from error
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(address)
@@ -201,7 +201,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         taken.close()
         raise UserError(
-            f"Port {port} of {host} cannot be used ({error.strerror}); choose another by --port."
+            f"Port {port} of {host} cannot be used ({error.strerror}); choose another by `port`."
         ) from error
     return taken
 

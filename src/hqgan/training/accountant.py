@@ -59,7 +59,7 @@ def plan(epsilon: float, delta: float, clip: float, lesions: int, expected: int,
         except ValueError as error:
             raise UserError(
                 f"opacus's accountant finds no noise that keeps {steps:,} critic steps within epsilon {epsilon:g} at delta "
-                f"{delta:g}; allow more by --dp-epsilon or --dp-delta."
+                f"{delta:g}; allow more by `privacy.epsilon` or `privacy.delta`."
             ) from error
     return Plan(epsilon, delta, clip, float(noise), rate, steps, lesions)
 

@@ -57,7 +57,7 @@ def write(folder: Path, name: str, tensors: Mapping[str, torch.Tensor], values: 
         kept = f"the last good checkpoint is {last}" if last else "there is no earlier checkpoint"
         reason = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
         raise UserError(
-            f"The checkpoint {target} could not be written ({reason}); {kept}. Make room and run again with --resume."
+            f"The checkpoint {target} could not be written ({reason}); {kept}. Make room and run again with `resume`."
         ) from error
     newest = {path.stem for path in sorted(folder.glob(PATTERN))[-KEEP:]}
     # Tensors without their JSON, too: a process may have been killed between removing the two.

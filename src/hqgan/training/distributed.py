@@ -162,7 +162,7 @@ def together(device: str, share: Shard) -> Iterator[Processes]:
     if device == "cuda" and torch.cuda.device_count() < local:
         raise UserError(
             f"There are {torch.cuda.device_count()} CUDA devices here for {local} processes; give torchrun a smaller "
-            "--nproc-per-node, or --device cpu."
+            "--nproc-per-node, or `device` cpu."
         )
     backend = "nccl" if device == "cuda" else "gloo"
     if not torch.distributed.is_initialized():

@@ -62,5 +62,5 @@ def test_more_layers_reach_more_and_entangle_more() -> None:
 
 
 def test_too_large_is_one_sentence() -> None:
-    with pytest.raises(UserError, match="up to 16 qubits, not 20: lower --qubits"):
+    with pytest.raises(UserError, match="up to 16 qubits, not 20: lower `qubits`"):
         expressivity(Ansatz(20, 1))

@@ -69,7 +69,7 @@ def test_what_was_paid_for_is_collected_and_other_angles_are_another_job(service
 
 
 def test_what_is_not_confirmed_is_not_sent(service: Service, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"Nothing was sent: 8 circuits of 1,024 shots .* Confirm it, or give --yes"):
+    with pytest.raises(UserError, match=r"Nothing was sent: 8 circuits of 1,024 shots .* Confirm it, or give `yes`"):
         backend_of("ibm:brisbane", folder=tmp_path)(ANSATZ, *arguments())
     assert not sent(service)
     assert not (tmp_path / "jobs.json").exists()

@@ -28,10 +28,10 @@ def test_exact_backends_agree(name: str) -> None:
         ("fake", {}, "no backend 'fake'"),
         ("statevector:x", {}, "no backend 'statevector:x'"),
         ("pennylane:nothing", {}, "PennyLane cannot make the device 'nothing'"),
-        ("statevector", {"shots": 100}, "statevector takes no --shots"),
-        ("pennylane:default.qubit", {"noise": 0.1}, "takes no --noise"),
-        ("aer", {"shots": 10, "mitigation": 1}, "aer takes no --mitigation"),
-        ("fake:brisbane", {"noise": 0.1}, "fake:brisbane takes no --noise"),
+        ("statevector", {"shots": 100}, "statevector takes no `shots`"),
+        ("pennylane:default.qubit", {"noise": 0.1}, "takes no `noise`"),
+        ("aer", {"shots": 10, "mitigation": 1}, "aer takes no `mitigation`"),
+        ("fake:brisbane", {"noise": 0.1}, "fake:brisbane takes no `noise`"),
     ],
 )
 def test_bad_names_and_options_are_one_sentence(name: str, options: dict, sentence: str) -> None:

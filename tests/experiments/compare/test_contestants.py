@@ -23,13 +23,13 @@ def test_a_preset_with_changes_and_a_backend():
     ("text", "sentence"),
     [
         ("hqgna", "no preset 'hqgna'"),
-        ("hqgan@", "--presets takes"),
-        ("hqgan@aer,many", "--presets takes"),
+        ("hqgan@", "`contestants` takes"),
+        ("hqgan@aer,many", "`contestants` takes"),
         ("hqgan:layers", "takes field=value"),
         ("hqgan@ibm:least-busy", "cost money"),
-        ("hqgan@aer,0", "--presets takes"),
+        ("hqgan@aer,0", "`contestants` takes"),
         ("hqgan:data.seed=0", "the same for all contestants"),
-        ("hqgan:training.kimg=3", "give --kimg"),
+        ("hqgan:training.kimg=3", "give `kimg`"),
     ],
 )
 def test_bad_contestants_are_one_sentence(text, sentence):
@@ -47,11 +47,11 @@ def test_values_may_hold_commas_and_fields_digits():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        (Settings(changes={"data.seed": 0}), "--set data.seed is not allowed"),
+        (Settings(changes={"data.seed": 0}), "`data.seed` is not allowed"),
         (Settings(seconds=float("inf")), "finite"),
         (Settings(contestants=("hqgan@aerr",)), "aerr"),
         (Settings(contestants=("dcgan@aer",)), "dcgan has no circuits"),
-        (Settings(contestants=("hqgan@statevector,100",)), "takes no --shots"),
+        (Settings(contestants=("hqgan@statevector,100",)), "takes no `shots`"),
         (Settings(contestants=("hqgan", "hqgan:training.batch=x")), "hqgan:training.batch=x"),
     ],
 )

@@ -165,7 +165,7 @@ def test_pages(finished, tmp_path):
 @pytest.mark.parametrize("text", ["{", "[]", '{"of": "study"}'])
 def test_a_folder_of_something_else_is_refused(tmp_path, text, settings):
     (tmp_path / "settings.json").write_text(text)
-    with pytest.raises(UserError, match="choose another --out"):
+    with pytest.raises(UserError, match="choose another `out`"):
         compare(settings, tmp_path, say=silent)
 
 

@@ -277,7 +277,7 @@ def test_answers_that_are_not_those_of_their_json_are_refused(finished, tmp_path
     ("changes", "words"),
     [
         ({"size": 50}, "have 32 or 64 pixels, not 50"),
-        ({"fractions": (0.0,)}, "--real-fraction 0 is outside"),
+        ({"fractions": (0.0,)}, "`fractions` 0 is outside"),
         ({"given": ("nowhere",)}, "no run or folder at nowhere"),
     ],
 )

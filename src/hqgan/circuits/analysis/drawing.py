@@ -120,7 +120,7 @@ def draw(ansatz: Ansatz, path: Path) -> None:
 def check_ending(path: Path) -> None:
     """Raise UserError unless a picture's name ends in .svg or .png."""
     if path.suffix not in {".svg", ".png"}:
-        raise UserError(f"{path} is no .svg or .png; choose such a name for --out.")
+        raise UserError(f"{path} is no .svg or .png; choose such a name for `out`.")
 
 
 def save(figure: Any, path: Path) -> None:

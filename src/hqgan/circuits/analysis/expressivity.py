@@ -36,7 +36,7 @@ def expressivity(ansatz: Ansatz, pairs: int = 2000, seed: int = 0) -> float:
         UserError: The circuit has more than 16 qubits.
     """
     if ansatz.qubits > MOST_QUBITS:
-        raise UserError(f"Expressivity is for up to {MOST_QUBITS} qubits, not {ansatz.qubits}: lower --qubits.")
+        raise UserError(f"Expressivity is for up to {MOST_QUBITS} qubits, not {ansatz.qubits}: lower `qubits`.")
     plain = replace(ansatz, readout=("Z0",), ancillas=0)
     angles, weights = random_inputs(plain, 2 * pairs, seed)
     found = []

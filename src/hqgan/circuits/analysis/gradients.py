@@ -29,7 +29,7 @@ def gradient_variance(ansatz: Ansatz, samples: int = 500, seed: int = 0, spread:
         UserError: The circuit has no layers.
     """
     if not ansatz.layers:
-        raise UserError("A circuit of 0 layers has no weights to take slopes by; give it a --depth.")
+        raise UserError("A circuit of 0 layers has no weights to differentiate by; choose a larger `layers`.")
     readout = f"Z{ansatz.qubits // 2}" if ansatz.probabilities else ansatz.readout[len(ansatz.readout) // 2]
     one = replace(ansatz, readout=(readout,), ancillas=0)
     angles, weights = random_inputs(one, samples, seed)

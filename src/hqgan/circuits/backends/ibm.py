@@ -156,7 +156,7 @@ def _send(
     positions = circuit.layout.final_index_layout()[: ansatz.qubits]
     planned = job_plan(machine, circuit, ansatz, len(values), shots)
     if not confirm(planned):
-        raise UserError(f"Nothing was sent: {planned}. Confirm it, or give --yes.")
+        raise UserError(f"Nothing was sent: {planned}. Confirm it, or give `yes`.")
     entry = {"machine": machine.name, "job": None, "sent": datetime.datetime.now(datetime.UTC).isoformat()}
     _write(folder, tag, entry)
     job = submit(ansatz, machine, circuit, positions, values, shots, mitigation, tags=[tag])

@@ -18,7 +18,7 @@ from hqgan.errors import UserError
 from hqgan.types import Backend
 
 NAMES = "statevector, pennylane:<device>, aer, fake:<machine> or ibm:<machine>"
-TAKES = {"aer": {"--shots", "--noise"}, "fake": {"--shots", "--mitigation"}, "ibm": {"--shots", "--mitigation"}}
+TAKES = {"aer": {"shots", "noise"}, "fake": {"shots", "mitigation"}, "ibm": {"shots", "mitigation"}}
 """Options by kind of backend."""
 
 
@@ -47,10 +47,10 @@ def backend_of(
         UserError: There is no such backend, it is not installed, or it does not take an option that was given.
     """
     kind, _, place = name.partition(":")
-    given = {"--shots": shots is not None, "--noise": bool(noise), "--mitigation": bool(mitigation)}
+    given = {"shots": shots is not None, "noise": bool(noise), "mitigation": bool(mitigation)}
     for option, is_given in given.items():
         if is_given and option not in TAKES.get(kind, set()) and kind in {"statevector", "pennylane", *TAKES}:
-            raise UserError(f"The backend {name} takes no {option}; leave it away, or choose another backend.")
+            raise UserError(f"The backend {name} takes no `{option}`; leave it away, or choose another backend.")
     measured = 1024 if shots is None else shots
     match kind, place:
         case "statevector", "":

@@ -19,13 +19,13 @@ EVALUATIONS = 6
 """Evaluations of each run during training, evenly spaced: the points of its curves."""
 
 FIXED = {
-    "data.path": "; give --data",
-    "data.size": "; give --size",
-    "data.seed": "; give --seeds",
-    "training.seed": "; give --seeds",
-    "training.kimg": "; give --kimg",
+    "data.path": "; give `data`",
+    "data.size": "; give `size`",
+    "data.seed": "; give `seeds`",
+    "training.seed": "; give `seeds`",
+    "training.kimg": "; give `kimg`",
     "training.evaluate_kimg": "",
-    "training.device": "; give --device",
+    "training.device": "; give `device`",
 }
 """Fields that a comparison sets itself, and the option that sets them."""
 
@@ -103,7 +103,7 @@ def parse(text: str) -> Contestant:
         configs.preset(name)  # says which there are
     backend, comma, shots = running.partition(",")
     if (at and not backend) or (comma and not (shots.isdecimal() and int(shots))):
-        raise UserError(f"--presets takes {SYNTAX}, not {text!r}.")
+        raise UserError(f"`contestants` takes {SYNTAX}, not {text!r}.")
     if backend.startswith("ibm"):
         raise UserError(f"{text}: jobs on {backend} cost money; send them with `hqgan generate --backend {backend}`.")
     if own := [name for name in changes if name.startswith("data.") or name in FIXED]:
@@ -120,10 +120,10 @@ def check(settings: Settings) -> list[Contestant]:
     """
     if fixed := [name for name in settings.changes if name in FIXED]:
         raise UserError(
-            f"--set {fixed[0]} is not allowed in a comparison, which sets it itself; leave it out{FIXED[fixed[0]]}."
+            f"`{fixed[0]}` is not allowed in a comparison, which sets it itself; leave it out{FIXED[fixed[0]]}."
         )
     if settings.seconds is not None and not math.isfinite(settings.seconds):
-        raise UserError("--seconds takes a finite number.")
+        raise UserError("`seconds` takes a finite number.")
     found = contestants_of(settings)
     for one in found:
         config = config_of(one, settings.data[0], 0, settings, settings.kimg)
@@ -148,10 +148,10 @@ def contestants_of(settings: Settings) -> list[Contestant]:
     for one in found:
         if by_file.setdefault(one.folder, one.name) != one.name:
             raise UserError(
-                f"--presets {one.name} and {by_file[one.folder]} would have the same folder; leave one out."
+                f"`contestants` {one.name} and {by_file[one.folder]} would have the same folder; leave one out."
             )
     if settings.study is not None and (odd := [one.name for one in found if one.name != one.preset]):
-        raise UserError(f"--study takes presets without changes or backends, not {odd[0]}; leave out one of them.")
+        raise UserError(f"`study` takes presets without changes or backends, not {odd[0]}; leave out one of them.")
     return found
 
 

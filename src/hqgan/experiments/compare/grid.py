@@ -79,7 +79,7 @@ def compare(
         cells = {path: cell_of(path, 0, settings, borrowed, say, on_data) for path in settings.data}
         folders = {path: data_folder(cell.data) for path, cell in cells.items()}
         if len(set(folders.values())) < len(folders):
-            raise UserError(f"--data {listed(list(folders))} hold the same images; give each once.")
+            raise UserError(f"`data` {listed(list(folders))} hold the same images; give each once.")
         _warn_of_overlaps(cells, say)
         kimg = lengths(settings, stored_lengths(before, settings))
         known = dict(before.get("lengths", {}))
@@ -145,7 +145,7 @@ def _stored_settings(out: Path, settings: Settings) -> dict[str, Any]:
     """The settings that the folder holds; one of images of another size is refused."""
     before = folder.read_settings(out, "comparison", "runs")
     if before and before.get("size") != settings.size:
-        raise UserError(f"{out} does not hold a comparison at {settings.size} pixels; choose another --out.")
+        raise UserError(f"{out} does not hold a comparison at {settings.size} pixels; choose another `out`.")
     return before
 
 

@@ -135,13 +135,13 @@ def rare_classes(counts: np.ndarray, classes: Sequence[str], wanted: Sequence[st
         if large := [c for c in found if counts[c] >= balance(counts)]:
             raise UserError(
                 f"The class {classes[large[0]]!r} has {counts[large[0]]} images, at least as many as the mean "
-                f"class size ({balance(counts)}), so there is nothing to fill; leave it out of --fill."
+                f"class size ({balance(counts)}), so there is nothing to fill; leave it out of `fill`."
             )
         return found
     found = np.flatnonzero(counts < RARE * np.mean(counts)).tolist()
     if not found:
         raise UserError(
-            f"No class has fewer images than {RARE:.0%} of the mean class size: name the rare ones with --fill."
+            f"No class has fewer images than {RARE:.0%} of the mean class size: name the rare ones with `fill`."
         )
     return found
 

@@ -124,10 +124,10 @@ class Cell:
 def check(settings: Settings) -> None:
     """Raise a UserError for a size or a fraction that a study cannot work with."""
     if settings.size not in (32, 64):
-        raise UserError(f"A study's images have 32 or 64 pixels, not {settings.size}; choose one of them by --size.")
+        raise UserError(f"A study's images have 32 or 64 pixels, not {settings.size}; choose one of them by `size`.")
     if wrong := [f for f in settings.fractions if not 0 < f <= 1]:
         raise UserError(
-            f"--real-fraction {wrong[0]:g} is outside 0 to 1; 0.25 takes a quarter of the training part's lesions."
+            f"`fractions` {wrong[0]:g} is outside 0 to 1; 0.25 takes a quarter of the training part's lesions."
         )
 
 
@@ -179,7 +179,7 @@ def cell_of(settings: Settings, seed: int, fraction: float, on_data: Callable[[i
         if config.data.seed not in settings.seeds or config.data.fraction not in settings.fractions:
             raise UserError(
                 f"{path} was trained with data seed {config.data.seed} and fraction {config.data.fraction:g}, which this "
-                "study does not have; add its seed to --seeds, or leave it out."
+                "study does not have; add its seed to `seeds`, or leave it out."
             )
         if (config.data.seed, config.data.fraction) == (seed, fraction):
             check_run(path, data, split)

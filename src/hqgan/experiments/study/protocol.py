@@ -86,7 +86,7 @@ def study(
         if lacking := [n for n in names if n not in {*settings.generators, *cell.runs, *cell.folders}]:
             raise UserError(
                 f"There is no run of {lacking[0]} for {cell.name}; give one, leave that seed out, or add {lacking[0]} to "
-                "--generators to have it trained."
+                "`generators` to have it trained."
             )
     _check_data(out, settings)
     with folder.held(out, share):
@@ -147,7 +147,7 @@ def _recipes(settings: Settings) -> dict[str, Recipe]:
     weights = dict(settings.weights)
     if unused := [name for name in weights if name not in settings.classifiers]:
         raise UserError(
-            f"--weights names {unused[0]!r}, which is not among the classifiers {listed(settings.classifiers)}."
+            f"`weights` names {unused[0]!r}, which is not among the classifiers {listed(settings.classifiers)}."
         )
     recipes = {}
     for name in settings.classifiers:
@@ -162,7 +162,7 @@ def _check_data(out: Path, settings: Settings) -> None:
     """Refuse a folder that holds something else, or a study of other data."""
     before = folder.read_settings(out, "study", "generators")
     if before and before.get("fingerprint") != _fingerprint(settings):
-        raise UserError(f"{out} holds a study of other data; choose another --out.")
+        raise UserError(f"{out} holds a study of other data; choose another `out`.")
 
 
 def _fingerprint(settings: Settings) -> str:
@@ -238,7 +238,7 @@ def _check_same(task: Task) -> None:
             name, old, new = f"{name}.{inner}", old.get(inner), new[inner]
         raise UserError(
             f"{task.result} was made with other settings (theirs / yours differ in {name}: {old} / {new}); choose another "
-            "--out, or the same settings."
+            "`out`, or the same settings."
         )
 
 
@@ -259,7 +259,7 @@ def _each(tasks: Sequence[Task], jobs: int) -> Iterator[str]:
         except BrokenProcessPool as error:
             raise UserError(
                 "The system ended the process of a classifier, most likely because memory ran out. Run the same command with "
-                "fewer --jobs: finished arms are kept."
+                "fewer `jobs`: finished arms are kept."
             ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -31,7 +31,7 @@ def from_folder(name: str, path: Path, sizes: np.ndarray, data: ImageData, rare:
     images, labels, _ = read_folder(path, data)
     if lacking := [data.classes[c] for c in rare if not (labels == c).any()]:
         raise UserError(
-            f"{path} has no image of {listed(lacking)}, which this study fills; add some, or choose --fill."
+            f"{path} has no image of {listed(lacking)}, which this study fills; add some, or choose `fill`."
         )
     kept = np.concatenate([np.flatnonzero(labels == c)[:k] for c, k in enumerate(sizes)]).astype(np.int64)
     digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()

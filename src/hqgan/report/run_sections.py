@@ -10,7 +10,7 @@ from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read
 from hqgan.run.log import read_lines
-from hqgan.wording import at_most
+from hqgan.wording import at_most, plural
 
 Result = dict[str, Any]
 
@@ -56,7 +56,11 @@ def comparison(runs: list[tuple[str, Path]]) -> Section:
         if known:
             series.append((name, [x for x, _ in known], [y for _, y in known]))
     section = Section("Comparison of runs")
-    if series:
+    if not series:
+        section.blocks.append(
+            Text("No run was evaluated with a normalised Fréchet distance (derm) during training.", "note")
+        )
+    else:
         picture = figures.lines(series, "thousands of real images shown", "normalised Fréchet distance, derm", log=True)
         section.blocks.append(
             Picture(
@@ -80,9 +84,8 @@ def _facts(run: Path, config: Result, lines: list[Result]) -> Table:
     ]
     if generator["kind"] == "hybrid":
         c = generator["circuit"]
-        rows.append(
-            ["circuits", f"{generator['sub_generators']} of {c['qubits']} qubits and {c['layers']} layers, simulated"]
-        )
+        size = f"{plural(c['qubits'], 'qubit')} and {plural(c['layers'], 'layer')}"
+        rows.append(["circuits", f"{generator['sub_generators']}, each of {size}, simulated"])
     if started.get("privacy"):
         rows += _privacy(run, started["privacy"], lines)
     timing = read_lines(run / "timing.jsonl")
@@ -102,7 +105,7 @@ def _privacy(run: Path, plan: Result, lines: list[Result]) -> list[list[str]]:
     return [
         [
             "privacy spent",
-            f"epsilon {at_most(spent)} of {plan['epsilon']:g} at delta {plan['delta']:g}, for any one lesion",
+            f"epsilon {at_most(spent)} of {plan['epsilon']:g} at delta {plan['delta']:g}, for each lesion",
         ],
         [
             "privacy settings",

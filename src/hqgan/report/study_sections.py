@@ -49,8 +49,8 @@ def _arms(result: StudyResult, family: Family) -> list[Block]:
         ),
         Table(
             ["arm", "balanced accuracy", "95 %", "accuracy", "AUROC", "calibration error", *(f"recall {c}" for c in rare),
-             "difference from real (p)", f"difference from {best} (p)"],
-            [_row(r, rare) for r in rows],
+             *(f"difference from {name} (p)" for name in dict.fromkeys(("real", best)))],
+            [_row(r, rare, best) for r in rows],
             "Bold: the best arm without generated images. p-values are two-sided, from a paired hierarchical bootstrap, and "
             "corrected for the number of arms by Holm's method.",
             strong=[i for i, r in enumerate(rows) if r.name == best],
@@ -69,8 +69,9 @@ def _rare_recall(row: ArmRow, rare: list[str]) -> ForestRow:
     return ForestRow(row.name, mean, low, high, row.generator)
 
 
-def _row(r: ArmRow, rare: list[str]) -> list[str]:
+def _row(r: ArmRow, rare: list[str], best: str) -> list[str]:
     recall = [r.recall[c].mean for c in rare]
+    from_best = _difference(r.difference_from_best_classical, r.p_value_against_best_classical)
     return [
         r.name,
         f"{r.mean:.3f}",
@@ -78,7 +79,7 @@ def _row(r: ArmRow, rare: list[str]) -> list[str]:
         *(f"{value:.3f}" for value in (r.accuracy, r.auroc, r.calibration_error)),
         *("-" if value is None else f"{value:.2f}" for value in recall),
         _difference(r.difference_from_real_only, r.p_value_against_real_only),
-        _difference(r.difference_from_best_classical, r.p_value_against_best_classical),
+        *([] if best == "real" else [from_best]),
     ]
 
 
@@ -117,7 +118,7 @@ def _protocol(result: StudyResult) -> Section:
         "Protocol",
         [
             Text(
-                f"For each of the seeds {', '.join(map(str, settings['seeds']))}, the lesions are split at random within each "
+                f"For each seed ({', '.join(map(str, settings['seeds']))}) the lesions are split at random within each "
                 "class: 70 % for training, 10 % for validation and 20 % for testing. All images of a lesion are on one side. "
                 "Generators, filters and classifiers use the training part only, and the study stops if an image is a copy of a "
                 f"test image. The classifiers of all arms start from the same weights and take the same number of steps "

@@ -22,21 +22,24 @@ def table(result: StudyResult) -> list[Any]:
             caption="95 %: interval by paired hierarchical bootstrap; p-values are corrected for the number of arms (Holm)",
         )
         arms.add_column("arm", no_wrap=True)
+        references = {
+            "real": "real_only",
+            family.name: "best_classical",
+        }  # one column if real images alone are the best
         recalls = (f"recall {c}" for c in result.rare)
-        for name in ("balanced accuracy", "95 %", "accuracy", *recalls, "p against real", f"p against {family.name}"):
+        against = (f"p against {name}" for name in references)
+        for name in ("balanced accuracy", "95 %", "accuracy", *recalls, *against):
             arms.add_column(name, justify="right")
         for r in result.arms_of(family):
             recall = [r.recall[c].mean for c in result.rare]
+            p_values = [getattr(r, f"p_value_against_{key}") for key in references.values()]
             arms.add_row(
                 r.name,
                 f"{r.mean:.3f}",
                 f"[{r.low:.3f}, {r.high:.3f}]",
                 f"{r.accuracy:.3f}",
                 *("-" if value is None else f"{value:.2f}" for value in recall),
-                *(
-                    "" if p is None else f"{p:.2g}"
-                    for p in (r.p_value_against_real_only, r.p_value_against_best_classical)
-                ),
+                *("" if p is None else f"{p:.2g}" for p in p_values),
             )
         out.append(arms)
     return [*out, *result.sentences, *([UNCOVERED] if result.private else [])]

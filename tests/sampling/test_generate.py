@@ -145,10 +145,10 @@ def test_counts():
     assert counts_by_class(("a=1", "b"), None, ["a=1=4"]) == {"a=1": 4}
     for wanted, sentence in (
         (["dff=3"], "no class 'dff' in this run; its classes are df, nv and vasc"),
-        (["df"], "--class takes NAME=COUNT"),
-        (["df=-1"], "--class takes NAME=COUNT"),
-        (["df=99999999999999999999"], "--class takes NAME=COUNT below a billion"),
-        (["df=" + "9" * 5000], "--class takes NAME=COUNT below a billion"),
+        (["df"], "`class` takes NAME=COUNT"),
+        (["df=-1"], "`class` takes NAME=COUNT"),
+        (["df=99999999999999999999"], "`class` takes NAME=COUNT below a billion"),
+        (["df=" + "9" * 5000], "`class` takes NAME=COUNT below a billion"),
         ([], "Nothing to generate"),
     ):
         with pytest.raises(UserError, match=sentence):

@@ -73,7 +73,7 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
             raise UserError(f"{path} is not the folder of a run, a finished study or comparison, or an audit.")
     lead = "Made from the files in " + ", ".join(str(path) for path in paths) + "."
     if real:
-        sections.insert(0, Section("Before you share this page", [Text(PATIENTS, "warning")]))
+        sections.insert(0, Section("Before you share this report", [Text(PATIENTS, "warning")]))
     write_page(out, "HQ-GAN report", lead, sections)
 
 

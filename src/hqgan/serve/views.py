@@ -83,7 +83,7 @@ def nearest(request: ImageRequest) -> str:
     if not isinstance(real, RealImages):
         raise UserError(real)
     made = images(loaded, request.name, request.noise(min(request.count, limits.MOST_COMPARED)))
-    whole = request.truncation == 1  # an audit looks at nothing else
+    whole = request.truncation == 1  # audits cover truncation 1 only
     audited = [whole and latent_seed(request.seed, request.name, i) in request.served.flagged for i in range(len(made))]
     caution = markup.PROCEDURAL if real.data.name == "demo" else markup.PATIENTS
     return markup.pairs(made, real.nearest(made), audited, request.name, request.words, caution)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     import torch
 
@@ -24,6 +26,29 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """uint8 images with their classes, as metrics and classifiers take them; unpacks as (images, labels).
+
+    Attributes:
+        images: (N, S, S, 3) uint8.
+        labels: (N,) int64 class indices.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self.images, self.labels))
+
+    def at(self, rows: np.ndarray) -> LabelledImages:
+        """The images at `rows`, in their order."""
+        return LabelledImages(self.images[rows], self.labels[rows])
 
 
 @dataclass(frozen=True)
@@ -63,6 +88,10 @@ class ImageData:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def at(self, rows: np.ndarray) -> LabelledImages:
+        """The images at `rows` with their labels."""
+        return LabelledImages(self.images[rows], self.labels[rows])
 
 
 @dataclass(frozen=True)

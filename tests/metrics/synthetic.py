@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from hqgan.types import LabelledImages
 
-def lesions(counts: tuple[int, ...], seed: int, size: int = 32) -> tuple[np.ndarray, np.ndarray]:
+
+def lesions(counts: tuple[int, ...], seed: int, size: int = 32) -> LabelledImages:
     """uint8 images (N, size, size, 3) and labels (N,): blobs whose colour, size and texture differ by class."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] / size - 0.5
@@ -23,4 +25,4 @@ def lesions(counts: tuple[int, ...], seed: int, size: int = 32) -> tuple[np.ndar
             image = skin + mask[..., None] * (colours[c] + rng.normal(0, 10, 3) - skin) + texture[..., None]
             images.append(image + rng.normal(0, 3, image.shape))
             labels.append(c)
-    return np.stack(images).round().clip(0, 255).astype(np.uint8), np.array(labels)
+    return LabelledImages(np.stack(images).round().clip(0, 255).astype(np.uint8), np.array(labels))

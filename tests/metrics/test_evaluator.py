@@ -7,15 +7,15 @@ from synthetic import lesions
 
 from hqgan.metrics.evaluator import Evaluator, evaluate
 from hqgan.metrics.extractor_check import check_extractors
-from hqgan.metrics.measure import labels_like, proportional
 from hqgan.metrics.record import rows_from_json
+from hqgan.metrics.subsampling import largest_mix, proportional
 
 CLASSES = ("round", "wide", "rare")
 
 
 @pytest.fixture(scope="module")
 def judge(views, train_set, held_out):
-    return Evaluator(views, *held_out, *train_set, CLASSES)
+    return Evaluator(views, held_out, train_set, CLASSES)
 
 
 def by_name(rows):
@@ -46,8 +46,7 @@ def test_a_class_too_small_is_a_row_with_a_reason(judge):
 
 
 def test_a_class_not_generated_leaves_the_others(views, train_set, held_out):
-    images, labels = lesions((200, 60, 0), seed=8)
-    table = by_name(evaluate(images, labels, *held_out, *train_set, CLASSES, views[:1]))
+    table = by_name(evaluate(lesions((200, 60, 0), seed=8), held_out, train_set, CLASSES, views[:1]))
     row = table["fd_derm", None]
     assert row.value is None
     assert "too few images of wide, rare for the class mix of 302 real images" in row.reason
@@ -56,8 +55,7 @@ def test_a_class_not_generated_leaves_the_others(views, train_set, held_out):
 
 
 def test_fewer_images_are_compared_in_the_real_class_mix(views, train_set, held_out):
-    images, labels = lesions((100, 100, 100), seed=9)
-    table = by_name(evaluate(images, labels, *held_out, *train_set, CLASSES, views[:1]))
+    table = by_name(evaluate(lesions((100, 100, 100), seed=9), held_out, train_set, CLASSES, views[:1]))
     row = table["kd_derm", None]  # 100 of the 170 round ones, so 302 * 100 / 170 in all
     assert 170 < row.n < 180
     assert row.value is not None
@@ -67,10 +65,10 @@ def test_fewer_images_are_compared_in_the_real_class_mix(views, train_set, held_
 def test_equal_seeds_give_equal_rows(views, train_set, held_out):
     images, labels = lesions((170, 120, 12), seed=7)
 
-    real, real_labels = (part[::4] for part in held_out)
+    real = held_out.at(np.arange(0, len(held_out), 4))
 
     def rows(seed):
-        return Evaluator(views[:1], real, real_labels, *train_set, CLASSES, seed=seed)(images, labels)
+        return Evaluator(views[:1], real, train_set, CLASSES, seed=seed)(images, labels)
 
     first = rows(1)
     assert first == rows(1)
@@ -78,12 +76,10 @@ def test_equal_seeds_give_equal_rows(views, train_set, held_out):
     assert first[1].value != rows(2)[1].value
 
 
-def test_labels_follow_the_real_class_mix():
-    labels = np.repeat([0, 1, 2], [70, 20, 10])
-    drawn = labels_like(labels, 30, seed=0)
-    np.testing.assert_array_equal(np.bincount(drawn), [21, 6, 3])
-    np.testing.assert_array_equal(np.bincount(labels_like(labels, 1000, seed=0)), [700, 200, 100])
-    assert not np.array_equal(drawn, np.sort(drawn))
+def test_smaller_counts_keep_the_class_mix():
+    np.testing.assert_array_equal(proportional(np.array([70, 20, 10]), 30), [21, 6, 3])
+    np.testing.assert_array_equal(largest_mix(np.array([35, 20, 10]), np.array([70, 20, 10])), [35, 10, 5])
+    np.testing.assert_array_equal(largest_mix(np.array([35, 0, 10]), np.array([70, 20, 10])), [0, 0, 0])
     np.testing.assert_array_equal(proportional(np.array([5, 0, 3]), 100), [5, 0, 3])
     assert proportional(np.array([1, 1, 1]), 2).sum() == 2
 
@@ -91,9 +87,9 @@ def test_labels_follow_the_real_class_mix():
 def test_check_extractors_on_textured_lesions(views, train_set, held_out):
     derm = views[0]
     blind = replace(derm, name="blind", finish=lambda raw: np.random.default_rng(len(raw)).normal(size=(len(raw), 8)))
-    rows = check_extractors([derm, views[-1], blind], *train_set, *held_out)
-    json.dumps(rows, allow_nan=False)
-    assert [(row["view"], row["measure"]) for row in rows] == [
+    rows = check_extractors([derm, views[-1], blind], train_set, held_out)
+    json.dumps([row.as_json() for row in rows], allow_nan=False)
+    assert [(row.extractor, row.distance) for row in rows] == [
         ("derm", "fd"),
         ("derm", "kd"),
         ("laplacian", "swd"),
@@ -101,24 +97,23 @@ def test_check_extractors_on_textured_lesions(views, train_set, held_out):
         ("blind", "kd"),
     ]
     for row in rows:
-        assert row["right"] == (not row["reasons"])
-        assert len(row["degradations"]["blur"]) == 4
+        assert row.passed == (not row.reasons)
+        assert len(row.corruptions["blur"]) == 4
     for row in rows[:3]:
-        assert row["bar"] > row["floor"] + 3 * row["noise"]
+        assert row.baseline > row.real_reference + 3 * row.noise
     for row in rows[3:]:
-        assert any("clear of the floor" in reason for reason in row["reasons"])
+        assert any("clearly exceed the real reference" in reason for reason in row.reasons)
     kernel = rows[1]
-    assert [p["normalised"] for p in kernel["degradations"]["classes_swapped"]] == [None] * 4
+    assert [p.normalised for p in kernel.corruptions["classes_swapped"]] == [None] * 4
     for name in ("blur", "noise", "brightness", "hue"):
-        values = [p["value"] for p in kernel["degradations"][name]]
+        values = [p.value for p in kernel.corruptions[name]]
         assert values[-1] > values[0]
-        assert values[-1] > kernel["floor"] + 3 * kernel["noise"]
+        assert values[-1] > kernel.real_reference + 3 * kernel.noise
 
 
 def test_too_few_images_to_check_with_say_so(views, train_set, held_out):
-    few = np.r_[0:60, 170:200]
-    rows = check_extractors(views[:1], *train_set, held_out[0][few], held_out[1][few])
-    assert rows[0]["floor"] is None
-    assert not rows[0]["right"]
-    assert "images are too few for a Fréchet distance in 64 features" in rows[0]["reasons"][0]
-    assert rows[1]["floor"] is not None
+    rows = check_extractors(views[:1], train_set, held_out.at(np.r_[0:60, 170:200]))
+    assert rows[0].real_reference is None
+    assert not rows[0].passed
+    assert "images are too few for a Fréchet distance in 64 features" in rows[0].reasons[0]
+    assert rows[1].real_reference is not None

@@ -4,6 +4,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from hqgan.io.pretrained import library
 from hqgan.metrics import perceptual
+from hqgan.types import LabelledImages
 
 
 def pictures(n, size=64, seed=0):
@@ -55,8 +56,8 @@ def test_inception_score_agrees_with_torch_fidelity():
 
 
 def test_a_collapsed_class_is_more_alike_than_real_ones_and_small_classes_say_so():
-    real = (pictures(90), np.repeat([0, 1, 2], [40, 40, 10]))
-    made = (np.concatenate([np.repeat(pictures(1, seed=3), 40, 0), pictures(50, seed=4)]), real[1])
+    real = LabelledImages(pictures(90), np.repeat([0, 1, 2], [40, 40, 10]))
+    made = LabelledImages(np.concatenate([np.repeat(pictures(1, seed=3), 40, 0), pictures(50, seed=4)]), real.labels)
     found = perceptual.within_rows("ssim", perceptual.ssim, made, real, ("a", "b", "c"), 0)
     rows = {row.class_name: row for row in found}
     assert rows["a"].value == pytest.approx(1)
@@ -69,10 +70,10 @@ def test_a_collapsed_class_is_more_alike_than_real_ones_and_small_classes_say_so
 
 
 def test_the_nearest_real_image_of_a_copy_is_itself():
-    real = (pictures(40), np.zeros(40, int))
-    rows = perceptual.nearest_rows(
-        "ssim", perceptual.ssim, (real[0][::-1], real[1]), real, (pictures(40, seed=9), real[1]), ("a",), 0
-    )
+    labels = np.zeros(40, int)
+    real, train = (LabelledImages(pictures(40, seed=seed), labels) for seed in (0, 9))
+    made = LabelledImages(real.images[::-1], labels)
+    rows = perceptual.nearest_rows("ssim", perceptual.ssim, made, real, train, ("a",), 0)
     assert rows[0].key == "ssim_nearest"
     assert rows[0].value == pytest.approx(1)
     assert rows[0].real_reference < 0.9

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from hqgan.metrics import skin
+from hqgan.types import LabelledImages
 
 
 def test_lab_of_known_colours():
@@ -26,10 +27,11 @@ def test_the_report_says_how_far_apart_and_warns():
     rng = np.random.default_rng(0)
     real = rng.normal((224, 184, 160), 8, (80, 1, 1, 3)).clip(0, 255).astype(np.uint8).repeat(16, 1).repeat(16, 2)
     labels = np.repeat([0, 1], 40)
-    same = skin.report((real[::-1], labels), (real, labels), ("a", "b"), 0)
+    held_out = LabelledImages(real, labels)
+    same = skin.report(LabelledImages(real[::-1], labels), held_out, ("a", "b"), 0)
     assert same["rows"][0]["generated"] == same["rows"][0]["real"]
     assert same["rows"][0]["low"] <= 0 <= same["rows"][0]["high"]
-    darker = skin.report(((real * 0.7).astype(np.uint8), labels), (real, labels), ("a", "b", "c"), 0)
+    darker = skin.report(LabelledImages((real * 0.7).astype(np.uint8), labels), held_out, ("a", "b", "c"), 0)
     assert darker["rows"][0]["high"] < 0
     assert [row["class"] for row in darker["rows"]] == [None, "a", "b"]
     assert sum(x for x, _ in darker["rows"][0]["groups"].values()) == pytest.approx(1)

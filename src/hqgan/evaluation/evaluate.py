@@ -20,16 +20,17 @@ from hqgan.evaluation import latent_geometry as geometry
 from hqgan.metrics import evaluator as suite
 from hqgan.metrics import perceptual, skin
 from hqgan.metrics.evaluator import Evaluator
-from hqgan.metrics.extractor_check import check_extractors
+from hqgan.metrics.extractor_check import ExtractorCheck, check_extractors
 from hqgan.metrics.extractors import pretrained
 from hqgan.metrics.extractors.features import FeatureExtractor, load_views
 from hqgan.metrics.modes import mode_rows
 from hqgan.metrics.record import MetricRow, rows_from_json
+from hqgan.metrics.subsampling import largest_mix
 from hqgan.models.build import Generator
 from hqgan.runtime.threads import one_thread
 from hqgan.sampling.generate import latent_seed, make_images
 from hqgan.sampling.load import Loaded, load
-from hqgan.types import ImageData, Split
+from hqgan.types import ImageData, LabelledImages, Split
 from hqgan.wording import listed, plural
 
 Say = Callable[[str], None]
@@ -74,15 +75,7 @@ def build_evaluator(data: ImageData, split: Split, real: np.ndarray, seed: int, 
         say: told what is being trained.
     """
     real, train = _drawn(real, HELD_OUT), evaluation_subset(split).train
-    return Evaluator(
-        views_of(data, split, say),
-        data.images[real],
-        data.labels[real],
-        data.images[train],
-        data.labels[train],
-        data.classes,
-        seed=seed,
-    )
+    return Evaluator(views_of(data, split, say), data.at(real), data.at(train), data.classes, seed=seed)
 
 
 def is_run(path: Path) -> bool:
@@ -201,19 +194,17 @@ def evaluate(
     else:
         images, labels, _ = read_folder(target, data)
     borrowed = pretrained.Borrowed(weights or {}, cache_folder(None), download, say)
-    held_out, known = ((data.images[rows], data.labels[rows]) for rows in (split.test, split.train))
+    held_out, known, generated = data.at(split.test), data.at(split.train), LabelledImages(images, labels)
     say("measuring")
     views = views_of(data, split, say) + borrowed.views
-    rows = suite.evaluate(images, labels, *held_out, *known, data.classes, views, seed=seed)
-    rows += perceptual.rows(borrowed, (images, labels), held_out, known, data.classes, seed)
+    rows = suite.evaluate(generated, held_out, known, data.classes, views, seed=seed)
+    rows += perceptual.rows(borrowed, generated, held_out, known, data.classes, seed)
     # Of a folder only as many of each class as keep the mix of the real ones: another mix looks like missing modes.
-    mix = suite.mix_of(
-        np.bincount(labels, minlength=len(data.classes)), np.bincount(held_out[1], minlength=len(data.classes))
-    )
-    kept = np.concatenate([np.flatnonzero(labels == c)[:k] for c, k in enumerate(mix)]).astype(np.int64)
+    mix = largest_mix(*(np.bincount(x.labels, minlength=len(data.classes)) for x in (generated, held_out)))
+    kept = generated.at(np.concatenate([np.flatnonzero(labels == c)[:k] for c, k in enumerate(mix)]).astype(np.int64))
     if len(kept):
-        rows += _modes(views, images[kept], labels[kept], held_out, known[0], seed)
-    toned = (images[kept], labels[kept]) if len(kept) else (images, labels)
+        rows += _modes(views, kept, held_out, known, seed)
+    toned = kept if len(kept) else generated
     config_hash = about.get("config_hash", "")
     metrics = [replace(row, config_hash=config_hash).as_json() for row in rows]
     found = {**about, "metrics": metrics, "skin": skin.report(toned, held_out, data.classes, seed)}
@@ -226,35 +217,28 @@ def evaluate(
 
 
 def _modes(
-    views: Sequence[FeatureExtractor],
-    images: np.ndarray,
-    labels: np.ndarray,
-    held_out: tuple[np.ndarray, np.ndarray],
-    train: np.ndarray,
-    seed: int,
+    views: Sequence[FeatureExtractor], generated: LabelledImages, real: LabelledImages, train: LabelledImages, seed: int
 ) -> list[MetricRow]:
     view = next(v for v in views if v.name == "derm")
     with one_thread():
-        made, real, known = (view(x) for x in (images, held_out[0], train))
-        return mode_rows(view.name, made, labels, real, held_out[1], known, view.hash, seed)
+        made, held_out, known = (view(x.images) for x in (generated, real, train))
+        return mode_rows(view.name, made, generated.labels, held_out, real.labels, known, view.hash, seed)
 
 
 def check(
     data_path: str, seed: int = 0, *, choice: ClassSelection = ALL_CLASSES, say: Say, on_data: Progress = None
 ) -> dict[str, Any]:
-    """Check every view by planted degradations of the test part; see `hqgan.metrics.extractor_check`."""
+    """Check every feature extractor by graded corruptions of the test part; see `hqgan.metrics.extractor_check`."""
     data = open_data(data_path, 64, seed=seed, choice=choice, progress=on_data)
     split = evaluation_subset(split_of(data, seed))
     rows = check_extractors(
         views_of(data, split, say),
-        data.images[split.train],
-        data.labels[split.train],
-        data.images[split.test],
-        data.labels[split.test],
+        data.at(split.train),
+        data.at(split.test),
         seed=seed,
-        report=lambda name: say(f"planting {name}"),
+        report=lambda name: say(f"corrupting test images: {name}"),
     )
-    return {"data": data.name, "fingerprint": data.fingerprint, "seed": seed, "views": rows}
+    return {"data": data.name, "fingerprint": data.fingerprint, "seed": seed, "extractors": rows}
 
 
 def table(result: dict[str, Any]) -> list[Any]:
@@ -274,9 +258,9 @@ def table(result: dict[str, Any]) -> list[Any]:
         if row.value is None:
             absent.setdefault(row.reason, []).append(row.label)
             continue
-        interval = "" if row.low is None else f"[{row.low:.3g}, {row.high:.3g}]"
+        interval = "" if row.low is None else f"{row.low:.3g} to {row.high:.3g}"
         cells = [_number(value) for value in (row.real_reference, row.baseline, row.normalised)]
-        over_all.add_row(row.label, f"{row.value:.4g}", interval.replace("[", r"\["), *cells, str(row.n))
+        over_all.add_row(row.label, f"{row.value:.4g}", interval, *cells, str(row.n))
     kernels = [r for r in rows if r.class_name is not None and r.distance == "kd"]
     classes = list(dict.fromkeys(str(r.class_name) for r in kernels))
     by_class = Table(title="Kernel distance (KD) by class, normalised", caption="-: too few images on a side")
@@ -292,28 +276,29 @@ def table(result: dict[str, Any]) -> list[Any]:
 
 
 def check_table(result: dict[str, Any]) -> list[Any]:
-    """A rich table of `check`: a row for each view's distance, a column for each degradation, mild to full."""
+    """A rich table of `check`: a row for each distance in each extractor, a column for each corruption, mild to full."""
     from rich.table import Table
 
-    views = result["views"]
-    names = list(dict.fromkeys(name for row in views for name in row["degradations"]))
-    points = {n: next(row["degradations"][n] for row in views if n in row["degradations"]) for n in names}
-    strengths = [f"{n} {'/'.join(format(p['strength'], 'g') for p in points[n])}" for n in names]
+    rows: list[ExtractorCheck] = result["extractors"]
+    points = {name: found for row in reversed(rows) for name, found in row.corruptions.items()}
+    names = list(dict.fromkeys(name for row in rows for name in row.corruptions))
+    strengths = [f"{n} {'/'.join(format(p.strength, 'g') for p in points[n])}" for n in names]
     out = Table(
-        title=f"Planted degradations of {result['data']}'s test part",
+        title=f"Graded corruptions of {result['data']}'s test part",
         caption="distances, mild to full strength; strengths: " + "; ".join(strengths),
     )
-    out.add_column("view")
-    out.add_column("real floor", justify="right")
+    out.add_column("metric")
+    out.add_column("real vs. real", justify="right")
     for name in names:
         out.add_column(name.replace("_", " "), justify="right")
     out.add_column("ranks them")
-    for row in views:
-        cells = ["\n".join(f"{p['value']:.3g}" for p in row["degradations"].get(n, [])) for n in names]
-        verdict = "right" if row["right"] else "WRONG: " + "; ".join(row["reasons"])
-        out.add_row(f"{row['view']}\n{row['measure']}", _number(row["floor"]), *cells, verdict, end_section=True)
-    right = listed([f"{r['view']} ({r['measure']})" for r in views if r["right"]])
-    return [out, f"Ranked right: {right}."]
+    labels = [MetricRow(row.distance, row.extractor).label for row in rows]
+    for label, row in zip(labels, rows, strict=True):
+        cells = ["\n".join(f"{p.value:.3g}" for p in row.corruptions.get(n, [])) for n in names]
+        verdict = "right" if row.passed else "WRONG: " + "; ".join(row.reasons)
+        out.add_row(label, _number(row.real_reference), *cells, verdict, end_section=True)
+    right = listed([label for label, row in zip(labels, rows, strict=True) if row.passed])
+    return [out, f"These rank all corruptions right: {right}."]
 
 
 def _number(value: float | None) -> str:

@@ -18,16 +18,21 @@ import numpy as np
 
 from hqgan.metrics.baseline import fit_pca_gaussian
 from hqgan.metrics.extractors.features import FeatureExtractor, extract
-from hqgan.metrics.measure import MANIFOLD, SMALLEST, Measured, kernel, measure, proportional
 from hqgan.metrics.record import MetricRow
+from hqgan.metrics.subsampling import SMALLEST_CLASS, largest_mix, proportional
+from hqgan.metrics.table import KERNEL_DISTANCE, VALUES, Measured, measure, metrics_of
 from hqgan.runtime.threads import one_thread
+from hqgan.types import LabelledImages
 
-DRAWS = 3
-"""Draws of training images, and of the PCA-Gaussian, whose mean is the floor and the bar."""
+REFERENCE_DRAWS = 3
+"""Draws of training images, and of the PCA-Gaussian, whose mean is the real reference and the baseline."""
+
+CLEARANCE = 3.0
+"""Standard deviations of the real reference by which the baseline has to differ from it for a normalised value."""
 
 Features = dict[str, np.ndarray]
 Part = tuple[str | None, str]
-"""A class's name, or None for all classes, and a view's name."""
+"""A class's name, or None for all classes, and an extractor's name."""
 
 
 class Evaluator:
@@ -36,66 +41,59 @@ class Evaluator:
     Whatever does not depend on the generated images is computed once, here.
 
     Attributes:
-        labels: (n,) int64, the classes of the real images compared over all, in shuffled order: generate these, and every
-            row can be filled. More images, in any order and mix, do no harm; the surplus is left out.
+        labels: (n,) int64, the classes of the real images compared over all classes, in shuffled order: with images of these
+            classes every row can be filled. More images, in any order and mix, do no harm; the surplus is left out.
         n: images a side, over all classes.
-        rows: (n,) int64, which of the real images are compared over all, class by class.
+        rows: (n,) int64, which of the real images are compared over all classes, class by class.
     """
 
     def __init__(
         self,
-        views: Sequence[FeatureExtractor],
-        real: np.ndarray,
-        real_labels: np.ndarray,
-        train: np.ndarray,
-        train_labels: np.ndarray,
+        extractors: Sequence[FeatureExtractor],
+        real: LabelledImages,
+        train: LabelledImages,
         classes: Sequence[str],
         *,
         seed: int = 0,
         n: int | None = None,
         per_class: np.ndarray | None = None,
         thorough: bool = False,
-        config_hash: str = "",
     ) -> None:
-        """Prepare the real side, the floor and the bar.
+        """Compute the features of the real images, the real reference and the baseline.
 
         Args:
-            views: extractors, as `features.load_views` gives them.
-            real: (N, S, S, 3) uint8 held-out images; on which nothing was fitted.
-            real_labels: (N,) class indices.
-            train: (M, S, S, 3) uint8 training images.
-            train_labels: (M,) class indices.
+            extractors: as `features.load_extractors` gives them.
+            real: held-out images, on which nothing was fitted.
+            train: training images.
             classes: names; a label is an index into them.
             seed: of every draw.
-            n: real images compared over all, in their own class mix; None for all of them.
-            per_class: images compared by class, one number a class; None for all real ones.
-            thorough: every measure by class, not the kernel distance alone.
-            config_hash: of the run whose images are measured, for its rows; empty where unknown.
+            n: real images compared over all classes, in their own class mix; None for all of them.
+            per_class: (C,) images compared by class; None for all real ones.
+            thorough: every metric by class, not the kernel distance alone.
         """
-        self._by_class = measure if thorough else _kernel_alone
-        self.views, self.classes, self.seed = list(views), tuple(classes), seed
-        self.config_hash = config_hash
-        have = np.bincount(real_labels, minlength=len(classes))
-        self._mix = proportional(have, have.sum() if n is None else n)
-        self._each = np.minimum(have, have if per_class is None else np.asarray(per_class))
+        self._thorough = thorough
+        self.extractors, self.classes, self.seed = list(extractors), tuple(classes), seed
+        available = np.bincount(real.labels, minlength=len(classes))
+        self._mix = proportional(available, available.sum() if n is None else n)
+        self._by_class = np.minimum(available, available if per_class is None else np.asarray(per_class))
         self.n = int(self._mix.sum())
         rng = np.random.default_rng(seed)
         self.labels = rng.permutation(np.repeat(np.arange(len(classes)), self._mix))
-        wanted = np.maximum(self._mix, self._each)
-        order = [rng.permutation(np.flatnonzero(real_labels == c))[:k] for c, k in enumerate(wanted)]
-        self._real = self._look(real, order)
+        wanted = self._wanted = np.maximum(self._mix, self._by_class)
+        order = [rng.permutation(np.flatnonzero(real.labels == c))[:k] for c, k in enumerate(wanted)]
+        self._real = self._extract(real.images, order)
         self.rows = np.concatenate(order).astype(np.int64)[_heads(self._real[1], self._mix)]
-        floors, bars = [], []
-        gaussian = fit_pca_gaussian(train, np.asarray(train_labels), len(classes))
-        pools = [rng.permutation(np.flatnonzero(train_labels == c)) for c in range(len(classes))]
-        for draw in range(DRAWS):
+        self._references: list[dict[Part, dict[str, Measured]]] = []
+        self._baselines: list[dict[Part, dict[str, Measured]]] = []
+        gaussian = fit_pca_gaussian(train.images, np.asarray(train.labels), len(classes))
+        pools = [rng.permutation(np.flatnonzero(train.labels == c)) for c in range(len(classes))]
+        for draw in range(REFERENCE_DRAWS):
             rolled = [np.roll(pool, -draw * k)[:k] for pool, k in zip(pools, wanted, strict=True)]
-            floors.append(self._measure(self._look(train, rolled), self.seed if draw == 0 else None))
+            sample = self._extract(train.images, rolled)
+            self._references.append(self._measure(sample, self.seed if draw == 0 else None))
             labels = np.repeat(np.arange(len(classes)), wanted)
-            ends = np.cumsum([0, *wanted])
-            places = [np.arange(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
-            bars.append(self._measure(self._look(gaussian.sample(labels, seed + draw), places), None))
-        self._floors, self._bars = floors, bars
+            places = np.split(np.arange(len(labels)), np.cumsum(wanted)[:-1])
+            self._baselines.append(self._measure(self._extract(gaussian.sample(labels, seed + draw), places), None))
 
     def __call__(self, images: np.ndarray, labels: np.ndarray) -> list[MetricRow]:
         """Measure generated images.
@@ -110,122 +108,116 @@ class Evaluator:
         """
         labels = np.asarray(labels)
         rng = np.random.default_rng(self.seed)
-        wanted = np.maximum(self._mix, self._each)
-        order = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in enumerate(wanted)]
-        measured = self._measure(self._look(images, order), self.seed)
-        hashes = {view.name: view.hash for view in self.views}
-        rows = []
-        for (name, view), values in measured.items():
-            for kind, (value, spread, reason) in values.items():
-                floors = [f.get((name, view), {}).get(kind, (None, None, None)) for f in self._floors]
-                bars = [b.get((name, view), {}).get(kind, (None, None, None)) for b in self._bars]
-                floor, bar = _mean(floors), _mean(bars)
-                normalised = None
-                if value is not None and floor is not None and bar is not None:
-                    if abs(bar - floor) > 3 * (floors[0][1] or 0.0):
-                        normalised = (value - floor) / (bar - floor)
-                    else:
-                        reason = "not normalised: the PCA-Gaussian is not clearly farther than real images here"
-                elif value is not None and floor is None:
-                    reason = floors[0][2] or "no real reference: too few training images"
-                low, high = (None, None) if value is None or spread is None else _interval(kind, value, spread)
-                own = self.n if name is None else int(self._each[self.classes.index(name)])
-                row = MetricRow(
-                    distance=kind, extractor=view, class_name=name, value=value, low=low, high=high, real_reference=floor,
-                    baseline=bar, normalised=normalised, n=own, reason=reason, seed=self.seed, extractor_hash=hashes[view],
-                    config_hash=self.config_hash,
-                )  # fmt: skip
-                rows.append(row)
-        return rows
+        order = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in enumerate(self._wanted)]
+        measured = self._measure(self._extract(images, order), self.seed)
+        return [self._row(part, name, found) for part, values in measured.items() for name, found in values.items()]
+
+    def _row(self, part: Part, name: str, found: Measured) -> MetricRow:
+        """One value with its interval, real reference and baseline."""
+        class_name, extractor = part
+        references = [r.get(part, {}).get(name, Measured()) for r in self._references]
+        reference = _mean(references)
+        baseline = _mean([b.get(part, {}).get(name, Measured()) for b in self._baselines])
+        value, reason, low, high, normalised = found.value, found.reason, None, None, None
+        if value is not None and found.deviation is not None:
+            low = max(value - 1.96 * found.deviation, VALUES[name].lowest)
+            high = min(value + 1.96 * found.deviation, VALUES[name].highest)
+        if value is not None and reference is not None and baseline is not None:
+            if abs(baseline - reference) > CLEARANCE * (references[0].deviation or 0.0):
+                normalised = (value - reference) / (baseline - reference)
+            else:
+                reason = "not normalised: the PCA-Gaussian is not clearly farther than real images here"
+        elif value is not None and reference is None:
+            reason = references[0].reason or "no real reference: too few training images"
+        return MetricRow(
+            distance=name,
+            extractor=extractor,
+            class_name=class_name,
+            value=value,
+            low=low,
+            high=high,
+            real_reference=reference,
+            baseline=baseline,
+            normalised=normalised,
+            n=self.n if class_name is None else int(self._by_class[self.classes.index(class_name)]),
+            reason=reason,
+            seed=self.seed,
+            extractor_hash=next(e.hash for e in self.extractors if e.name == extractor),
+        )
 
     def features(
         self, images: np.ndarray, labels: np.ndarray, names: Collection[str]
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """By the views named, features (n, D) of generated images and of the real ones `rows`, for measures of one's own."""
+        """By extractor named, features (n, D) of generated images and of the real ones `rows`, for metrics of one's own.
+
+        Raises:
+            ValueError: this evaluator has no extractor of one of the names.
+        """
+        if unknown := set(names) - {e.name for e in self.extractors}:
+            raise ValueError(f"there is no extractor {sorted(unknown)[0]!r} here")
         order = [np.flatnonzero(np.asarray(labels) == c)[:k] for c, k in enumerate(self._mix)]
         rows = np.concatenate(order).astype(np.int64)
         real = _heads(self._real[1], self._mix)
-        made = extract([view for view in self.views if view.name in names], np.asarray(images[rows]))
-        return {name: (own, self._real[0][name][real]) for name, own in made.items()}
+        generated = extract([e for e in self.extractors if e.name in names], np.asarray(images[rows]))
+        return {name: (own, self._real[0][name][real]) for name, own in generated.items()}
 
-    def _look(self, images: np.ndarray, order: Sequence[np.ndarray]) -> tuple[Features, list[int]]:
+    def _extract(self, images: np.ndarray, order: Sequence[np.ndarray]) -> tuple[Features, list[int]]:
         """Features of images taken class by class, and how many there are of each class."""
         rows = np.concatenate(order).astype(np.int64)
-        return extract(self.views, np.asarray(images[rows])), [len(o) for o in order]
+        return extract(self.extractors, np.asarray(images[rows])), [len(o) for o in order]
 
-    def _measure(self, sample: tuple[Features, list[int]], seed: int | None) -> dict[Part, Measured]:
-        """Every measure of a sample against the real images, over all and by class."""
-        with one_thread():
-            return self._measure_parts(sample, seed)
-
-    def _measure_parts(self, sample: tuple[Features, list[int]], seed: int | None) -> dict[Part, Measured]:
+    def _measure(self, sample: tuple[Features, list[int]], seed: int | None) -> dict[Part, dict[str, Measured]]:
+        """Every metric of a sample against the real images, over all classes and by class."""
         features, counts = sample
-        out: dict[Part, Measured] = {}
+        out: dict[Part, dict[str, Measured]] = {}
         over_all, real_over_all = _heads(counts, self._mix), _heads(self._real[1], self._mix)
-        missing = [self.classes[c] for c in range(len(self.classes)) if counts[c] < self._mix[c]]
-        for view in self.views:
-            own, real = features[view.name], self._real[0][view.name]
-            # A seed of its own for each view, the same whatever other views stand beside it.
-            own_seed = None if seed is None else seed + zlib.crc32(view.name.encode())
-            if missing:
-                why = f"too few images of {', '.join(missing)} for the class mix of {self.n} real images"
-                kinds = ("swd",) if view.kind == "patches" else ("fd", "kd", *MANIFOLD)
-                out[None, view.name] = dict.fromkeys(kinds, (None, None, why))
-            else:
-                out[None, view.name] = measure(view, own[over_all], real[real_over_all], own_seed)
-            if view.kind == "patches":
-                continue
-            for c, name in enumerate(self.classes):
-                k = int(self._each[c])
-                if min(k, counts[c]) < max(k, SMALLEST):
-                    few, need = min(k, counts[c]), max(k, SMALLEST)
-                    why = f"{few} images of {name} are too few; {need} are needed on each side"
-                    out[name, view.name] = {"kd": (None, None, why)}
+        missing = [name for name, count, need in zip(self.classes, counts, self._mix, strict=True) if count < need]
+        with one_thread():
+            for extractor in self.extractors:
+                own, real = features[extractor.name], self._real[0][extractor.name]
+                metrics = metrics_of(extractor)
+                # A seed of its own for each extractor, the same whatever other extractors stand beside it.
+                own_seed = None if seed is None else seed + zlib.crc32(extractor.name.encode())
+                if missing:
+                    why = f"too few images of {', '.join(missing)} for the class mix of {self.n} real images"
+                    out[None, extractor.name] = {name: Measured(reason=why) for m in metrics for name in m.values}
+                else:
+                    found = measure(metrics, extractor, own[over_all], real[real_over_all], own_seed)
+                    out[None, extractor.name] = found
+                if KERNEL_DISTANCE not in metrics:
                     continue
-                a = own[sum(counts[:c]) :][:k]
-                b = real[sum(self._real[1][:c]) :][:k]
-                out[name, view.name] = self._by_class(view, a, b, own_seed)
+                for c, name in enumerate(self.classes):
+                    k = int(self._by_class[c])
+                    if min(k, counts[c]) < max(k, SMALLEST_CLASS):
+                        few, need = min(k, counts[c]), max(k, SMALLEST_CLASS)
+                        why = f"{few} images of {name} are too few; {need} are needed on each side"
+                        out[name, extractor.name] = {"kd": Measured(reason=why)}
+                        continue
+                    a, b = own[sum(counts[:c]) :][:k], real[sum(self._real[1][:c]) :][:k]
+                    by_class = metrics if self._thorough else [KERNEL_DISTANCE]
+                    out[name, extractor.name] = measure(by_class, extractor, a, b, own_seed)
         return out
 
 
 def evaluate(
-    generated: np.ndarray,
-    generated_labels: np.ndarray,
-    real: np.ndarray,
-    real_labels: np.ndarray,
-    train: np.ndarray,
-    train_labels: np.ndarray,
+    generated: LabelledImages,
+    real: LabelledImages,
+    train: LabelledImages,
     classes: Sequence[str],
-    views: Sequence[FeatureExtractor],
+    extractors: Sequence[FeatureExtractor],
     *,
     seed: int = 0,
 ) -> list[MetricRow]:
     """Measure one set of generated images once, thoroughly; see `Evaluator` for arguments and rows.
 
     Takes as many images as the generated ones allow in the class mix of the real ones, and by class as many as both have.
-    Where a class was not generated at all, the rows over all say so and the classes are still measured.
+    Where a class was not generated at all, the rows over all classes say so and the other classes are still measured.
     """
-    have = np.bincount(real_labels, minlength=len(classes))
-    made = np.bincount(generated_labels, minlength=len(classes))
-    n = int(mix_of(made, have).sum()) or int(have.sum())
-    judge = Evaluator(
-        views, real, real_labels, train, train_labels, classes, seed=seed, n=n, per_class=made, thorough=True
-    )
-    return judge(generated, generated_labels)
-
-
-def mix_of(made: np.ndarray, have: np.ndarray) -> np.ndarray:
-    """(C,) how many of `made` (C,) keep the class mix `have` (C,) of real images; noughts where a class was not made."""
-    if (made[have > 0] == 0).any():
-        return np.zeros(len(have), np.int64)
-    n = int(have.sum())
-    while n and (proportional(have, n) > made).any():
-        n -= 1
-    return proportional(have, n)
-
-
-def _kernel_alone(view: FeatureExtractor, generated: np.ndarray, real: np.ndarray, seed: int | None) -> Measured:
-    return {"kd": kernel(generated, real, seed)}
+    available = np.bincount(real.labels, minlength=len(classes))
+    per_class = np.bincount(generated.labels, minlength=len(classes))
+    n = int(largest_mix(per_class, available).sum()) or int(available.sum())
+    evaluator = Evaluator(extractors, real, train, classes, seed=seed, n=n, per_class=per_class, thorough=True)
+    return evaluator(generated.images, generated.labels)
 
 
 def _heads(counts: Sequence[int], wanted: np.ndarray) -> np.ndarray:
@@ -234,14 +226,6 @@ def _heads(counts: Sequence[int], wanted: np.ndarray) -> np.ndarray:
     return np.concatenate([start + np.arange(k) for start, k in zip(starts, wanted, strict=True)]).astype(np.int64)
 
 
-def _mean(values: list[tuple[float | None, float | None, str | None]]) -> float | None:
-    known = [value for value, _, _ in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
-
-
-def _interval(kind: str, value: float, spread: float) -> tuple[float, float]:
-    """95 % by the normal distribution, inside the measure's range."""
-    low, high = value - 1.96 * spread, value + 1.96 * spread
-    if kind in ("precision", "recall", "coverage"):
-        return max(low, 0.0), min(high, 1.0)
-    return (low, high) if kind == "kd" else (max(low, 0.0), high)
+def _mean(found: list[Measured]) -> float | None:
+    known = [one.value for one in found if one.value is not None]
+    return float(np.mean(known)) if len(known) == len(found) else None

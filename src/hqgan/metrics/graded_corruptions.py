@@ -1,4 +1,4 @@
-"""Planted degradations: ways to spoil real images whose order of badness is known, to judge the judges.
+"""Graded corruptions of real images, from mild to full strength, to check feature extractors with.
 
 Strengths are for 64-pixel images; lengths in pixels grow with the image.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 REPEATED = 50
-"""Distinct images that the repeats are drawn from, as of a generator that has learnt 50 images by heart."""
+"""Distinct images that the repeats are drawn from, as by a generator that has memorised 50 images."""
 
 
 def blur(images: np.ndarray, sigma: float) -> np.ndarray:
@@ -29,12 +29,12 @@ def noise(images: np.ndarray, sigma: float, seed: int) -> np.ndarray:
 
 
 def darken(images: np.ndarray, share: float) -> np.ndarray:
-    """Take a share of the brightness, 0 to 1."""
+    """Reduce the brightness by a share, 0 to 1."""
     return _bytes(images * np.float32(1 - share))
 
 
 def turn_hue(images: np.ndarray, degrees: float) -> np.ndarray:
-    """Turn all colours about the grey axis; what leaves the range is cut off."""
+    """Rotate all colours about the grey axis; values out of range are clipped."""
     return _bytes(images.astype(np.float32) @ hue_matrix(degrees).T)
 
 
@@ -47,7 +47,7 @@ def hue_matrix(degrees: float) -> np.ndarray:
 
 
 def jpeg(images: np.ndarray, quality: int) -> np.ndarray:
-    """Through JPEG at `quality`, 1 to 95, with its usual halved colour resolution."""
+    """Compress by JPEG at `quality`, 1 to 95, with its usual halved colour resolution."""
     from PIL import Image
 
     out = np.empty_like(images)
@@ -78,7 +78,7 @@ def swap_labels(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 
 def droppable(labels: np.ndarray) -> list[int]:
-    """The classes to drop, in order: the largest but the very largest, at most three, one at least left over."""
+    """The classes to drop, in order: the largest but the very largest, at most three, leaving at least one."""
     counts = np.bincount(labels)
     order = [int(c) for c in np.argsort(-counts, kind="stable") if counts[c]]
     return order[1:4] if len(order) > 2 else order[1:2]
@@ -91,12 +91,12 @@ PIXELS: dict[str, tuple[Callable[[np.ndarray, float], np.ndarray], tuple[float, 
     "hue": (turn_hue, (10, 20, 40, 80)),
     "jpeg": (lambda images, quality: jpeg(images, int(quality)), (50, 25, 10, 5)),
 }
-"""Degradations of single images, each with its strengths from mild to full."""
+"""Corruptions of single images, each with its strengths from mild to full."""
 
 REPEATS = (0.25, 0.5, 0.75, 1.0)
 SWAPS = (0.25, 0.5, 0.75, 1.0)
 GAUSSIAN = (128, 64, 32, 8)
-"""Components of the PCA-Gaussian, the shipped bar first; fewer are worse."""
+"""Components of the PCA-Gaussian, the simple baseline first; fewer are worse."""
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:

@@ -16,9 +16,10 @@ import torch
 from hqgan.io.images import to_float
 from hqgan.io.pretrained import library
 from hqgan.metrics.extractors.pretrained import Borrowed
-from hqgan.metrics.measure import SMALLEST, halves_of_means
 from hqgan.metrics.prdc import pairwise
 from hqgan.metrics.record import MetricRow
+from hqgan.metrics.subsampling import SMALLEST_CLASS, mean_and_deviation
+from hqgan.types import LabelledImages
 
 PAIRS = 500
 """Pairs of images of a class, at most."""
@@ -70,9 +71,9 @@ def inception_score(probabilities: np.ndarray) -> float:
 
 def rows(
     borrowed: Borrowed,
-    generated: tuple[np.ndarray, np.ndarray],
-    real: tuple[np.ndarray, np.ndarray],
-    train: tuple[np.ndarray, np.ndarray],
+    generated: LabelledImages,
+    real: LabelledImages,
+    train: LabelledImages,
     classes: Sequence[str],
     seed: int,
 ) -> list[MetricRow]:
@@ -87,13 +88,13 @@ def rows(
         seed: of draws and subsamples.
     """
     out = [
-        MetricRow(distance, extractor, n=len(generated[1]), reason=reason, seed=seed)
+        MetricRow(distance, extractor, n=len(generated), reason=reason, seed=seed)
         for distance, extractor, reason in borrowed.missing
     ]
     if borrowed.classes is not None:
         digest = next(view.hash for view in borrowed.views if view.name == "inception")
-        out.append(score_row(borrowed.classes(generated[0]), borrowed.classes(real[0]), seed, digest))
-    for name, like in (("ssim", ssim), (f"ms_ssim{scales_of(real[0].shape[1])}", ms_ssim)):
+        out.append(score_row(borrowed.classes(generated.images), borrowed.classes(real.images), seed, digest))
+    for name, like in (("ssim", ssim), (f"ms_ssim{scales_of(real.images.shape[1])}", ms_ssim)):
         out += nearest_rows(name, like, generated, real, train, classes, seed)
         out += within_rows(name, like, generated, real, classes, seed)
     if borrowed.lpips is not None:
@@ -104,9 +105,9 @@ def rows(
 def nearest_rows(
     name: str,
     like: Pairwise,
-    generated: tuple[np.ndarray, np.ndarray],
-    real: tuple[np.ndarray, np.ndarray],
-    train: tuple[np.ndarray, np.ndarray],
+    generated: LabelledImages,
+    real: LabelledImages,
+    train: LabelledImages,
     classes: Sequence[str],
     seed: int,
 ) -> list[MetricRow]:
@@ -123,12 +124,12 @@ def nearest_rows(
     """
     rng = np.random.default_rng(seed)
 
-    def values(given: tuple[np.ndarray, np.ndarray], c: int) -> np.ndarray:
-        mine, others = np.flatnonzero(given[1] == c), real[0][real[1] == c]
+    def values(given: LabelledImages, c: int) -> np.ndarray:
+        mine, others = np.flatnonzero(given.labels == c), real.images[real.labels == c]
         mine = rng.permutation(mine)[:PAIRS]
-        if min(len(mine), len(others)) < SMALLEST:
+        if min(len(mine), len(others)) < SMALLEST_CLASS:
             return np.empty(0)
-        own = np.asarray(given[0][mine])
+        own = np.asarray(given.images[mine])
         flat = [x.reshape(len(x), -1).astype(np.float32) for x in (own, others)]
         return like(own, np.asarray(others[pairwise(*flat).argmin(1)]))
 
@@ -140,21 +141,21 @@ def nearest_rows(
 def within_rows(
     name: str,
     like: Pairwise,
-    generated: tuple[np.ndarray, np.ndarray],
-    real: tuple[np.ndarray, np.ndarray],
+    generated: LabelledImages,
+    real: LabelledImages,
     classes: Sequence[str],
     seed: int,
 ) -> list[MetricRow]:
     """Mean likeness, or distance, of pairs of images of one class; the floor is that of held-out pairs. Arguments as above."""
     rng = np.random.default_rng(seed)
 
-    def values(given: tuple[np.ndarray, np.ndarray], c: int) -> np.ndarray:
-        mine = rng.permutation(np.flatnonzero(given[1] == c))
-        if len(mine) < SMALLEST:
+    def values(given: LabelledImages, c: int) -> np.ndarray:
+        mine = rng.permutation(np.flatnonzero(given.labels == c))
+        if len(mine) < SMALLEST_CLASS:
             return np.empty(0)
         # Every image twice, each time beside another: a ring.
         left, right = mine[:PAIRS], np.roll(mine, 1)[:PAIRS]
-        return like(np.asarray(given[0][left]), np.asarray(given[0][right]))
+        return like(np.asarray(given.images[left]), np.asarray(given.images[right]))
 
     return _rows(
         f"{name}_within", [(values(generated, c), values(real, c)) for c in range(len(classes))], classes, seed
@@ -186,10 +187,10 @@ def _rows(
     values, spreads, references = [], [], []
     for title, (own, beside) in zip(classes, found, strict=True):
         if not len(own):
-            reason = f"fewer than {SMALLEST} images of {title} on a side"
+            reason = f"fewer than {SMALLEST_CLASS} images of {title} on a side"
             out.append(MetricRow(name, class_name=title, reason=reason, seed=seed))
             continue
-        value, spread = halves_of_means(own, seed)
+        value, spread = mean_and_deviation(own, seed)
         reference = float(beside.mean()) if len(beside) else None
         out.append(MetricRow(name, class_name=title, value=value, low=value - 1.96 * spread, high=value + 1.96 * spread,
                              real_reference=reference, n=len(own), seed=seed))  # fmt: skip

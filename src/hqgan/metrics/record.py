@@ -7,14 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-LABELS = {
-    "fd": "FD",
-    "kd": "KD",
-    "swd": "SWD",
-    "precision": "Precision",
-    "recall": "Recall",
-    "density": "Density",
-    "coverage": "Coverage",
+from hqgan.metrics.table import VALUES
+
+LABELS = {name: value.label for name, value in VALUES.items()} | {
     "ndb": "Differing clusters",
     "near_duplicates": "Near-duplicate rate",
     "ssim": "SSIM",

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from hqgan.types import LabelledImages
+
 BOUNDS = (55.0, 41.0, 28.0, 10.0, -30.0)
 GROUPS = ("very light", "light", "intermediate", "tan", "brown", "dark")
 
@@ -56,9 +58,7 @@ def lab(colours: np.ndarray) -> np.ndarray:
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
 
 
-def report(
-    generated: tuple[np.ndarray, np.ndarray], real: tuple[np.ndarray, np.ndarray], classes: Sequence[str], seed: int
-) -> dict[str, Any]:
+def report(generated: LabelledImages, real: LabelledImages, classes: Sequence[str], seed: int) -> dict[str, Any]:
     """Typology angles of generated and of held-out real images, over all and by class.
 
     Returns:
@@ -66,11 +66,11 @@ def report(
         by bootstrap over images, shares of `GROUPS` on both sides; and the ``warning`` that belongs to them.
     """
     rng = np.random.default_rng(seed)
-    angles = typology_angle(generated[0]), typology_angle(real[0])
+    angles = typology_angle(generated.images), typology_angle(real.images)
     rows = []
     for c, name in [(None, None), *enumerate(classes)]:
         made, held = (
-            a if c is None else a[labels == c] for a, (_, labels) in zip(angles, (generated, real), strict=True)
+            a if c is None else a[side.labels == c] for a, side in zip(angles, (generated, real), strict=True)
         )
         if not len(made) or not len(held):
             continue

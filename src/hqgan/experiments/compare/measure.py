@@ -27,7 +27,7 @@ from hqgan.run.log import read_lines, read_run
 from hqgan.runtime.threads import one_thread
 from hqgan.sampling.generate import latent_seed, make_images
 from hqgan.sampling.load import Loaded, load, on_backend
-from hqgan.types import ImageData, Split
+from hqgan.types import ImageData, LabelledImages, Split
 
 EXTRACTORS = ("derm", "early", "middle", "untrained")
 """Extractors whose kernel distance ranks corrupted images correctly (docs/results/extractors.md). A contestant's distance is the
@@ -71,9 +71,9 @@ class Cell:
     def evaluator(self) -> Evaluator:
         """Compares generated images with the test part."""
         data, test, train = self.data, self.split.test, self.split.train
-        sides = (data.images[test], data.labels[test], data.images[train], data.labels[train])
         # A few images are too few for results by class.
         none = None if self.images is None else np.zeros(len(data.classes), np.int64)
+        sides = data.at(test), data.at(train)
         return Evaluator(self.extractors, *sides, data.classes, seed=self.seed, n=self.images, per_class=none)
 
     @cached_property
@@ -159,9 +159,8 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> RunResult:
     )
     if cell.borrowed is None:
         return result
-    real, known = ((data.images[r], data.labels[r]) for r in (test, train))
-    made = (images, evaluator.labels)
-    more = perceptual.rows(cell.borrowed, made, real, known, data.classes, cell.seed)
+    made = LabelledImages(images, evaluator.labels)
+    more = perceptual.rows(cell.borrowed, made, data.at(test), data.at(train), data.classes, cell.seed)
     return replace(result, rows=[*rows, *more])
 
 

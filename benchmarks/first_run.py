@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hqgan.config import read
-from hqgan.evaluation import evaluate
+from hqgan.evaluation.evaluate import evaluate
 from hqgan.metrics.record import rows_from_json
 from hqgan.models.build import figures
 from hqgan.run.log import read_lines
@@ -69,7 +69,7 @@ def describe(run: Path, data: str | None) -> dict[str, Any]:
             for m in read_lines(run / "metrics.jsonl")
             if m["kind"] == "evaluate"
         ],
-        "test": rows_from_json(evaluate.evaluate(run, data, say=lambda text: None)["metrics"]),
+        "test": evaluate(run, data, say=lambda text: None).metrics,
     }
 
 

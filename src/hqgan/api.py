@@ -23,11 +23,12 @@ from PIL.Image import Image
 from hqgan import config as configs
 from hqgan.data import open_data
 from hqgan.errors import UserError
-from hqgan.evaluation.evaluate import data_of
+from hqgan.evaluation.real_images import data_of
 from hqgan.run import train as runs
 from hqgan.sampling import generate as generation
 from hqgan.sampling import load as trained
 from hqgan.sampling.dataset import AugmentedImages
+from hqgan.sampling.images import images_of, numbered
 from hqgan.types import ImageData, Split
 from hqgan.wording import listed
 
@@ -108,9 +109,7 @@ class Model:
         Raises:
             UserError: nothing asked for, or a class that there is not.
         """
-        labels, images = generation.images_of(
-            self.loaded, generation.numbered(self.classes, self._counts(counts), seed)
-        )
+        labels, images = images_of(self.loaded, numbered(self.classes, self._counts(counts), seed))
         return np.stack(list(images)), labels
 
     def save(self, counts: int | Mapping[str, int], out: str | Path, seed: int = 0) -> Path:

@@ -145,7 +145,7 @@ def test_nothing_to_compare_with_is_said(tmp_path):
     empty = held[data.labels[held] != data.classes.index("nevus")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "hqgan.evaluation.evaluate.split_of",
+            "hqgan.evaluation.real_images.split_of",
             lambda data, seed: dataclasses.replace(only, validation=empty[:0], test=empty),
         )
         with pytest.raises(UserError, match="nothing to compare it with"):

@@ -15,10 +15,10 @@ import torch
 from hqgan import config as configs
 from hqgan.data import load_split, open_configured
 from hqgan.errors import UserError
-from hqgan.evaluation.evaluate import matched_images
 from hqgan.report.run_sections import run_sections
 from hqgan.run.privacy import SECRET, start_private
 from hqgan.run.train import train
+from hqgan.sampling.images import matched_images
 from hqgan.sampling.load import load
 from hqgan.sampling.model_card import model_card
 from hqgan.training import checkpoint
@@ -281,7 +281,7 @@ def test_other_pixels_under_the_same_names_are_not_the_runs_data(
     """A private run keeps no fingerprint where it may be seen; its split does."""
     out, _ = private_run
     changed = replace(open_configured(private_config.data), fingerprint="0")
-    monkeypatch.setattr("hqgan.evaluation.evaluate.open_configured", lambda *given: changed)
+    monkeypatch.setattr("hqgan.evaluation.real_images.open_configured", lambda *given: changed)
     for command in ("audit", "evaluate"):
         code, _, err = hqgan(command, out)
         assert code == 2

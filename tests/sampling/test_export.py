@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from hqgan.errors import UserError
-from hqgan.evaluation.evaluate import data_of
+from hqgan.evaluation.real_images import data_of
 from hqgan.io.pretrained import library
 from hqgan.sampling import export as exporting
 from hqgan.sampling.dataset import lacking
@@ -195,7 +195,7 @@ def test_a_class_without_an_image_on_a_side_keeps_its_number(exported, tmp_path,
         ImageFolder(str(tmp_path / "out" / side), allow_empty=True).class_to_idx for side in ("train", "validation")
     ]
     assert numbers[0] == numbers[1]
-    monkeypatch.setattr("hqgan.evaluation.evaluate.data_of", lambda *arguments: (data, bare))
+    monkeypatch.setattr("hqgan.evaluation.real_images.data_of", lambda *arguments: (data, bare))
     code, _, err = hqgan("export", tiny_run, tmp_path / "told")
     assert (code, "no image of fibroma (validation)" in err) == (0, True)
 

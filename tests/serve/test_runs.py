@@ -6,7 +6,7 @@ import pytest
 
 from hqgan.errors import UserError
 from hqgan.evaluation.audit import FLAGGED
-from hqgan.sampling.generate import latent_seed
+from hqgan.sampling.images import latent_seed
 from hqgan.serve import runs
 from hqgan.serve.real import RealImages
 from hqgan.serve.runs import open_runs

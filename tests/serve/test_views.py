@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hqgan.sampling.generate import latent_seed
+from hqgan.sampling.images import latent_seed
 from hqgan.serve import views
 from hqgan.serve.images import images, noise
 

@@ -57,16 +57,19 @@ def evaluate(
     Each distance is shown beside a best case, real images against real images, and a simple baseline, a Gaussian fitted to
     principal components.
     """
-    from hqgan.evaluation import evaluate as evaluation
+    from hqgan.evaluation.check_extractors import check
+    from hqgan.evaluation.evaluate import evaluate as measure
+    from hqgan.evaluation.real_images import is_run
+    from hqgan.evaluation.tables import check_table, evaluation_table
 
     choice = selection_of(classes, merge, protocol, label)
     if check_extractors:
         if not data:
             raise UserError("--check-extractors needs --data, the real images to corrupt.")
         with bar("images") as update:
-            checked = evaluation.check(data, seed, choice=choice, say=say, on_data=update)
-        write_json(json_file, checked)
-        show(*evaluation.check_table(checked))
+            checked = check(data, seed, choice=choice, say=say, on_data=update)
+        write_json(json_file, checked.as_json())
+        show(*check_table(checked))
         return
     if run_or_folder is None:
         raise UserError(
@@ -74,10 +77,10 @@ def evaluate(
         )
     files = {name: Path(path) for name, path in pairs("--weights", weights)}
     with bar("images") as update:
-        result = evaluation.evaluate(
+        result = measure(
             run_or_folder, data, seed, choice=choice, weights=files, download=download, say=say, on_data=update
         )
-    write_json(json_file, result)
-    if evaluation.is_run(run_or_folder) and run_or_folder.is_dir():
-        write_json(run_or_folder / "evaluation.json", result)
-    show(*evaluation.table(result))
+    write_json(json_file, result.as_json())
+    if is_run(run_or_folder) and run_or_folder.is_dir():
+        write_json(run_or_folder / "evaluation.json", result.as_json())
+    show(*evaluation_table(result))

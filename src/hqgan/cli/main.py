@@ -55,9 +55,9 @@ def demo(out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] 
     """Train the preset `demo` on procedural lesions and generate images. The same command continues a run that was stopped."""
     from hqgan import config as configs
     from hqgan.run.train import draw_beside_real, last_evaluation, stored_config
-    from hqgan.sampling.generate import counts_by_class
     from hqgan.sampling.generate import generate as write_images
     from hqgan.sampling.load import load
+    from hqgan.sampling.request import counts_by_class
 
     config = stored_config(out) or configs.preset("demo")
     train.train_run(config, out, resume=True)

@@ -78,9 +78,10 @@ def generate(
     """Generate images by class, with a manifest, a contact sheet and a model card."""
     from hqgan.circuits.backends.registry import backend_of
     from hqgan.run.train import last_evaluation, resolve_device
-    from hqgan.sampling.generate import BACKEND, counts_by_class, read_dropped
+    from hqgan.sampling.generate import BACKEND
     from hqgan.sampling.generate import generate as write_images
     from hqgan.sampling.load import load, on_backend
+    from hqgan.sampling.request import counts_by_class, read_dropped
 
     loaded = load(run, str(resolve_device(device or "auto")), say)
     if drop_copies and loaded.config.private:
@@ -140,12 +141,12 @@ def export(
     """Write real and generated images as folders that torchvision, timm and Hugging Face datasets read."""
     from rich.table import Table
 
-    from hqgan.evaluation.evaluate import data_of
+    from hqgan.evaluation.real_images import data_of
     from hqgan.run.train import resolve_device
     from hqgan.sampling import export as exporting
     from hqgan.sampling.dataset import lacking
-    from hqgan.sampling.generate import counts_by_class, read_dropped
     from hqgan.sampling.load import load
+    from hqgan.sampling.request import counts_by_class, read_dropped
 
     if balanced and class_:
         raise UserError("--balanced and --class both say how many images are added; give one of them.")

@@ -25,12 +25,14 @@ from hqgan.config import ClassSelection
 from hqgan.data import ALL_CLASSES
 from hqgan.errors import UserError
 from hqgan.evaluation.copying_evidence import Evidence, attacks, memory, nearest, single, spaces_of
-from hqgan.evaluation.evaluate import is_run, read_folder, real_data
+from hqgan.evaluation.real_images import compared_with, is_run
 from hqgan.io.files import write_atomically
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics import copying as privacy
 from hqgan.runtime.threads import one_thread
-from hqgan.sampling.generate import MANIFEST, latent_seed, make_images
+from hqgan.sampling.generate import MANIFEST
+from hqgan.sampling.image_folder import read_folder
+from hqgan.sampling.images import latent_seed, make_images
 from hqgan.sampling.load import Loaded, load
 from hqgan.types import ImageData, Split
 from hqgan.wording import plural
@@ -84,11 +86,11 @@ def audit(
         raise UserError(f"There is no run or folder at {target}.")
     loaded = load(target) if is_run(target) else None
     permutations = permutations or privacy.PERMUTATIONS
-    data, split = real_data(target, loaded, data_path, seed, choice, on_data)
+    data, split = compared_with(target, loaded, data_path, seed, choice, on_data)
     if loaded:
         images, labels, rows = _made(loaded, data, split, seed, say)
     else:
-        images, labels, files = read_folder(target, data)
+        (images, labels), files = read_folder(target, data)
         rows = _from_manifest(target, files, labels, data)
     folder = out or (loaded.path.parent.parent / "audit" if loaded else target.with_name(f"{target.name}-audit"))
     held_out = np.sort(np.concatenate([split.validation, split.test]))

@@ -22,10 +22,11 @@ from hqgan.circuits.backends.registry import backend_of
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.circuits.layer import shot_variance
 from hqgan.errors import UserError
-from hqgan.evaluation.evaluate import build_evaluator, data_of, matched_images
+from hqgan.evaluation.extractors import build_evaluator
+from hqgan.evaluation.real_images import data_of
 from hqgan.metrics.evaluator import Evaluator
 from hqgan.metrics.record import rows_from_json
-from hqgan.sampling.generate import latent_seed, make_images
+from hqgan.sampling.images import latent_seed, make_images, matched_images
 from hqgan.sampling.load import Loaded, load, on_backend
 from hqgan.types import UNCOVERED, Backend
 from hqgan.wording import plural

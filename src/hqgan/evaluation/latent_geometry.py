@@ -14,7 +14,7 @@ import torch
 
 from hqgan.metrics import latent
 from hqgan.models.hybrid import HybridGenerator
-from hqgan.sampling.generate import latent_seed, noise_of
+from hqgan.sampling.images import latent_seed, noise_of
 from hqgan.sampling.load import Loaded
 
 MOST_DIMENSIONS = 1024

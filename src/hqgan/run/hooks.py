@@ -12,12 +12,11 @@ import torch
 
 from hqgan.config import Config
 from hqgan.data import BatchSampler
-from hqgan.evaluation.evaluate import matched_images
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics.evaluator import Evaluator
 from hqgan.run.log import RunLog
 from hqgan.runtime.step_streams import stream
-from hqgan.sampling.generate import latent_seed, make_images
+from hqgan.sampling.images import latent_seed, make_images, matched_images
 from hqgan.training import ema
 from hqgan.training.state import State
 from hqgan.types import ImageData, Split

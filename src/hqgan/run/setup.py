@@ -14,7 +14,7 @@ from hqgan.config import Config, HybridConfig
 from hqgan.data import BatchSampler, augment_dihedral, check_leaks, dihedral_ways, load_split, save_split, split_of
 from hqgan.data.cache import cache_folder
 from hqgan.errors import UserError
-from hqgan.evaluation.evaluate import evaluation_subset
+from hqgan.evaluation.real_images import evaluation_subset
 from hqgan.io.images import to_float
 from hqgan.metrics.extractors.features import train_proto
 from hqgan.models.base import Generator

@@ -15,7 +15,7 @@ from hqgan import config as configs
 from hqgan.config import Config
 from hqgan.data import check_outside, load_split, open_configured
 from hqgan.errors import UserError, out_of_memory
-from hqgan.evaluation.evaluate import build_evaluator
+from hqgan.evaluation.extractors import build_evaluator
 from hqgan.io.files import others, sweep, write_atomically
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.io.lock import LOCK, exclusive
@@ -25,7 +25,7 @@ from hqgan.run.log import RunLog, read_lines
 from hqgan.run.privacy import SECRET, check_process, facts, sentence, start_private
 from hqgan.run.setup import batches_of, check_shares, narrow_convolutions, run_split, start_state
 from hqgan.runtime.processes import ALL, LAUNCH, current_shard, is_same_launch, launch, was_restarted
-from hqgan.sampling.generate import latent_seed, make_images
+from hqgan.sampling.images import latent_seed, make_images
 from hqgan.sampling.load import load
 from hqgan.training import checkpoint, distributed
 from hqgan.training.distributed import Processes

@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from hqgan.errors import UserError
-from hqgan.sampling.generate import images_of, numbered
+from hqgan.sampling.images import images_of, numbered
 from hqgan.sampling.load import Loaded
 from hqgan.types import ImageData
 from hqgan.wording import listed

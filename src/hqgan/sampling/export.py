@@ -19,7 +19,7 @@ from hqgan.errors import UserError
 from hqgan.io.files import write_atomically
 from hqgan.io.images import write_png
 from hqgan.sampling.dataset import check_same_classes
-from hqgan.sampling.generate import images_of, numbered
+from hqgan.sampling.images import images_of, numbered
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
 from hqgan.types import ImageData, Split

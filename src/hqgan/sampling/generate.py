@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import copy
 import csv
-import hashlib
 import io
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from hqgan.circuits.backends.registry import Watched
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.errors import UserError
 from hqgan.io.files import others, sweep, write_atomically
-from hqgan.io.images import is_whole_png, labelled_rows, read_png, to_uint8, write_png
+from hqgan.io.images import is_whole_png, labelled_rows, read_png, write_png
 from hqgan.io.lock import LOCK, locked
 from hqgan.metrics.record import MetricRow
-from hqgan.models.base import Generator
 from hqgan.runtime.processes import ALL, Shard
+from hqgan.sampling.images import BATCH, images_of, numbered, watched_backend
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
-from hqgan.wording import listed
-
-BATCH = 64
-"""Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""
 
 SHARD = 32 * BATCH
 """Images after which a call that is stopped can go on."""
@@ -42,81 +35,6 @@ UNFINISHED = f"{MANIFEST}.unfinished"
 MARKS = ".shards"
 """Folder of empty files, one for each shard that is whole."""
 BACKEND = "backend.json"
-
-
-def latent_seed(seed: int, name: str, index: int) -> int:
-    """The seed of one image's noise: a function of the call's seed, the class's name and the image's number in it."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()[:7], "little")
-
-
-def noise_of(latent_seeds: Sequence[int], size: int) -> torch.Tensor:
-    """Normal noise (B, size), each row from a seed of its own.
-
-    By NumPy's generator, since torch's takes 32 bits of a seed on the CPU: among a million images some would be equal.
-    """
-    rows = np.empty((len(latent_seeds), size), np.float32)
-    for row, seed in zip(rows, latent_seeds, strict=True):
-        np.random.Generator(np.random.PCG64(seed)).standard_normal(out=row, dtype=np.float32)
-    return torch.from_numpy(rows)
-
-
-def numbered(
-    classes: Sequence[str], counts: Mapping[str, int], seed: int, dropped: Collection[int] = ()
-) -> list[tuple[str, str, int]]:
-    """File, class and latent seed of each image of a call, class by class; images `dropped` leave their numbers free."""
-    gone = frozenset(dropped)
-    found = []
-    for name in classes:
-        latents = ((i, latent_seed(seed, name, i)) for i in count())
-        kept = ((i, latent) for i, latent in latents if latent not in gone)
-        found += [(f"{name}/{name}-{i:05d}.png", name, latent) for i, latent in islice(kept, counts.get(name, 0))]
-    return found
-
-
-def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Sequence[int]) -> Iterator[np.ndarray]:
-    """uint8 images (S, S, 3), one for each label and latent seed, in order; the generator in evaluation mode."""
-    for start in range(0, len(labels), BATCH):
-        noise = noise_of(latent_seeds[start : start + BATCH], generator.noise_size)
-        yield from images_of_noise(generator, labels[start : start + BATCH], noise)
-
-
-@torch.no_grad()
-def images_of_noise(generator: Generator, labels: Sequence[int], noise: torch.Tensor) -> np.ndarray:
-    """uint8 images (B, S, S, 3), up to `BATCH`, of labels (B) and noise (B, noise_size); the generator in evaluation mode."""
-    device = next(generator.parameters()).device
-    # Another backend's time is dear, and its shots depend on the batch anyhow.
-    filler = 0 if _watched(generator) else BATCH - len(labels)
-    whole = torch.cat([noise, noise_of([0] * filler, generator.noise_size)]).to(device)
-    images = generator(whole, torch.tensor([*labels, *[0] * filler], device=device))
-    return to_uint8(images)[: len(labels)]
-
-
-def images_of(loaded: Loaded, made: Sequence[tuple[str, str, int]]) -> tuple[np.ndarray, Iterator[np.ndarray]]:
-    """Labels (N,) int64, and uint8 images (S, S, 3) one after the other, of what `numbered` lists."""
-    labels = np.array([loaded.classes.index(name) for _, name, _ in made], np.int64)
-    return labels, make_images(loaded.generator, labels.tolist(), [latent for _, _, latent in made])
-
-
-def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Sequence[str]) -> dict[str, int]:
-    """``--per-class 200`` and ``--class df=500`` as a count for each class asked for.
-
-    Raises:
-        UserError: nothing asked for, an unknown class, or not a whole number.
-    """
-    counts = dict.fromkeys(classes, per_class) if per_class is not None else {}
-    for text in wanted:
-        name, sign, number = text.rpartition("=")  # a class may be called a=b
-        if sign and name not in classes:
-            raise UserError(f"There is no class {name!r} in this run; its classes are {listed(classes)}.")
-        if not sign or not number.isdecimal() or len(number) > 9:
-            raise UserError(f"`class` takes NAME=COUNT below a billion, as in {name[:200]}=500, not {text[:200]!r}.")
-        counts[name] = int(number)
-    if per_class is not None and per_class >= 10**9:
-        raise UserError("`per_class` is a number below a billion.")
-    counts = {name: n for name, n in counts.items() if n > 0}
-    if not counts:
-        raise UserError("Nothing to generate: ask for `per_class` 200 or `class` df=500.")
-    return counts
 
 
 def generate(
@@ -157,7 +75,7 @@ def generate(
     """
     rows = numbered(loaded.classes, counts, seed, dropped)
     manifest = _manifest(rows, loaded, seed)
-    watched = _watched(loaded.generator)
+    watched = watched_backend(loaded.generator)
     if watched and share.world > 1:
         raise UserError(f"{loaded.backend} runs in one process; start hqgan without torchrun.")
     with _turn(out, manifest):
@@ -235,40 +153,6 @@ def _refuse_torn(shards: Sequence[Sequence[tuple[str, str, int]]], out: Path) ->
         raise UserError(
             f"Images in {out} are missing or cut short, though they were written; run the same command again to make them anew."
         )
-
-
-def read_dropped(path: Path, checkpoint_hash: str) -> frozenset[int]:
-    """Latent seeds of the images that an audit flagged (its ``flagged.csv``).
-
-    Args:
-        path: the CSV.
-        checkpoint_hash: of the generator to be used; images of another one would not be the flagged ones.
-
-    Raises:
-        UserError: no such file, not an audit's, without latent seeds, or of another checkpoint.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        seeds = frozenset(int(row["latent_seed"]) for row in rows)
-        others = {row["checkpoint_sha256"] for row in rows} - {checkpoint_hash}
-    except FileNotFoundError:
-        raise UserError(f"There is no list of images to drop at {path}; `hqgan audit` writes one.") from None
-    except (KeyError, ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"{path} is no list that `drop_copies` can use: it needs the columns latent_seed and checkpoint_sha256, filled "
-            "in; audit a run, or a folder with its manifest.csv."
-        ) from error
-    if others:
-        raise UserError(
-            f"{path} flags images of another checkpoint than this run's newest; audit this one, or name that checkpoint."
-        )
-    return seeds
-
-
-def _watched(generator: Generator) -> Watched | None:
-    backends = [circuit.backend for circuit in generator.circuits]
-    return backends[0] if backends and isinstance(backends[0], Watched) else None
 
 
 def _deviation(loaded: Loaded, watched: Watched, rows: Sequence[tuple[str, str, int]], out: Path) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import torch
 
 from hqgan.io.images import png
 from hqgan.run.train import last_evaluation
-from hqgan.sampling.generate import BATCH, MANIFEST, images_of_noise, latent_seed, noise_of
+from hqgan.sampling.generate import MANIFEST
+from hqgan.sampling.images import BATCH, images_of_noise, latent_seed, noise_of
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
 from hqgan.serve.runs import Served

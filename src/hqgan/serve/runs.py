@@ -9,11 +9,11 @@ from pathlib import Path
 
 from hqgan.errors import UserError
 from hqgan.evaluation.audit import FLAGGED
-from hqgan.evaluation.evaluate import data_of
+from hqgan.evaluation.real_images import data_of
 from hqgan.run.train import resolve_device, stored_config
-from hqgan.sampling.generate import read_dropped
 from hqgan.sampling.hub import PREFIX
 from hqgan.sampling.load import Loaded, load
+from hqgan.sampling.request import read_dropped
 from hqgan.serve.real import RealImages
 from hqgan.training import checkpoint
 

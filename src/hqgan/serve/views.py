@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hqgan.errors import UserError
-from hqgan.sampling.generate import latent_seed
+from hqgan.sampling.images import latent_seed
 from hqgan.serve import circuit, limits, markup
 from hqgan.serve.curves import curves
 from hqgan.serve.images import archive, between, images, noise

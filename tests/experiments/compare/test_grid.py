@@ -16,7 +16,6 @@ from hqgan.experiments.compare.contestants import data_folder, parse, result_pat
 from hqgan.experiments.compare.measure import cell_of, curve, distances_of
 from hqgan.experiments.compare.results import CurvePoint, TimeTo, as_json, result_from_json
 from hqgan.experiments.compare.table import hours_table
-from hqgan.metrics.record import rows_from_json
 from hqgan.report.write import write_comparison, write_report
 from hqgan.run import train as runs
 
@@ -70,13 +69,11 @@ def test_what_a_comparison_says(finished):
 def test_a_distance_is_what_evaluate_measures(finished):
     out, result = finished
     run = run_path(out, folder_of(result), parse("demo"), 1)
-    rows = evaluate(run, "demo:700", 1, say=silent)["metrics"]
+    rows = evaluate(run, "demo:700", 1, say=silent).metrics
     extractors = result.data[0].extractors
     assert extractors
     board = {row.name: row for row in result.data[0].leaderboard}
-    assert board["demo"].by_seed["1"] == pytest.approx(
-        np.mean([distances_of(rows_from_json(rows))[v] for v in extractors])
-    )
+    assert board["demo"].by_seed["1"] == pytest.approx(np.mean([distances_of(rows)[v] for v in extractors]))
 
 
 def test_halves_are_the_same_for_all_contestants_and_keep_lesions_whole(finished, settings):

@@ -12,7 +12,7 @@ import numpy as np
 
 from hqgan.circuits.backends.registry import backend_of
 from hqgan.data import open_configured
-from hqgan.evaluation.evaluate import matched_images, views_of
+from hqgan.evaluation.extractors import extractors_of
 from hqgan.experiments.compare.contestants import Contestant, Settings, config_of, contestants_of
 from hqgan.experiments.compare.results import CurvePoint, RunResult
 from hqgan.experiments.splits import checked_split, parts_hash
@@ -25,7 +25,7 @@ from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.models.build import figures
 from hqgan.run.log import read_lines, read_run
 from hqgan.runtime.threads import one_thread
-from hqgan.sampling.generate import latent_seed, make_images
+from hqgan.sampling.images import latent_seed, make_images, matched_images
 from hqgan.sampling.load import Loaded, load, on_backend
 from hqgan.types import ImageData, LabelledImages, Split
 
@@ -65,7 +65,7 @@ class Cell:
     @cached_property
     def extractors(self) -> list[FeatureExtractor]:
         """Feature extractors: trained on the training part, and the borrowed ones."""
-        return views_of(self.data, self.split, self.say) + (self.borrowed.views if self.borrowed else [])
+        return extractors_of(self.data, self.split, self.say) + (self.borrowed.views if self.borrowed else [])
 
     @cached_property
     def evaluator(self) -> Evaluator:

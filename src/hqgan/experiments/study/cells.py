@@ -13,7 +13,7 @@ from hqgan import config as configs
 from hqgan.config import ClassSelection
 from hqgan.data import ALL_CLASSES, open_data
 from hqgan.errors import UserError
-from hqgan.evaluation.evaluate import is_run
+from hqgan.evaluation.real_images import is_run
 from hqgan.experiments.splits import check_run, checked_split, refuse_copies
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study.sources import FITTED, GAUSSIAN

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from hqgan.errors import UserError
-from hqgan.evaluation.evaluate import read_folder
 from hqgan.experiments.study.sources.pool import Pool, SourceInfo
+from hqgan.sampling.image_folder import read_folder
 from hqgan.types import ImageData
 from hqgan.wording import listed
 
@@ -28,7 +28,7 @@ def from_folder(name: str, path: Path, sizes: np.ndarray, data: ImageData, rare:
     Raises:
         UserError: there is no image of a class that the study fills.
     """
-    images, labels, _ = read_folder(path, data)
+    (images, labels), _ = read_folder(path, data)
     if lacking := [data.classes[c] for c in rare if not (labels == c).any()]:
         raise UserError(
             f"{path} has no image of {listed(lacking)}, which this study fills; add some, or choose `fill`."

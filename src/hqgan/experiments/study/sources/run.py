@@ -8,7 +8,7 @@ import numpy as np
 
 from hqgan.experiments.splits import check_run
 from hqgan.experiments.study.sources.pool import Pool, SourceInfo
-from hqgan.sampling.generate import latent_seed, make_images
+from hqgan.sampling.images import latent_seed, make_images
 from hqgan.sampling.load import load
 from hqgan.types import ImageData, Split
 

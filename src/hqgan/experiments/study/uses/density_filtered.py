@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hqgan.evaluation.evaluate import views_of
+from hqgan.evaluation.extractors import extractors_of
 from hqgan.experiments.study.uses import balanced_mix
 from hqgan.experiments.study.uses.use import Use
 from hqgan.metrics.extractors.features import extract
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def score(cell: Cell, settings: Settings, say: Callable[[str], None]) -> Callable[[Pool], np.ndarray]:
     """Score an image by the density of its class's real training images around it, in features of the extractor ``derm``."""
     data, train = cell.data, cell.split.train
-    extractors = [one for one in views_of(data, cell.split, say) if one.name == "derm"]
+    extractors = [one for one in extractors_of(data, cell.split, say) if one.name == "derm"]
     real, labels = extract(extractors, np.asarray(data.images[train]))["derm"], data.labels[train]
 
     def density(pool: Pool) -> np.ndarray:

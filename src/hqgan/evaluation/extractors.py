@@ -1,0 +1,42 @@
+"""Feature extractors and evaluators for a data set and its split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hqgan.data.cache import cache_folder
+from hqgan.evaluation.real_images import MOST_HELD_OUT, draw, evaluation_subset
+from hqgan.metrics.evaluator import Evaluator
+from hqgan.metrics.extractors.features import FeatureExtractor, load_views
+from hqgan.types import ImageData, Split
+
+Say = Callable[[str], None]
+
+
+def extractors_of(data: ImageData, split: Split, say: Say) -> list[FeatureExtractor]:
+    """The feature extractors for a data set's training part, trained now or from the cache."""
+    return load_views(
+        data.images,
+        data.labels,
+        evaluation_subset(split).train,
+        fingerprint=data.fingerprint,
+        cache=cache_folder(None),
+        report=say,
+    )
+
+
+def build_evaluator(data: ImageData, split: Split, real: np.ndarray, seed: int, say: Say) -> Evaluator:
+    """An evaluator on held-out images.
+
+    Args:
+        data: the data set.
+        split: its split.
+        real: (N,) which images: of the validation side in training, of the test side for results; at most
+            `MOST_HELD_OUT` of them.
+        seed: of the evaluator's draws.
+        say: called with what is being trained.
+    """
+    real, train = draw(real, MOST_HELD_OUT), evaluation_subset(split).train
+    return Evaluator(extractors_of(data, split, say), data.at(real), data.at(train), data.classes, seed=seed)

@@ -69,7 +69,7 @@ def describe(run: Path, data: str | None) -> dict[str, Any]:
             for m in read_lines(run / "metrics.jsonl")
             if m["kind"] == "evaluate"
         ],
-        "test": evaluate(run, data, say=lambda text: None).metrics,
+        "test": evaluate(run, data).metrics,
     }
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from hqgan import config as configs
+from hqgan.cli.progress import Terminal
 from hqgan.data import BatchSampler, open_configured, open_data, split_of
 from hqgan.run.train import train
 from hqgan.training.checkpoint import latest, read_values
@@ -90,16 +91,8 @@ class Peak:
 
 
 def fill(options: argparse.Namespace) -> dict[str, Any]:
-    last = time.monotonic()
-
-    def progress(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > 60:
-            last = time.monotonic()
-            print(f"caching: image {done:,} of {total:,}", file=sys.stderr)
-
     with Peak() as peak:
-        open_data(f"demo:{options.images[0]}", 64, progress=progress)
+        open_data(f"demo:{options.images[0]}", 64, reporter=Terminal())
     return {"mib": peak.mib}
 
 
@@ -114,7 +107,7 @@ def one_pass(options: argparse.Namespace) -> dict[str, Any]:
         steps = math.ceil(len(split.train) / options.batch)
         never = {f"training.{name}_kimg": 1e6 for name in ("sample", "evaluate", "checkpoint")}
         config = configs.replace(whole, {**never, "training.kimg": steps * options.batch / 1000})
-        run = train(config, Path(folder) / "run", say=lambda text: print(text, file=sys.stderr))
+        run = train(config, Path(folder) / "run", reporter=Terminal())
         newest = latest(run / "checkpoints")
         assert newest is not None
         shown = read_values(newest)["images"]

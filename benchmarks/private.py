@@ -52,7 +52,7 @@ def measure(run: Path) -> dict[str, Any]:
     labels = np.repeat(np.arange(len(data.classes)), IMAGES)
     made = distances(matched_images(loaded.generator, data.classes, labels, seed=0), labels, data, split)
     known = distances(data.images[split.train], data.labels[split.train], data, split)
-    found = audit(run, None, say=lambda text: None, permutations=PERMUTATIONS)
+    found = audit(run, None, permutations=PERMUTATIONS)
     over_all = {row["space"]: row for row in found["nearest"] if row["class"] is None}
     return {
         "lesions": len(np.unique(data.groups[split.train])),

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from calls import Calls
+
 TINY = {
     "data.path": "demo:160",
     "data.size": 32,
@@ -68,7 +70,7 @@ def private_run(private_config, tmp_path_factory) -> tuple[Path, list[str]]:
     from hqgan.run.train import train
 
     said: list[str] = []
-    return train(private_config, tmp_path_factory.mktemp("runs") / "private", say=said.append), said
+    return train(private_config, tmp_path_factory.mktemp("runs") / "private", reporter=Calls(said.append)), said
 
 
 @pytest.fixture

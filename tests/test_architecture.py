@@ -8,8 +8,9 @@ import pytest
 import hqgan
 
 ROOT = Path(hqgan.__file__).parent
-ORDER = ["_version", "errors", "wording", "types", "io", "config", "runtime", "circuits", "data", "metrics", "models"]
-ORDER += ["training", "sampling", "evaluation", "run", "experiments", "report", "serve", "api", "cli", "__main__"]
+ORDER = ["_version", "errors", "reporter", "wording", "types", "io", "config", "runtime"]
+ORDER += ["circuits", "data", "metrics", "models", "training", "sampling", "evaluation"]
+ORDER += ["run", "experiments", "report", "serve", "api", "cli", "__main__"]
 """From the bottom up: a folder, or a module beside them, may import what stands before it."""
 STRANGERS = [{"data", "metrics", "training"}, {"serve", "experiments"}]
 """Folders that do not import each other, whatever their order."""

@@ -24,6 +24,7 @@ from hqgan import config as configs
 from hqgan.data import open_data
 from hqgan.errors import UserError
 from hqgan.evaluation.real_images import data_of
+from hqgan.reporter import SILENT, PrintReporter, Reporter
 from hqgan.run import train as runs
 from hqgan.sampling import generate as generation
 from hqgan.sampling import load as trained
@@ -45,7 +46,7 @@ def train(
     device: str = "auto",
     changes: Mapping[str, Any] | None = None,
     resume: bool = False,
-    say: Callable[[str], None] = runs.silent,
+    reporter: Reporter = SILENT,
 ) -> Path:
     """Train a generator, as `hqgan train` does.
 
@@ -58,7 +59,7 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` ...
         changes: any other field of the config, dotted name to value: ``{"generator.circuit.layers": 8}``.
         resume: go on from the newest checkpoint in `out`.
-        say: told what goes on, a line at a time; ``print`` will do.
+        reporter: receives messages and progress; ``PrintReporter()`` prints its messages.
 
     Returns:
         The run's folder, for `load`.
@@ -69,7 +70,7 @@ def train(
     given = {"data.path": str(data), "training.seed": seed, "training.device": device}
     if kimg is not None:
         given["training.kimg"] = kimg
-    return runs.train(configs.preset(preset, {**given, **(changes or {})}), Path(out), resume=resume, say=say)
+    return runs.train(configs.preset(preset, {**given, **(changes or {})}), Path(out), resume=resume, reporter=reporter)
 
 
 def load(run: str | Path, device: str = "cpu") -> Model:
@@ -78,7 +79,7 @@ def load(run: str | Path, device: str = "cpu") -> Model:
     Raises:
         UserError: there is none, or it is damaged.
     """
-    return Model(trained.load(run, str(runs.resolve_device(device))))
+    return Model(trained.load(run, str(runs.resolve_device(device)), PrintReporter()))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from cache_folder import entries, leftovers
 
+from calls import Calls
 from hqgan.data import cache_parts, open_data
 from hqgan.data import open as opening
 from hqgan.data.cache import Entry, load
@@ -35,11 +36,11 @@ def test_what_was_stopped_goes_on_with_the_first_part_that_is_not_whole(
     decoded.clear()
     monkeypatch.setattr(cache_parts, "PART", 6)
     with pytest.raises(KeyboardInterrupt):
-        open_data(tree, 16, progress=stop_at(14))
+        open_data(tree, 16, reporter=Calls(decoding=stop_at(14)))
     assert entries(cache) == []
     before = len(decoded)
     told: list[tuple[int, int]] = []
-    data = open_data(tree, 16, progress=lambda *numbers: told.append(numbers))
+    data = open_data(tree, 16, reporter=Calls(decoding=lambda *numbers: told.append(numbers)))
     assert sorted(decoded[before:]) == sorted(str(file).rpartition("/")[2] for file in data.files[12:])
     assert told == [(done, 20) for done in range(13, 21)]
     assert (data.images == whole.images).all()
@@ -95,7 +96,7 @@ def test_several_share_the_parts(tree: Path, cache: Path, decoded: list[str], mo
 
     watch = threading.Thread(target=progress_of_second)
     watch.start()
-    first = open_data(tree, 16, progress=progress)
+    first = open_data(tree, 16, reporter=Calls(decoding=progress))
     second.join(60)
     watch.join(60)
     assert len(decoded) == 20

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from tiny_pictures import picture, write
 
+from calls import Calls
 from hqgan.data import check_outside, open_data
 from hqgan.data.inspect import inspect, summary
 from hqgan.errors import UserError
@@ -318,7 +319,7 @@ def test_absurd_sizes(tree: Path, size: int) -> None:
 
 def test_progress_reaches_the_total(tree: Path) -> None:
     calls: list[tuple[int, int]] = []
-    open_data(tree, 16, progress=lambda *call: calls.append(call))
+    open_data(tree, 16, reporter=Calls(decoding=lambda *call: calls.append(call)))
     assert calls == [(i, 20) for i in range(1, 21)]
 
 

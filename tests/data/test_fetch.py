@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from calls import Calls
 from hqgan.data import open_data
 from hqgan.data.fetch import fetch
 from hqgan.errors import UserError
@@ -62,14 +63,15 @@ def medmnist(server, monkeypatch):
 def test_fetched_whole_after_saying_what_it_is(medmnist, tmp_path):
     source, info = medmnist
     said, steps = [], []
-    path = fetch("dermamnist", 64, tmp_path / "out", say=said.append, progress=lambda *a: steps.append((len(said), *a)))
+    reporter = Calls(said.append, fetching=lambda *numbers: steps.append((len(said), *numbers)))
+    path = fetch("dermamnist", 64, tmp_path / "out", reporter=reporter)
     assert path.read_bytes() == source.read_bytes()
     megabytes = f"{source.stat().st_size / 1e6:,.1f} MB"
     assert all(word in said[0] for word in (megabytes, "CC BY-NC 4.0", info["MD5_64"], info["url_64"]))
     assert steps[0][0] == 1
     assert steps[-1][1] == steps[-1][2]
     assert len(open_data(path, 32)) == 28
-    again = fetch("dermamnist", 64, tmp_path / "out", say=said.append)
+    again = fetch("dermamnist", 64, tmp_path / "out", reporter=Calls(said.append))
     assert (again, "there already, and whole" in said[-1]) == (path, True)
 
 
@@ -84,21 +86,21 @@ def test_what_is_damaged_on_the_way_is_thrown_away(medmnist, tmp_path):
     source, _ = medmnist
     source.write_bytes(source.read_bytes()[:-1])
     with pytest.raises(UserError, match="another MD5 than .* thrown away"):
-        fetch("dermamnist", 64, tmp_path / "out", say=str)
+        fetch("dermamnist", 64, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_what_is_there_and_another_file_is_left_alone(medmnist, tmp_path):
     (tmp_path / "dermamnist_64.npz").write_text("mine")
     with pytest.raises(UserError, match="not the publisher's file"):
-        fetch("dermamnist", 64, tmp_path, say=str)
+        fetch("dermamnist", 64, tmp_path)
     assert (tmp_path / "dermamnist_64.npz").read_text() == "mine"
 
 
 def test_no_network(medmnist, tmp_path):
     medmnist[0].unlink()
     with pytest.raises(UserError, match=r"could not be fetched \(File not found\): fetch it elsewhere, MD5"):
-        fetch("dermamnist", 64, tmp_path / "out", say=str)
+        fetch("dermamnist", 64, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -111,10 +113,10 @@ def test_no_network(medmnist, tmp_path):
 )
 def test_other_names_and_sizes(medmnist, tmp_path, name, size, words):
     with pytest.raises(UserError, match=words):
-        fetch(name, size, tmp_path / "out", say=str)
+        fetch(name, size, tmp_path / "out")
 
 
 def test_without_the_package(monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'hqgan\[medmnist\]'"):
-        fetch("dermamnist", 64, tmp_path, say=str)
+        fetch("dermamnist", 64, tmp_path)

@@ -12,10 +12,6 @@ from hqgan.errors import UserError
 from hqgan.evaluation.audit import audit
 
 
-def silent(text):
-    pass
-
-
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """A data set as a folder, without lesions: every image is one."""
@@ -41,7 +37,7 @@ def pretend(photos, side, folder):
 
 
 def test_the_training_set_passed_off_as_generated(photos, tmp_path):
-    found = audit(pretend(photos, "train", tmp_path / "made"), str(photos), say=silent, permutations=999)
+    found = audit(pretend(photos, "train", tmp_path / "made"), str(photos), permutations=999)
     assert found["verdict"] == "copies"
     assert found["p_value"] < 0.01
     assert len(found["flagged"]) == found["generated"]
@@ -55,7 +51,7 @@ def test_the_training_set_passed_off_as_generated(photos, tmp_path):
 
 
 def test_held_out_images_passed_off_as_generated(photos, tmp_path):
-    found = audit(pretend(photos, "held out", tmp_path / "made"), str(photos), say=silent, permutations=999)
+    found = audit(pretend(photos, "held out", tmp_path / "made"), str(photos), permutations=999)
     assert found["verdict"] == "no evidence of copying"
     assert found["p_value"] > 0.5
     assert found["flagged"] == []
@@ -114,13 +110,13 @@ def test_flagged_images_are_left_out_and_others_take_their_places(hqgan, tiny_ru
 
 def test_bad_input(photos, tmp_path):
     with pytest.raises(UserError, match="no run or folder at"):
-        audit(tmp_path / "nowhere", None, say=silent)
+        audit(tmp_path / "nowhere", None)
     with pytest.raises(UserError, match="name the real ones"):
-        audit(photos, None, say=silent)
+        audit(photos, None)
     made = pretend(photos, "held out", tmp_path / "made")
     (made / "manifest.csv").write_text("nothing\nx\n")
     with pytest.raises(UserError, match=r"manifest .* cannot be read"):
-        audit(made, str(photos), say=silent)
+        audit(made, str(photos))
 
 
 def test_exact_copies_are_found_in_a_folder_of_small_images(tmp_path):
@@ -131,7 +127,7 @@ def test_exact_copies_are_found_in_a_folder_of_small_images(tmp_path):
         path = tmp_path / "made" / data.files[i]
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(data.images[i]).save(path)
-    found = audit(tmp_path / "made", "demo:160", say=silent, permutations=99)
+    found = audit(tmp_path / "made", "demo:160", permutations=99)
     assert found["verdict"] == "copies"
     assert len(found["flagged"]) == 40
 
@@ -149,4 +145,4 @@ def test_nothing_to_compare_with_is_said(tmp_path):
             lambda data, seed: dataclasses.replace(only, validation=empty[:0], test=empty),
         )
         with pytest.raises(UserError, match="nothing to compare it with"):
-            audit(tmp_path / "made", "demo:160", say=silent, permutations=9)
+            audit(tmp_path / "made", "demo:160", permutations=9)

@@ -42,7 +42,7 @@ def test_readouts_and_images_of_a_run(tiny_run, hqgan, tmp_path):
 
 def test_wide_circuits_have_no_density_matrix(tiny_run, monkeypatch):
     monkeypatch.setattr(noise, "MOST_EXACT", 2)
-    found = noise.noise(tiny_run, [8], [0.1], [], [], say=lambda text: None)
+    found = noise.noise(tiny_run, [8], [0.1], [], [])
     assert [(row["noise"], row["shots"]) for row in found["readouts"]] == [
         ("no noise", None), ("no noise", 8), ("depolarising 0.1", 8)
     ]  # fmt: skip

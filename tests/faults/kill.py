@@ -59,7 +59,7 @@ def study(home: Path) -> None:
 
     settings = studies.Settings("demo:160", size=32, seeds=(0, 1), generators=("pca-gaussian",), uses=("mixed", "balanced-mix"),
                                 ratios=(1.0,), fill=("fibroma", "vascular"), steps=10)  # fmt: skip
-    studies.study(replace(settings, jobs=1), home / "study", say=lambda text: None)
+    studies.study(replace(settings, jobs=1), home / "study")
 
 
 WORK: dict[str, Callable[[Path], None]] = {"training": train, "caching": cache, "study": study}

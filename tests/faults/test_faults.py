@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from calls import Calls
 from hqgan import config as configs
 from hqgan.data import cache
 from hqgan.errors import UserError
@@ -30,10 +31,10 @@ def test_the_cache_is_removed_while_training(tiny_run, tiny_config, tmp_path, mo
     shutil.copytree(os.environ["HQGAN_CACHE"], tmp_path / "cache")
     monkeypatch.setenv("HQGAN_CACHE", str(tmp_path / "cache"))
 
-    def remove(state, total):
+    def remove(images, total):
         shutil.rmtree(tmp_path / "cache", ignore_errors=True)
 
-    train(tiny_config, tmp_path / "run", on_step=remove)
+    train(tiny_config, tmp_path / "run", reporter=Calls(training=remove))
     assert ema_hash(tmp_path / "run") == ema_hash(tiny_run)
     train(tiny_config, tmp_path / "again")
     assert ema_hash(tmp_path / "again") == ema_hash(tiny_run)
@@ -43,12 +44,12 @@ def test_the_clock_is_set_back(tiny_run, tiny_config, tmp_path, monkeypatch):
     times = iter(datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=i) for i in range(10_000))
     monkeypatch.setattr(run_log, "_now", lambda: next(times).isoformat())
 
-    def stop(state, total):
-        if state.images == 40:
+    def stop(images, total):
+        if images == 40:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(tiny_config, tmp_path / "run", on_step=stop)
+        train(tiny_config, tmp_path / "run", reporter=Calls(training=stop))
     train(tiny_config, tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == (tiny_run / "metrics.jsonl").read_bytes()
     assert ema_hash(tmp_path / "run") == ema_hash(tiny_run)
@@ -59,11 +60,11 @@ def test_a_disk_that_refuses(tiny_config, tmp_path, monkeypatch, code):
     """A disk that turns read-only, a right that is taken away, a quota that is used up."""
     real = loop.train
 
-    def refuse(state, batches, config, hooks, record, on_step, ranks):
+    def refuse(state, batches, config, hooks, record, reporter, ranks):
         def denied(*arguments):
             raise OSError(code, os.strerror(code), str(tmp_path / "run" / "metrics.jsonl"))
 
-        return real(state, batches, config, hooks, denied, on_step, ranks)
+        return real(state, batches, config, hooks, denied, reporter, ranks)
 
     monkeypatch.setattr("hqgan.run.train.train_loop", refuse)
     with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*run again with `resume`"):

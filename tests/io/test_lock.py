@@ -9,6 +9,7 @@ from hqgan.errors import UserError
 from hqgan.experiments.folder import PROCESSES
 from hqgan.experiments.study import Settings, study
 from hqgan.io.lock import LOCK, exclusive
+from hqgan.reporter import PrintReporter
 from hqgan.runtime.processes import Shard
 
 HOLD = "import sys, time\nfrom pathlib import Path\nfrom hqgan.io.lock import exclusive\n\
@@ -42,7 +43,7 @@ def test_the_second_is_told_and_writes_nothing(holder, hqgan, set_options):
 def test_a_process_of_torchrun_is_told_so_too(holder):
     _, folder = holder
     with pytest.raises(UserError, match=f"Another hqgan is at work in {folder}: wait"):
-        study(Settings("demo:200", size=32, seeds=(0, 1)), folder, say=print, share=Shard(0, 2))
+        study(Settings("demo:200", size=32, seeds=(0, 1)), folder, reporter=PrintReporter(), share=Shard(0, 2))
     assert {p.name for p in folder.iterdir()} == {LOCK, PROCESSES}
     assert list((folder / PROCESSES).iterdir()) == []
 

@@ -13,6 +13,7 @@ from hqgan.models.baselines.latentqgan import latentqgan_ansatz
 from hqgan.models.baselines.mosaiq import components_of, mosaiq_ansatz
 from hqgan.models.baselines.pqwgan import pqwgan_ansatz
 from hqgan.models.build import build_critic, build_generator, figures
+from hqgan.reporter import SILENT
 from hqgan.runtime.step_streams import stream
 
 
@@ -110,7 +111,7 @@ def test_mosaiqs_features_are_principal_components():
     images = torch.tensor(0.02 * rng.standard_normal((60, 10)) @ basis, dtype=torch.float32).reshape(60, 3, 32, 32)
     labels = torch.arange(60) % 2
     generator = build_generator(preset("mosaiq", {"data.size": 32}), 2)
-    generator.fit(images, labels, 0, print)
+    generator.fit(images, labels, 0, SILENT)
     mine = labels == 1
     features = generator.real_to_critic(images[mine], labels[mine]).reshape(-1, 3, 40)
     pca = PCA(10, svd_solver="full").fit(images[mine, 2].flatten(1).numpy())
@@ -176,7 +177,7 @@ def test_the_autoencoder_learns():
     colours = torch.rand(200, 3, 1, 1).mul(2).sub(1).expand(-1, -1, 32, 32).contiguous()
     generator = build_generator(preset("latentqgan", {"data.size": 32, "generator.autoencoder_steps": 200}), 1)
     before = (generator.autoencoder.decode(generator.autoencoder.encode(colours)) - colours).square().mean()
-    generator.fit(colours, torch.zeros(200, dtype=torch.long), 0, lambda text: None)
+    generator.fit(colours, torch.zeros(200, dtype=torch.long), 0, SILENT)
     after = (generator.autoencoder.decode(generator.autoencoder.encode(colours)) - colours).square().mean()
     assert after < 0.3 * before
     assert not any(p.requires_grad for p in generator.autoencoder.parameters())

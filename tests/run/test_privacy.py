@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from calls import Calls
 from hqgan import config as configs
 from hqgan.data import load_split, open_configured
 from hqgan.errors import UserError
@@ -138,12 +139,12 @@ def test_resumed_equals_uninterrupted(private_config, private_run, tmp_path, mon
     whole = private_run[0]
     monkeypatch.setattr("secrets.token_hex", lambda n: (whole / SECRET).read_text().split()[0])
 
-    def stop(state, total):
-        if state.images == stop_at:
+    def stop(images, total):
+        if images == stop_at:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted):
-        train(private_config, tmp_path / "run", on_step=stop)
+        train(private_config, tmp_path / "run", reporter=Calls(training=stop))
     monkeypatch.setattr("secrets.token_hex", lambda n: pytest.fail("the secret is drawn once"))
     spent = load(tmp_path / "run").values["privacy"]["spent"]
     assert page_says(tmp_path / "run").startswith(f"epsilon {at_most(spent)} of 8"), (

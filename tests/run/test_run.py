@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from calls import Calls
 from hqgan import config as configs
 from hqgan.errors import UserError
 from hqgan.run.train import train
@@ -64,12 +65,12 @@ def test_same_seed_same_run_other_seed_other_run(tiny_run, tiny_config, tmp_path
 def test_interrupted_and_resumed_equals_uninterrupted(tiny_run, tiny_config, tmp_path, stop_at):
     """Ctrl-C saves where it is, also between two checkpoints and in the middle of a logging interval."""
 
-    def stop(state, total):
-        if state.images == stop_at:
+    def stop(images, total):
+        if images == stop_at:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted):
-        train(tiny_config, tmp_path / "run", on_step=stop)
+        train(tiny_config, tmp_path / "run", reporter=Calls(training=stop))
     # Whatever libraries draw globally in between must not matter.
     torch.manual_seed(99)
     np.random.seed(99)  # noqa: NPY002
@@ -90,12 +91,12 @@ def test_every_loss_resumes_with_prototypes_adaptive_noise_and_shots(tiny_config
     config = configs.replace(tiny_config, changes)
     whole = train(config, tmp_path / "whole")
 
-    def stop(state, total):
-        if state.step == 2:
+    def stop(images, total):
+        if images == 2 * config.training.critic_steps * config.training.batch:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Interrupted):
-        train(config, tmp_path / "parts", on_step=stop)
+        train(config, tmp_path / "parts", reporter=Calls(training=stop))
     train(config, tmp_path / "parts", resume=True)
     assert (tmp_path / "parts" / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     assert ema_hash(tmp_path / "parts") == ema_hash(whole)
@@ -108,9 +109,11 @@ def test_killed_without_warning_and_resumed(tiny_run, tiny_config, tmp_path):
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"
         "from pathlib import Path; from hqgan import config; from hqgan.run import train as run\n"
-        "def stop(state, total):\n"
-        "    if state.images == 40: import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n"
-        "run.train(config.read(Path(sys.argv[1])), Path(sys.argv[2]), on_step=stop)\n"
+        "from hqgan.reporter import Reporter\n"
+        "class Kill(Reporter):\n"
+        "    def progress(self, task, done, total, unit='images'):\n"
+        "        if task == 'training' and done == 40: import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n"
+        "run.train(config.read(Path(sys.argv[1])), Path(sys.argv[2]), reporter=Kill())\n"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "config.json", out], capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr

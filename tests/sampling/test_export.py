@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from calls import Calls
 from hqgan.errors import UserError
 from hqgan.evaluation.real_images import data_of
 from hqgan.io.pretrained import library
@@ -155,7 +156,7 @@ def test_bad_input_leaves_nothing(exported, tiny_run, hqgan, tmp_path):
             taken.append((tmp_path / "out").mkdir() or (tmp_path / "out" / "theirs.txt").write_text("theirs"))
 
     with pytest.raises(UserError, match="holds files already"):
-        exporting.export(loaded, data, split, None, {}, tmp_path / "out", progress=take)
+        exporting.export(loaded, data, split, None, {}, tmp_path / "out", reporter=Calls(exporting=take))
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["theirs.txt"]
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
@@ -179,7 +180,7 @@ def test_stopped_half_way_nothing_is_left(exported, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        exporting.export(loaded, data, split, None, {}, tmp_path / "out", progress=stop)
+        exporting.export(loaded, data, split, None, {}, tmp_path / "out", reporter=Calls(exporting=stop))
     assert not list(tmp_path.iterdir())
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from calls import Calls
 from hqgan.circuits.backends.registry import backend_of
 from hqgan.config import preset
 from hqgan.errors import UserError
@@ -100,7 +101,7 @@ def test_an_interrupted_call_goes_on(loaded, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        generate(loaded, {"nevus": 5}, parts, progress=stop)
+        generate(loaded, {"nevus": 5}, parts, reporter=Calls(generating=stop))
     assert not (parts / "manifest.csv").exists()
     generate(loaded, {"nevus": 5}, parts)
     assert contents(whole) == contents(parts)
@@ -193,7 +194,7 @@ def test_several_processes_take_turns_with_the_shards(loaded, tmp_path, monkeypa
             raise Killed
 
     with pytest.raises(Killed):
-        generate(loaded, counts, out, share=Shard(0, 3), progress=kill)
+        generate(loaded, counts, out, share=Shard(0, 3), reporter=Calls(generating=kill))
     (out / "nevus" / ".nevus-00149.png.1.part").touch()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
     generate(loaded, counts, out, share=Shard(2, 3))
@@ -220,7 +221,7 @@ def test_images_that_a_power_cut_took_are_made_again(loaded, tmp_path, monkeypat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        generate(loaded, counts, out, progress=stop)
+        generate(loaded, counts, out, reporter=Calls(generating=stop))
     names = [f"nevus/nevus-0000{i}.png" for i in (1, 2, 5)]
     (out / names[0]).write_bytes(b"")
     (out / names[1]).unlink()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hub_stand_in import hub
 
+from calls import Calls
 from hqgan.errors import UserError
 from hqgan.sampling import hub as hubs
 from hqgan.sampling.load import load
@@ -23,7 +24,7 @@ def card(sha256):
 
 
 def push(path, repo, **options):
-    return hubs.push(path, card, repo, say=options.pop("say", str), **options)
+    return hubs.push(path, card, repo, **options)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_there_and_back(place, tiny_run, tmp_path):
         loaded.path,
         lambda sha256: model_card(loaded.config, loaded.classes, loaded.values, sha256),
         "clinic/rare",
-        say=said.append,
+        reporter=Calls(said.append),
     )
     assert url.endswith("clinic/rare")
     assert "to private clinic/rare" in said[0]
@@ -53,7 +54,7 @@ def test_there_and_back(place, tiny_run, tmp_path):
     assert files.keys() == {"checkpoint.json", "checkpoint.safetensors", "README.md"}
     assert files["README.md"].decode().startswith("---\nlibrary_name: hqgan")
     assert "not for diagnosis" in files["README.md"].decode()
-    back = load(hubs.pull("clinic/rare", say=said.append))
+    back = load(hubs.pull("clinic/rare", reporter=Calls(said.append)))
     size = sum(len(files[f"checkpoint.{ending}"]) for ending in ("json", "safetensors"))
     assert said[-1] == f"downloading a generator, {size / 1e6:,.1f} MB, from clinic/rare on the Hugging Face hub"
     assert back.checkpoint_hash in files["README.md"].decode()
@@ -85,7 +86,6 @@ def test_of_a_private_run_its_epsilon_goes_along_and_neither_secret_nor_split(pl
         loaded.path,
         lambda sha256: model_card(loaded.config, loaded.classes, loaded.values, sha256),
         "clinic/private",
-        say=str,
     )
     files = repositories["clinic/private"]
     assert files.keys() == {"checkpoint.json", "checkpoint.safetensors", "README.md"}
@@ -104,7 +104,7 @@ def test_no_rights_no_repository_no_name(place, tiny_run, monkeypatch, hqgan):
     with pytest.raises(UserError, match="no repository of the hub"):
         push(path, "a b/c d/e")
     with pytest.raises(UserError, match=r"did not do that with clinic/none \("):
-        hubs.pull("clinic/none", say=str)
+        hubs.pull("clinic/none")
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     with pytest.raises(UserError, match=r"did not do that with clinic/rare \(.*401"):
         push(path, "clinic/rare")
@@ -123,16 +123,16 @@ def test_a_damaged_upload_is_refused(place, tiny_run):
     weights = files["checkpoint.safetensors"]
     files["checkpoint.safetensors"] = weights[:-1] + b"x"
     with pytest.raises(UserError, match="is damaged"):
-        load(hubs.pull("clinic/rare", say=str))
+        load(hubs.pull("clinic/rare"))
     files["checkpoint.safetensors"] = weights + b"more"
     with pytest.raises(UserError, match="its JSON says .*: they are not fetched"):
-        hubs.pull("clinic/rare", say=str)
+        hubs.pull("clinic/rare")
     files["checkpoint.json"] = bytes(hubs.LARGEST_JSON + 1)
     with pytest.raises(UserError, match="far more than facts take"):
-        hubs.pull("clinic/rare", say=str)
+        hubs.pull("clinic/rare")
     del files["checkpoint.json"]
     with pytest.raises(UserError, match="is no generator of hqgan: it lacks checkpoint.json"):
-        hubs.pull("clinic/rare", say=str)
+        hubs.pull("clinic/rare")
 
 
 def test_private_stays_private_and_other_things_are_left_alone(place, tiny_run):
@@ -196,6 +196,6 @@ def test_something_else_than_a_hub_answers(monkeypatch, tmp_path):
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_port}")
         for _ in range(3):
             with pytest.raises(UserError, match="did not do that with clinic/rare|is no generator of hqgan"):
-                hubs.pull("clinic/rare", say=str)
+                hubs.pull("clinic/rare")
             answers.pop(0)
         server.shutdown()

@@ -20,7 +20,7 @@ from hqgan.cli.options import (
     selection_of,
 )
 from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import bar, say
+from hqgan.cli.progress import Terminal
 
 app = typer.Typer()
 
@@ -46,7 +46,7 @@ def audit(
     from hqgan.evaluation import audit as auditing
 
     choice = selection_of(classes, merge, protocol, label)
-    with bar("images") as update:
-        found = auditing.audit(run_or_folder, data, out, seed, choice=choice, say=say, on_data=update)
+    with Terminal() as reporter:
+        found = auditing.audit(run_or_folder, data, out, seed, choice=choice, reporter=reporter)
     write_json(json_file, found)
     show(*auditing.table(found))

@@ -24,7 +24,7 @@ from hqgan.cli.options import (
     whole_numbers,
 )
 from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import bar, say
+from hqgan.cli.progress import Terminal
 from hqgan.errors import UserError
 
 if TYPE_CHECKING:
@@ -122,9 +122,9 @@ def expressivity(
     from hqgan.circuits.analysis import sweeps
 
     values = whole_numbers(depths or ["0,1,2,4,8"], "--depths", 0)
-    with bar("circuits", "circuits") as update:
+    with Terminal() as reporter:
         found = sweeps.sweep_expressivity(
-            [_ansatz(preset, qubits, depth, set_) for depth in values], pairs, seed, update
+            [_ansatz(preset, qubits, depth, set_) for depth in values], pairs, seed, reporter
         )
     write_json(json_file, [asdict(row) for row in found])
     show(sweeps.expressivity_table(found))
@@ -162,8 +162,8 @@ def gradients(
         widths = [*whole_numbers(qubits or ["2,4,6,8,10,12"], "--qubits", 1)]
     layers = whole_numbers(depths or ["1,2,4,8,16"], "--depths", 1)
     ansatzes = [_ansatz(preset, n, depth, set_) for depth in layers for n in widths]
-    with bar("circuits", "circuits") as update:
-        found = sweeps.sweep_gradients(ansatzes, samples, seed, _start(preset, set_), update)
+    with Terminal() as reporter:
+        found = sweeps.sweep_gradients(ansatzes, samples, seed, _start(preset, set_), reporter)
     write_json(json_file, asdict(found))
     if out is not None:
         sweeps.plot_gradients(found, out)
@@ -236,8 +236,8 @@ def noise(
     names = split(machines if machines is not None else ["brisbane"])
     counts = whole_numbers(shots or ["64,256,1024,4096"], "--shots", 1)
     settings = counts, numbers(errors or ["0.01"], "--errors", 1), names, levels
-    with bar("settings", "settings") as update:
-        found = study.noise(run, *settings, images, data, seed, say=say, progress=update)
+    with Terminal() as reporter:
+        found = study.noise(run, *settings, images, data, seed, reporter=reporter)
     write_json(json_file, found)
     if out is not None:
         study.plot(found, out)

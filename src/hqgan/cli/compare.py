@@ -34,7 +34,7 @@ from hqgan.cli.options import (
     selection_fields,
 )
 from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import bar, say, training_progress
+from hqgan.cli.progress import Terminal
 from hqgan.errors import UserError
 
 app = typer.Typer()
@@ -154,14 +154,12 @@ def compare(
         show(*hours_table(rows))
         return
     files = {name: Path(path) for name, path in pairs("--weights", weights)}
-    borrowed = Borrowed(files, cache_folder(None), download, say)
-    with training_progress() as (on_data, on_step), bar("arms", "arms") as on_arm:
+    with Terminal() as reporter:
+        borrowed = Borrowed(files, cache_folder(None), download, reporter)
         try:
-            result = comparisons.compare(
-                settings, out, borrowed=borrowed, say=say, on_data=on_data, on_step=on_step, on_arm=on_arm
-            )
+            result = comparisons.compare(settings, out, borrowed=borrowed, reporter=reporter)
         except (Interrupted, KeyboardInterrupt):
-            say(f"Stopped. Continue with the same command; what is finished is in {out}.")
+            reporter.message(f"Stopped. Continue with the same command; what is finished is in {out}.")
             raise typer.Exit(130) from None
     write_comparison(out / "compare.json", out / "compare.html")
     write_json(json_file, as_json(result))

@@ -20,7 +20,7 @@ from hqgan.cli.options import (
     selection_of,
 )
 from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import bar, say
+from hqgan.cli.progress import Terminal
 from hqgan.runtime.processes import current_shard, only_process
 
 app = typer.Typer(help="Look at a data set, or download one.", no_args_is_help=True)
@@ -42,9 +42,9 @@ def inspect_data(
     """Show the classes, counts, sizes, groups and unreadable files of a data set, and how it will be split."""
     from hqgan.data import inspect as inspection
 
-    with bar("images") as update:
+    with Terminal() as reporter:
         found = inspection.inspect(
-            path, size, seed, choice=selection_of(classes, merge, protocol, label), progress=update
+            path, size, seed, choice=selection_of(classes, merge, protocol, label), reporter=reporter
         )
     if current_shard().rank:
         return  # of several processes that decode together, one prints
@@ -72,6 +72,6 @@ def fetch_data(
     only_process("data fetch")
     from hqgan.data.fetch import fetch
 
-    with bar("fetching", "kB") as update:
-        path = fetch(name, size, out, say=say, progress=update)
+    with Terminal() as reporter:
+        path = fetch(name, size, out, reporter=reporter)
     print(f"The archive is {path}. Look at it with: hqgan data inspect {path}")

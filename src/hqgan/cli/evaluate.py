@@ -23,7 +23,7 @@ from hqgan.cli.options import (
     selection_of,
 )
 from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import bar, say
+from hqgan.cli.progress import Terminal
 from hqgan.errors import UserError
 
 app = typer.Typer()
@@ -66,8 +66,8 @@ def evaluate(
     if check_extractors:
         if not data:
             raise UserError("--check-extractors needs --data, the real images to corrupt.")
-        with bar("images") as update:
-            checked = check(data, seed, choice=choice, say=say, on_data=update)
+        with Terminal() as reporter:
+            checked = check(data, seed, choice=choice, reporter=reporter)
         write_json(json_file, checked.as_json())
         show(*check_table(checked))
         return
@@ -76,10 +76,8 @@ def evaluate(
             "hqgan evaluate takes a run or a folder of images: hqgan evaluate runs/ham --data path/to/ham10000."
         )
     files = {name: Path(path) for name, path in pairs("--weights", weights)}
-    with bar("images") as update:
-        result = measure(
-            run_or_folder, data, seed, choice=choice, weights=files, download=download, say=say, on_data=update
-        )
+    with Terminal() as reporter:
+        result = measure(run_or_folder, data, seed, choice=choice, weights=files, download=download, reporter=reporter)
     write_json(json_file, result.as_json())
     if is_run(run_or_folder) and run_or_folder.is_dir():
         write_json(run_or_folder / "evaluation.json", result.as_json())

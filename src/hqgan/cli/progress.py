@@ -1,93 +1,86 @@
-"""Progress: bars on a terminal, plain lines in a log."""
+"""What the command line shows while it works: progress bars on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
-if TYPE_CHECKING:
-    from hqgan.training.state import State
+from hqgan.reporter import Reporter
 
 LINE_EVERY = 30.0
 """Seconds between two lines where there is no terminal to draw a bar on."""
 
 
-def say(text: str) -> None:
-    """A line of news, on standard error."""
-    _console().print(text, style="dim", highlight=False, markup=False)
+class Terminal(Reporter):
+    """Shows messages and progress on standard error; as a context manager it removes its bars when the work ends.
 
+    A bar appears with the first progress of its task. Where standard error is no terminal, lines show rate and time left.
+    """
 
-@contextmanager
-def bar(noun: str, unit: str = "images") -> Iterator[Callable[[int, int], None]]:
-    """A progress bar that appears with the first call of what it yields: (done, total); in a log, a line now and then."""
-    progress = _progress(unit)
-    task: Any = None
-    last = time.monotonic()
-    start: tuple[float, int] | None = None
+    def __init__(self) -> None:
+        self._tasks: dict[str, Any] = {}
+        self._starts: dict[str, tuple[float, int]] = {}
+        self._before: dict[str, int] = {}
+        self._last = time.monotonic()
 
-    def update(done: int, total: int) -> None:
-        nonlocal task, last, start
-        if not sys.stderr.isatty():
-            now = time.monotonic()
-            start = start or (now, done)
-            if done > start[1] and now - last >= LINE_EVERY:
-                last = now
-                rate = (done - start[1]) / (now - start[0])
-                left = f", {(total - done) / rate / 60:.1f} min left" if done < total else ""
-                say(f"{noun}: {done:,} of {total:,}, {60 * rate:.1f} {unit}/min{left}")
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._tasks:
+            self._bars.stop()
+        self._tasks = {}
+
+    def message(self, text: str) -> None:
+        """Print one dim line, above the bars where there are any."""
+        console = self._bars.console if self._tasks else _console()
+        console.print(text, style="dim", highlight=False, markup=False)
+
+    def progress(self, task: str, done: int, total: int, unit: str = "images") -> None:
+        """Move the bar of a task, or print a line if the last one is `LINE_EVERY` seconds old or a training has ended."""
+        if sys.stderr.isatty():
+            if task not in self._tasks:
+                self._bars.start()
+                self._tasks[task] = self._bars.add_task(task, total=total, unit=unit)
+            if done < self._before.get(task, done):
+                self._bars.reset(self._tasks[task])
+            self._bars.update(self._tasks[task], completed=done, total=total)
+            self._before[task] = done
             return
-        if task is None:
-            progress.start()
-            task = progress.add_task(noun, total=total)
-        progress.update(task, completed=done)
+        now = time.monotonic()
+        if task not in self._starts or done < self._before[task]:
+            self._starts[task] = (now, done)
+        self._before[task] = done
+        start, first = self._starts[task]
+        if done > first and (now - self._last >= LINE_EVERY or (task == "training" and done == total)):
+            self._last = now
+            rate = (done - first) / max(now - start, 1e-9)
+            left = f", {(total - done) / rate / 60:.1f} min left" if done < total else ""
+            speed = f"{rate:.1f} {unit}/s" if rate >= 1 else f"{60 * rate:.1f} {unit}/min"
+            self.message(f"{task}: {done:,} of {total:,} {unit}, {speed}{left}")
 
-    try:
-        yield update
-    finally:
-        if task is not None:
-            progress.stop()
+    @cached_property
+    def _bars(self) -> Any:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            ProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+        from rich.text import Text
 
+        class Rate(ProgressColumn):
+            def render(self, task: Any) -> Text:
+                return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else "")
 
-@contextmanager
-def training_progress() -> Iterator[tuple[Callable[[int, int], None], Callable[[State, int], None]]]:
-    """Two callbacks: images decoded so far, and training's state after a step, with images/s and time left."""
-    with bar("decoding") as on_data, bar("training") as draw:
-        last = time.monotonic()
-        start: tuple[float, int] | None = None
-        before = 0
-
-        def on_step(state: State, total: int) -> None:
-            nonlocal last, start, before
-            now = time.monotonic()
-            if start is None or state.images < before:  # a study trains one generator after the other
-                start = (now, state.images)
-            before = state.images
-            if sys.stderr.isatty():
-                draw(state.images, total)
-            elif now - last >= LINE_EVERY or state.images == total:
-                last = now
-                rate = (state.images - start[1]) / max(now - start[0], 1e-9)
-                left = f", {(total - state.images) / rate / 60:.1f} min left" if rate else ""
-                say(f"{state.images:,} of {total:,} images, {rate:.1f} images/s{left}")
-
-        yield on_data, on_step
-
-
-def _progress(unit: str) -> Any:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            return Text(f"{task.speed:.1f} {unit}/s" if task.speed else "")
-
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(),
-        console=_console(),
-    )  # fmt: skip
+        return Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(),
+            console=_console(),
+        )  # fmt: skip
 
 
 def _console() -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from hqgan.cli.options import ADVANCED, DATA, Lists, RealDataOption
-from hqgan.cli.progress import bar, say
+from hqgan.cli.progress import Terminal
 from hqgan.errors import UserError
 from hqgan.wording import plural
 
@@ -56,14 +56,14 @@ def serve(
     hidden = "" if here or show_real else (
         "The page is open to other machines, so real patients' images are not shown; --show-real shows them."
     )  # fmt: skip
-    with bar("decoding") as update:
-        opened = open_runs(runs, data, hidden, say, update)
+    with Terminal() as reporter:
+        opened = open_runs(runs, data, hidden, reporter)
     taken = listen(host, port)
     place = taken.getsockname()
     names = ("localhost", "127.0.0.1", "[::1]", host) if here else None
     name = f"[{place[0]}]" if ":" in place[0] else place[0]
     if not here:
-        say("everybody who reaches this machine can use the page; there is no password")
+        reporter.message("everybody who reaches this machine can use the page; there is no password")
 
     def started() -> None:
         print(f"{plural(len(opened), 'run')} at http://{name}:{place[1]} (Ctrl-C ends it).", flush=True)

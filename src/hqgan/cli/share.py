@@ -23,7 +23,7 @@ from hqgan.cli.options import (
     seed_of,
 )
 from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import bar, say
+from hqgan.cli.progress import Terminal
 from hqgan.errors import UserError
 from hqgan.runtime.processes import current_shard
 from hqgan.wording import listed, plural
@@ -83,7 +83,8 @@ def generate(
     from hqgan.sampling.load import load, on_backend
     from hqgan.sampling.request import counts_by_class, read_dropped
 
-    loaded = load(run, str(resolve_device(device or "auto")), say)
+    reporter = Terminal()
+    loaded = load(run, str(resolve_device(device or "auto")), reporter)
     if drop_copies and loaded.config.private:
         raise UserError(f"{run} was trained privately; --drop-copies would choose its images by looking at real ones.")
     options: dict[str, Any] = {"shots": shots, "noise": noise, "mitigation": mitigation, "seed": seed}
@@ -94,12 +95,14 @@ def generate(
     counts = counts_by_class(loaded.classes, per_class, class_ or [])
     dropped = read_dropped(drop_copies, loaded.checkpoint_hash) if drop_copies else frozenset()
     if drop_copies:
-        say(f"leaving out what {drop_copies} flags ({len(dropped)}); images that its audit did not see are not checked")
-    with bar("images") as update:
+        reporter.message(
+            f"leaving out what {drop_copies} flags ({len(dropped)}); images that its audit did not see are not checked"
+        )
+    with reporter:
         metrics = last_evaluation(loaded.path.parent.parent)
-        manifest = write_images(loaded, counts, out, seed, metrics, update, dropped, current_shard())
+        manifest = write_images(loaded, counts, out, seed, metrics, reporter, dropped, current_shard())
     if not manifest.exists():
-        say("the shards of this process are done; the process that ends last writes the manifest")
+        reporter.message("the shards of this process are done; the process that ends last writes the manifest")
         return
     print(f"{plural(sum(counts.values()), 'image')}, manifest.csv, contact-sheet.png and MODEL_CARD.md are in {out}.")
     if backend != "statevector":
@@ -150,21 +153,22 @@ def export(
 
     if balanced and class_:
         raise UserError("--balanced and --class both say how many images are added; give one of them.")
-    loaded = load(run, str(resolve_device(device or "auto")), say)
+    reporter = Terminal()
+    loaded = load(run, str(resolve_device(device or "auto")), reporter)
     if drop_copies and loaded.config.private:
         raise UserError(f"{run} was trained privately; --drop-copies would choose its images by looking at real ones.")
-    with bar("decoding") as update:
-        real, split = data_of(loaded, data, update)
+    with reporter:
+        real, split = data_of(loaded, data, reporter)
     if balanced:
         counts = lacking(real.labels[split.train], real.classes)
     else:
         counts = counts_by_class(loaded.classes, None, class_) if class_ else {}
     dropped = read_dropped(drop_copies, loaded.checkpoint_hash) if drop_copies else frozenset()
     place = Path(data or loaded.config.data.path)
-    with bar("images") as update:
+    with reporter:
         found = exporting.export(
             loaded, real, split, place if place.is_dir() else None, counts, out,
-            originals=originals, seed=seed, dropped=dropped, progress=update,
+            originals=originals, seed=seed, dropped=dropped, reporter=reporter,
         )  # fmt: skip
     table = Table("class", "train, real", "train, generated", "validation", "test")
     for name in real.classes:
@@ -174,7 +178,9 @@ def export(
     show(table)
     bare = [f"{name} ({side})" for side in found for name, counts_ in found[side].items() if not sum(counts_)]
     if bare:
-        say(f"no image of {listed(bare)}: the folder is there, empty, and ImageFolder takes it with allow_empty=True")
+        reporter.message(
+            f"no image of {listed(bare)}: the folder is empty, and ImageFolder takes it with allow_empty=True"
+        )
     print(f"The folder is {out}; metadata.csv in each part says which images are generated. Test on real images only.")
     if originals != "resized":
         size = loaded.config.data.size
@@ -200,15 +206,16 @@ def push(
     from hqgan.sampling.load import load
     from hqgan.sampling.model_card import model_card
 
-    loaded = load(run, say=say)
+    reporter = Terminal()
+    loaded = load(run, reporter=reporter)
     metrics = last_evaluation(loaded.path.parent.parent)
 
     def card(sha256: str) -> str:
         return model_card(loaded.config, loaded.classes, loaded.values, sha256, metrics)
 
-    print(f"It is at {hub.push(loaded.path, card, repo, public=public, say=say)}.")
+    print(f"It is at {hub.push(loaded.path, card, repo, public=public, reporter=reporter)}.")
 
 
 def _confirmed(plan: str, yes: bool) -> bool:
-    say(f"{plan}.")
+    Terminal().message(f"{plan}.")
     return yes or (sys.stdin.isatty() and typer.confirm("Send it?"))

@@ -29,7 +29,7 @@ from hqgan.cli.options import (
     split,
 )
 from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import bar, say, training_progress
+from hqgan.cli.progress import Terminal
 from hqgan.runtime.processes import current_shard
 
 app = typer.Typer()
@@ -168,16 +168,14 @@ def study(
     }  # fmt: skip
     given_lists: dict[str, Any] = {name: tuple(dict.fromkeys(values)) for name, values in lists.items() if values}
     settings = replace(settings, **given_lists, weights=tuple(pairs("--weights", weights)))
-    with training_progress() as (on_data, on_step), bar("arms", "arms") as on_arm:
+    with Terminal() as reporter:
         try:
-            result = studies.study(
-                settings, out, say=say, on_data=on_data, on_step=on_step, on_arm=on_arm, share=current_shard()
-            )
+            result = studies.study(settings, out, reporter=reporter, share=current_shard())
         except (Interrupted, KeyboardInterrupt):
-            say(f"Stopped. Continue with the same command; what is finished is in {out}.")
+            reporter.message(f"Stopped. Continue with the same command; what is finished is in {out}.")
             raise typer.Exit(130) from None
     if result is None:
-        say("the seeds of this process are done; the process that ends last writes the summary")
+        reporter.message("the seeds of this process are done; the process that ends last writes the summary")
         return
     write_study(out / "study.json", out / "study.html")
     write_json(json_file, as_json(result))

@@ -29,7 +29,7 @@ from hqgan.cli.options import (
     seed_of,
     selection_fields,
 )
-from hqgan.cli.progress import say, training_progress
+from hqgan.cli.progress import Terminal
 from hqgan.errors import UserError
 from hqgan.runtime.processes import current_shard, is_same_launch
 
@@ -126,9 +126,9 @@ def train_run(config: Config, out: Path, resume: bool) -> None:
     from hqgan.run import train as run
     from hqgan.training.loop import Interrupted
 
-    with training_progress() as (on_data, on_step):
+    with Terminal() as reporter:
         try:
-            run.train(config, out, resume=resume, say=say, on_data=on_data, on_step=on_step)
+            run.train(config, out, resume=resume, reporter=reporter)
         except Interrupted:
             if current_shard().rank == 0:
                 print(f"Stopped and saved. Continue with: hqgan train --out {out} --resume", file=sys.stderr)

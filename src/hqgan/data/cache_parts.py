@@ -25,6 +25,7 @@ from hqgan.data.cache import VERSION, Entry, load
 from hqgan.data.decode import Decoded
 from hqgan.errors import UserError
 from hqgan.io.files import write_atomically
+from hqgan.reporter import SILENT, Reporter
 
 STALE_SECONDS = 7 * 24 * 3600
 """After so long, what killed processes left behind is removed."""
@@ -47,11 +48,11 @@ def make_entry(
     *,
     part: int = PART,
     check: Callable[[list[tuple[int, str]]], None] = lambda skipped: None,
-    progress: Callable[[int, int], None] | None = None,
+    reporter: Reporter = SILENT,
 ) -> Entry:
     """Make an entry, or those of its parts that are missing and that no other process is making, and open it.
 
-    Exceptions of `make`, `check` and `progress` pass through. Complete parts are kept for a week.
+    Exceptions of `make`, `check` and `reporter` pass through. Complete parts are kept for a week.
 
     Args:
         folder: the cache's folder; made where missing.
@@ -61,7 +62,7 @@ def make_entry(
         make: gives the images; those without pixels are noted as skipped.
         part: images that `make` is asked for at a time.
         check: called with (row, reason) of all skipped images before the entry becomes visible; it may raise.
-        progress: called with (images done, images in all).
+        reporter: receives how many images are decoded, as task ``decoding``.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
@@ -82,7 +83,9 @@ def make_entry(
                         # In this order: a finished entry takes its marks along.
                         if mine and not _mark(making, number).exists() and load(folder, key, size) is None:
                             making.mkdir(exist_ok=True)
-                            _write_part(making, number, start, size, _told(make(start, stop), start, count, progress))
+                            _write_part(
+                                making, number, start, size, _reported(make(start, stop), start, count, reporter)
+                            )
             with _held(last, True):
                 entry = load(folder, key, size)
                 # If a mark is missing, another process has given up and removed all parts: start over.
@@ -140,13 +143,10 @@ def _held(path: Path, wait: bool) -> Iterator[bool]:
         lock.release()
 
 
-def _told(
-    rows: Iterable[Decoded], start: int, count: int, progress: Callable[[int, int], None] | None
-) -> Iterator[Decoded]:
+def _reported(rows: Iterable[Decoded], start: int, count: int, reporter: Reporter) -> Iterator[Decoded]:
     for done, row in enumerate(rows, start + 1):
         yield row
-        if progress:
-            progress(done, count)
+        reporter.progress("decoding", done, count)
 
 
 def _write_part(making: Path, number: int, start: int, size: int, rows: Iterable[Decoded]) -> None:

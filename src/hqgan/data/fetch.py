@@ -8,12 +8,12 @@ import importlib.util
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hqgan.errors import UserError
 from hqgan.io.pretrained import library
+from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import listed
 
 SIZES = (28, 64, 128, 224)
@@ -34,8 +34,7 @@ def fetch(
     size: int,
     folder: Path,
     *,
-    say: Callable[[str], None],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    reporter: Reporter = SILENT,
 ) -> Path:
     """Download an archive of MedMNIST, saying first what it is, and check its hash; one that is there already is checked too.
 
@@ -43,8 +42,7 @@ def fetch(
         name: ``dermamnist``, ``retinamnist`` ...
         size: side of its images in pixels, one of `SIZES`.
         folder: where it is put; made where missing.
-        say: told address, size, licence and checksum before a byte is kept.
-        progress: called with kilobytes so far and in all.
+        reporter: receives address, size, licence and checksum before a byte is kept, then kilobytes as task ``fetching``.
 
     Returns:
         The archive, for ``--data``.
@@ -74,7 +72,7 @@ def fetch(
             raise UserError(
                 f"{path} is not the publisher's file (its MD5 is not {md5}): move it away to fetch it again."
             )
-        say(f"{path} is there already, and whole")
+        reporter.message(f"{path} is there already, and whole")
         return path
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -83,14 +81,16 @@ def fetch(
         with urllib.request.urlopen(url, timeout=60) as source:
             total = int(source.headers.get("Content-Length") or 0)
             amount = f"{total / 1e6:,.1f} MB" if total else "of unknown size"
-            say(f"{name} at {size} pixels: {amount}, licence {info['license']}, MD5 {md5}, from {url} to {path}")
+            reporter.message(
+                f"{name} at {size} pixels: {amount}, licence {info['license']}, MD5 {md5}, from {url} to {path}"
+            )
             done = 0
             with part.open("wb") as sink:
                 while block := source.read(1 << 18):
                     sink.write(block)
                     digest.update(block)
                     done += len(block)
-                    progress(done // 1000, max(total, done) // 1000)
+                    reporter.progress("fetching", done // 1000, max(total, done) // 1000, "kB")
         if digest.hexdigest() != md5:
             raise UserError(f"What came from {url} has another MD5 than {md5}; it was thrown away: try again.")
         part.replace(path)

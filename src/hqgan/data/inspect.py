@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from hqgan.config import ClassSelection
-from hqgan.data.open import ALL_CLASSES, Progress, open_with_sizes
+from hqgan.data.open import ALL_CLASSES, open_with_sizes
 from hqgan.data.splits import SIDES, split_of
+from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import plural
 
 
@@ -20,7 +21,7 @@ def inspect(
     *,
     choice: ClassSelection = ALL_CLASSES,
     cache: Path | None = None,
-    progress: Progress | None = None,
+    reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
     """Open a data set, split it as a run with this seed would, and describe both.
 
@@ -30,7 +31,7 @@ def inspect(
         seed: of the split, and of procedural images.
         choice: as for `open_data`.
         cache: as for `open_data`.
-        progress: as for `open_data`.
+        reporter: as for `open_data`.
 
     Returns:
         what JSON can hold: ``layout``, ``path``, ``size``, ``seed``, ``images``, ``groups``, ``classes`` (a list of
@@ -41,7 +42,7 @@ def inspect(
     Raises:
         UserError: as `open_data`.
     """
-    data, original = open_with_sizes(path, size, seed=seed, choice=choice, cache=cache, progress=progress)
+    data, original = open_with_sizes(path, size, seed=seed, choice=choice, cache=cache, reporter=reporter)
     split = split_of(data, seed)
     classes = []
     for label, name in enumerate(data.classes):

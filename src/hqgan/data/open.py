@@ -6,7 +6,7 @@ The steps are those of `open_with_sizes`, in order; each is a module of its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from hqgan.data.select import choose
 from hqgan.data.synthetic import demo
 from hqgan.errors import UserError
 from hqgan.io.folder_names import unfit_class
+from hqgan.reporter import SILENT, Reporter
 from hqgan.types import ImageData
 from hqgan.wording import listed, plural
 
@@ -31,8 +32,6 @@ MAX_UNREADABLE = 0.05
 
 ALL_CLASSES = ClassSelection()
 """Every image, in the publisher's classes."""
-
-Progress = Callable[[int, int], None]
 
 
 def open_data(
@@ -43,7 +42,7 @@ def open_data(
     choice: ClassSelection = ALL_CLASSES,
     fit: Fit = "crop",
     cache: Path | None = None,
-    progress: Progress | None = None,
+    reporter: Reporter = SILENT,
 ) -> ImageData:
     """Open a data set as square uint8 images in a read-only memory map.
 
@@ -58,18 +57,18 @@ def open_data(
         choice: which classes and images to take.
         fit: how an image becomes a square: ``crop`` takes its centre, ``squeeze`` resizes all of it, whatever its shape.
         cache: folder for decoded images; None takes ``$HQGAN_CACHE``, else the user's cache folder.
-        progress: called with (images done, images in all) while decoding.
+        reporter: receives how many images are decoded, as task ``decoding``.
 
     Raises:
         UserError: there are no usable images, more than 5 % of them are unreadable, or the cache cannot be written.
     """
-    return open_with_sizes(path, size, seed=seed, choice=choice, fit=fit, cache=cache, progress=progress)[0]
+    return open_with_sizes(path, size, seed=seed, choice=choice, fit=fit, cache=cache, reporter=reporter)[0]
 
 
-def open_configured(config: DataConfig, progress: Progress | None = None) -> ImageData:
+def open_configured(config: DataConfig, reporter: Reporter = SILENT) -> ImageData:
     """`open_data` with the settings of a run's config."""
     return open_data(
-        config.path, config.size, seed=config.seed, choice=config.choice, fit=config.fit, progress=progress
+        config.path, config.size, seed=config.seed, choice=config.choice, fit=config.fit, reporter=reporter
     )
 
 
@@ -81,7 +80,7 @@ def open_with_sizes(
     choice: ClassSelection = ALL_CLASSES,
     fit: Fit = "crop",
     cache: Path | None = None,
-    progress: Progress | None = None,
+    reporter: Reporter = SILENT,
 ) -> tuple[ImageData, np.ndarray]:
     """`open_data`, and the (N, 2) widths and heights in pixels that the images had before cropping."""
     if not 8 <= size <= 1024:
@@ -106,7 +105,7 @@ def open_with_sizes(
     key = _key(root, index, index.files is whole.files, size, fit, place)
     entry = image_cache.load(place, key, size)
     if entry is None:
-        entry = cache_parts.make_entry(place, key, size, index.files, make, part=part, check=check, progress=progress)
+        entry = cache_parts.make_entry(place, key, size, index.files, make, part=part, check=check, reporter=reporter)
     return _assemble(index, entry, size, str(path)), entry.original
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from hqgan.evaluation.real_images import compared_with, is_run
 from hqgan.io.files import write_atomically
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics import copying as privacy
+from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 from hqgan.sampling.generate import MANIFEST
 from hqgan.sampling.image_folder import read_folder
@@ -48,8 +48,6 @@ LEVEL = 0.01
 
 FLAGGED = "flagged.csv"
 
-Say = Callable[[str], None]
-
 
 def audit(
     target: Path,
@@ -58,8 +56,7 @@ def audit(
     seed: int = 0,
     *,
     choice: ClassSelection = ALL_CLASSES,
-    say: Say,
-    on_data: Callable[[int, int], None] | None = None,
+    reporter: Reporter = SILENT,
     permutations: int | None = None,
 ) -> dict[str, Any]:
     """Audit a run, or a folder of images by class.
@@ -71,8 +68,7 @@ def audit(
             ``audit`` in a run, ``FOLDER-audit`` beside a folder.
         seed: of the images made, of the draw of lesions and of permutations; for a folder of the split, too.
         choice: images and classes of the real data, for a folder; a run has its own.
-        say: told what goes on.
-        on_data: decoding progress.
+        reporter: receives messages and progress.
         permutations: of lesions in each test; None for the default of `hqgan.metrics.copying`.
 
     Returns:
@@ -86,16 +82,16 @@ def audit(
         raise UserError(f"There is no run or folder at {target}.")
     loaded = load(target) if is_run(target) else None
     permutations = permutations or privacy.PERMUTATIONS
-    data, split = compared_with(target, loaded, data_path, seed, choice, on_data)
+    data, split = compared_with(target, loaded, data_path, seed, choice, reporter)
     if loaded:
-        images, labels, rows = _made(loaded, data, split, seed, say)
+        images, labels, rows = _made(loaded, data, split, seed, reporter)
     else:
         (images, labels), files = read_folder(target, data)
         rows = _from_manifest(target, files, labels, data)
     folder = out or (loaded.path.parent.parent / "audit" if loaded else target.with_name(f"{target.name}-audit"))
     held_out = np.sort(np.concatenate([split.validation, split.test]))
 
-    say("looking at the images")
+    reporter.message("looking at the images")
     evidence = Evidence(data, split, held_out, images, labels, spaces_of(data, images), seed, permutations)
     found: dict[str, Any] = {
         "target": str(target),
@@ -111,7 +107,7 @@ def audit(
         "held_out_images": len(held_out),
     }
     with one_thread():
-        say(f"nearest real images, {plural(permutations, 'permutation')} of lesions")
+        reporter.message(f"nearest real images, {plural(permutations, 'permutation')} of lesions")
         found["nearest"] = nearest(evidence)
         if not any(row["n"] for row in found["nearest"]):
             raise UserError(
@@ -119,7 +115,7 @@ def audit(
             )
         flagged, pairs = single(evidence, rows)
         found["memory"] = memory(evidence)
-        say("attacks on membership")
+        reporter.message("attacks on membership")
         found["membership"] = attacks(evidence, loaded)
     found["p_value"] = min(
         1.0, len(evidence.spaces) * min(row["p_value"] for row in found["nearest"] if row["class"] is None)
@@ -134,12 +130,12 @@ def audit(
 
 
 def _made(
-    loaded: Loaded, data: ImageData, split: Split, seed: int, say: Say
+    loaded: Loaded, data: ImageData, split: Split, seed: int, reporter: Reporter
 ) -> tuple[np.ndarray, np.ndarray, list[dict[str, Any]]]:
     """Images of a run and how `hqgan generate --seed SEED` would name them."""
     counts = np.bincount(data.labels[split.train], minlength=len(data.classes))
     sizes = np.maximum(np.round(counts / counts.sum() * IMAGES).astype(int), LEAST)
-    say(f"generating {plural(int(sizes.sum()), 'image')}")
+    reporter.message(f"generating {plural(int(sizes.sum()), 'image')}")
     rows = [
         {
             "file": f"{name}/{name}-{i:05d}.png",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +10,7 @@ from hqgan.data import ALL_CLASSES, open_data, split_of
 from hqgan.evaluation.extractors import extractors_of
 from hqgan.evaluation.real_images import evaluation_subset
 from hqgan.metrics.extractor_check import ExtractorCheck, check_extractors
-
-Say = Callable[[str], None]
-Progress = Callable[[int, int], None] | None
+from hqgan.reporter import SILENT, Reporter
 
 
 @dataclass(frozen=True)
@@ -32,16 +29,16 @@ class Checked:
 
 
 def check(
-    data_path: str, seed: int = 0, *, choice: ClassSelection = ALL_CLASSES, say: Say, on_data: Progress = None
+    data_path: str, seed: int = 0, *, choice: ClassSelection = ALL_CLASSES, reporter: Reporter = SILENT
 ) -> Checked:
     """Check every feature extractor by graded corruptions of the test part; see `hqgan.metrics.extractor_check`."""
-    data = open_data(data_path, 64, seed=seed, choice=choice, progress=on_data)
+    data = open_data(data_path, 64, seed=seed, choice=choice, reporter=reporter)
     split = evaluation_subset(split_of(data, seed))
     rows = check_extractors(
-        extractors_of(data, split, say),
+        extractors_of(data, split, reporter),
         data.at(split.train),
         data.at(split.test),
         seed=seed,
-        report=lambda name: say(f"corrupting test images: {name}"),
+        reporter=reporter,
     )
     return Checked(data.name, data.fingerprint, seed, rows)

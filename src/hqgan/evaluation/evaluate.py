@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,13 @@ from hqgan.metrics.extractors.pretrained import Borrowed
 from hqgan.metrics.modes import mode_rows
 from hqgan.metrics.record import MetricRow
 from hqgan.metrics.subsampling import largest_mix
+from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 from hqgan.sampling.image_folder import read_folder
 from hqgan.sampling.images import matched_images
 from hqgan.sampling.load import Loaded, load
 from hqgan.types import ImageData, LabelledImages, Split
 from hqgan.wording import plural
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,7 @@ def evaluate(
     choice: ClassSelection = ALL_CLASSES,
     weights: Mapping[str, Path] | None = None,
     download: bool = False,
-    say: Say,
-    on_data: Callable[[int, int], None] | None = None,
+    reporter: Reporter = SILENT,
 ) -> Evaluation:
     """Measure a run, or a folder of images by class, on the test part of a data set.
 
@@ -76,8 +74,7 @@ def evaluate(
         choice: images and classes of the real data, for a folder; a run has its own.
         weights: files of pretrained networks (``inception``, ``dinov2``, ``alexnet``), by name.
         download: whether those that are neither given nor in the cache may be downloaded.
-        say: called with what is being done.
-        on_data: decoding progress.
+        reporter: receives messages and progress.
 
     Raises:
         UserError: data that the run was not trained on, unknown classes, no images.
@@ -85,13 +82,13 @@ def evaluate(
     if not target.exists():
         raise UserError(f"There is no run or folder at {target}.")
     loaded = load(target) if is_run(target) else None
-    data, split = compared_with(target, loaded, data_path, seed, choice, on_data)
+    data, split = compared_with(target, loaded, data_path, seed, choice, reporter)
     split = evaluation_subset(split)
-    generated = _generated(loaded, data, split, seed, say) if loaded else read_folder(target, data)[0]
-    pretrained = Borrowed(weights or {}, cache_folder(None), download, say)
+    generated = _generated(loaded, data, split, seed, reporter) if loaded else read_folder(target, data)[0]
+    pretrained = Borrowed(weights or {}, cache_folder(None), download, reporter)
     held_out, train = data.at(split.test), data.at(split.train)
-    say("measuring")
-    extractors = extractors_of(data, split, say) + pretrained.views
+    reporter.message("measuring")
+    extractors = extractors_of(data, split, reporter) + pretrained.views
     rows = evaluator.evaluate(generated, held_out, train, data.classes, extractors, seed=seed)
     rows += perceptual.rows(pretrained, generated, held_out, train, data.classes, seed)
     # Of a folder only as many of each class as keep the mix of the real ones: another mix looks like missing modes.
@@ -105,14 +102,14 @@ def evaluate(
         about,
         [replace(row, config_hash=about.get("config_hash", "")) for row in rows],
         skin.report(mixed if len(mixed) else generated, held_out, data.classes, seed),
-        _geometry(loaded, seed, say) if loaded else None,
+        _geometry(loaded, seed, reporter) if loaded else None,
     )
 
 
-def _generated(loaded: Loaded, data: ImageData, split: Split, seed: int, say: Say) -> LabelledImages:
+def _generated(loaded: Loaded, data: ImageData, split: Split, seed: int, reporter: Reporter) -> LabelledImages:
     """As many images of a run as the test part has, in its class mix."""
     labels = np.random.default_rng(seed).permutation(data.labels[split.test])
-    say(f"generating {plural(len(labels), 'image')}")
+    reporter.message(f"generating {plural(len(labels), 'image')}")
     return LabelledImages(matched_images(loaded.generator, data.classes, labels, seed), labels)
 
 
@@ -147,9 +144,9 @@ def _about(target: Path, loaded: Loaded | None, data: ImageData, seed: int) -> d
     return about
 
 
-def _geometry(loaded: Loaded, seed: int, say: Say) -> dict[str, Any] | None:
+def _geometry(loaded: Loaded, seed: int, reporter: Reporter) -> dict[str, Any] | None:
     if loaded.generator.noise_size > MOST_DIMENSIONS:
-        say(f"no latent geometry: the latent has {loaded.generator.noise_size:,} dimensions")
+        reporter.message(f"no latent geometry: the latent has {loaded.generator.noise_size:,} dimensions")
         return None
-    say("measuring the latent geometry")
+    reporter.message("measuring the latent geometry")
     return geometry(loaded, seed)

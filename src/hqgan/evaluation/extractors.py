@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from hqgan.data.cache import cache_folder
 from hqgan.evaluation.real_images import MOST_HELD_OUT, draw, evaluation_subset
 from hqgan.metrics.evaluator import Evaluator
 from hqgan.metrics.extractors.features import FeatureExtractor, load_views
+from hqgan.reporter import Reporter
 from hqgan.types import ImageData, Split
 
-Say = Callable[[str], None]
 
-
-def extractors_of(data: ImageData, split: Split, say: Say) -> list[FeatureExtractor]:
+def extractors_of(data: ImageData, split: Split, reporter: Reporter) -> list[FeatureExtractor]:
     """The feature extractors for a data set's training part, trained now or from the cache."""
     return load_views(
         data.images,
@@ -23,11 +20,11 @@ def extractors_of(data: ImageData, split: Split, say: Say) -> list[FeatureExtrac
         evaluation_subset(split).train,
         fingerprint=data.fingerprint,
         cache=cache_folder(None),
-        report=say,
+        reporter=reporter,
     )
 
 
-def build_evaluator(data: ImageData, split: Split, real: np.ndarray, seed: int, say: Say) -> Evaluator:
+def build_evaluator(data: ImageData, split: Split, real: np.ndarray, seed: int, reporter: Reporter) -> Evaluator:
     """An evaluator on held-out images.
 
     Args:
@@ -36,7 +33,7 @@ def build_evaluator(data: ImageData, split: Split, real: np.ndarray, seed: int, 
         real: (N,) which images: of the validation side in training, of the test side for results; at most
             `MOST_HELD_OUT` of them.
         seed: of the evaluator's draws.
-        say: called with what is being trained.
+        reporter: receives messages and progress.
     """
     real, train = draw(real, MOST_HELD_OUT), evaluation_subset(split).train
-    return Evaluator(extractors_of(data, split, say), data.at(real), data.at(train), data.classes, seed=seed)
+    return Evaluator(extractors_of(data, split, reporter), data.at(real), data.at(train), data.classes, seed=seed)

@@ -7,7 +7,7 @@ and a number of shots.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from hqgan.evaluation.extractors import build_evaluator
 from hqgan.evaluation.real_images import data_of
 from hqgan.metrics.evaluator import Evaluator
 from hqgan.metrics.record import rows_from_json
+from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.images import latent_seed, make_images, matched_images
 from hqgan.sampling.load import Loaded, load, on_backend
 from hqgan.types import UNCOVERED, Backend
@@ -65,8 +66,7 @@ def noise(
     data_path: str | None = None,
     seed: int = 0,
     *,
-    say: Callable[[str], None],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
     """Measure a run under every noise with every number of shots.
 
@@ -81,8 +81,7 @@ def noise(
             0 for none.
         data_path: the real data; None for the run's own.
         seed: of the latents, of shots and transpilation, and of the judge.
-        say: told what goes on.
-        progress: called with settings done and settings in all.
+        reporter: receives messages and progress; task ``settings`` counts those of the table.
 
     Returns:
         What was measured, `readouts` with a row for each setting, and `images` with a row for each that made some.
@@ -95,7 +94,7 @@ def noise(
     ansatz, angles, weights = circuits_of(loaded, seed)
     settings = _settings(ansatz.qubits, shots, errors, machines, mitigation, seed)
     # What can be refused is refused before the work.
-    judge = _judge(loaded, images, data_path, seed, say) if images else None
+    judge = _judge(loaded, images, data_path, seed, reporter) if images else None
     evaluation_subset = [
         s for s in settings if judge and (s.shots == max(shots) or (s.shots is None and s.noise == "no noise"))
     ]
@@ -103,15 +102,15 @@ def noise(
     exact = simulate(ansatz, angles, weights)
     readouts, rows = [], []
     for setting in settings:
-        say(f"readouts of {plural(len(angles) * len(weights), 'circuit')}: {setting}")
+        reporter.message(f"readouts of {plural(len(angles) * len(weights), 'circuit')}: {setting}")
         readouts.append(_readouts(setting, ansatz, angles, weights, exact))
-        progress(len(readouts), total)
+        reporter.progress("settings", len(readouts), total, "settings")
     if judge:
         plain = matched_images(loaded.generator, loaded.classes, judge.labels, seed)
         for setting in evaluation_subset:
-            say(f"{plural(images, 'image')}: {setting}")
+            reporter.message(f"{plural(images, 'image')}: {setting}")
             rows.append(_images(setting, loaded, judge, plain, seed))
-            progress(len(settings) + len(rows), total)
+            reporter.progress("settings", len(settings) + len(rows), total, "settings")
     return {
         "run": str(run),
         "checkpoint_sha256": loaded.checkpoint_hash,
@@ -190,13 +189,13 @@ def _readouts(setting: Setting, ansatz: Ansatz, angles: Tensor, weights: Tensor,
     }
 
 
-def _judge(loaded: Loaded, count: int, data_path: str | None, seed: int, say: Callable[[str], None]) -> Evaluator:
+def _judge(loaded: Loaded, count: int, data_path: str | None, seed: int, reporter: Reporter) -> Evaluator:
     """A judge on so many images of the test part."""
     data, split = data_of(loaded, data_path)
     if count > len(split.test):
         raise UserError(f"`images` takes at most the {plural(len(split.test), 'image')} of the test part, not {count}.")
     chosen = np.sort(np.random.default_rng(seed).choice(split.test, count, replace=False))
-    return build_evaluator(data, split, chosen, seed, say)
+    return build_evaluator(data, split, chosen, seed, reporter)
 
 
 def _images(setting: Setting, loaded: Loaded, judge: Evaluator, plain: np.ndarray, seed: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy as np
 from hqgan.config import ClassSelection
 from hqgan.data import ALL_CLASSES, load_split, open_configured, open_data, split_of
 from hqgan.errors import UserError
+from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.image_folder import folder_size
 from hqgan.sampling.load import Loaded
 from hqgan.types import ImageData, Split
-
-Progress = Callable[[int, int], None] | None
 
 MOST_TRAINING = 20_000
 """Training images that feature extractors are trained on, at most: they are held in memory."""
@@ -38,20 +36,20 @@ def is_run(path: Path) -> bool:
     return path.suffix == ".json" or (path / "config.json").exists() or (path / "checkpoints").exists()
 
 
-def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> tuple[ImageData, Split]:
+def data_of(loaded: Loaded, data_path: str | None, reporter: Reporter = SILENT) -> tuple[ImageData, Split]:
     """The data that a run was trained on, and its split.
 
     Args:
         loaded: the run.
         data_path: where the data are; None for where the run found them.
-        on_data: decoding progress.
+        reporter: receives messages and progress.
 
     Raises:
         UserError: these are not the data that the run was trained on.
     """
     config = loaded.config.data
     path = data_path or config.path
-    data = open_configured(config.model_copy(update={"path": path}), on_data)
+    data = open_configured(config.model_copy(update={"path": path}), reporter)
     recorded = loaded.path.parent.parent / "split.json"
     if loaded.config.private:  # it keeps no fingerprint, but its split names files, classes and lesions
         if not recorded.exists():
@@ -67,7 +65,7 @@ def data_of(loaded: Loaded, data_path: str | None, on_data: Progress = None) -> 
 
 
 def compared_with(
-    target: Path, loaded: Loaded | None, data_path: str | None, seed: int, choice: ClassSelection, on_data: Progress
+    target: Path, loaded: Loaded | None, data_path: str | None, seed: int, choice: ClassSelection, reporter: Reporter
 ) -> tuple[ImageData, Split]:
     """The real images that a run, or a folder of images, is compared with, and their split.
 
@@ -79,8 +77,8 @@ def compared_with(
             raise UserError(
                 f"{target} is a run, with its own classes; leave `classes`, `merge`, `protocol` and `label` away."
             )
-        return data_of(loaded, data_path, on_data)
+        return data_of(loaded, data_path, reporter)
     if data_path is None:
         raise UserError(f"{target} is a folder of images: name the real images to compare it with by `data`.")
-    data = open_data(data_path, folder_size(target), seed=seed, choice=choice, progress=on_data)
+    data = open_data(data_path, folder_size(target), seed=seed, choice=choice, reporter=reporter)
     return data, split_of(data, seed)

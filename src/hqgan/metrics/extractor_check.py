@@ -18,7 +18,7 @@ that only the distance by class can see it: the mean of the kernel distance over
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from hqgan.metrics.baseline import fit_pca_gaussian
 from hqgan.metrics.extractors.features import FeatureExtractor, extract
 from hqgan.metrics.subsampling import SMALLEST_CLASS, proportional
 from hqgan.metrics.table import Measured, measure, metrics_of
+from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 from hqgan.types import LabelledImages
 
@@ -113,7 +114,7 @@ def check_extractors(
     held_out: LabelledImages,
     *,
     seed: int = 0,
-    report: Callable[[str], None] | None = None,
+    reporter: Reporter = SILENT,
 ) -> list[ExtractorCheck]:
     """Measure corrupted held-out images with every distance in every feature extractor.
 
@@ -122,7 +123,7 @@ def check_extractors(
         train: training images.
         held_out: images that nothing was fitted on; some hundreds at least.
         seed: of every draw.
-        report: called with the name of each corruption.
+        reporter: receives the name of each corruption.
 
     Returns:
         One row for each extractor and distance.
@@ -147,8 +148,7 @@ def check_extractors(
             for name in metric.values
         ]
     for name, strength, images in _corrupted(held_out, base, train, dropped, seed):
-        if report:
-            report(f"{name} {strength:g}")
+        reporter.message(f"corrupting test images: {name} {strength:g}")
         features = extract(extractors, images)
         with one_thread():
             found = {e.name: _distances(e, features[e.name], sets.train_features[e.name]) for e in extractors}

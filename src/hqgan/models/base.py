@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
 from hqgan.circuits.layer import QuantumLayer
+from hqgan.reporter import Reporter
 
 
 class Generator(nn.Module, ABC):
@@ -32,7 +32,7 @@ class Generator(nn.Module, ABC):
         """What makes its images by circuits; empty where there is none."""
         return [module for module in self.modules() if isinstance(module, QuantumLayer)]
 
-    def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, say: Callable[[str], None]) -> None:
+    def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, reporter: Reporter) -> None:
         """Learn from training images (N, 3, S, S) in [-1, 1] what has to stand before the first step."""
 
     def real_to_critic(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -21,6 +21,7 @@ from hqgan.models.base import Generator
 from hqgan.models.build import build_critic, build_generator
 from hqgan.models.hybrid import HybridGenerator
 from hqgan.models.latent import PrototypeLatent
+from hqgan.reporter import Reporter
 from hqgan.runtime.processes import Shard
 from hqgan.sampling.load import facts_of
 from hqgan.training import checkpoint
@@ -81,7 +82,7 @@ def start_state(
     split: Split,
     device: torch.device,
     ranks: Processes,
-    say: Callable[[str], None],
+    reporter: Reporter,
 ) -> State:
     """The networks, fitted or as the newest checkpoint has them, the same in every process."""
     random.seed(config.training.seed)
@@ -95,9 +96,11 @@ def start_state(
         rows = evaluation_subset(split).train
         # What a checkpoint holds need not be learnt again, and most generators learn nothing beforehand.
         if start is None and type(generator).fit is not Generator.fit:
-            generator.fit(to_float(data.images[rows]), torch.from_numpy(data.labels[rows]), config.training.seed, say)
+            generator.fit(
+                to_float(data.images[rows]), torch.from_numpy(data.labels[rows]), config.training.seed, reporter
+            )
         if isinstance(source, PrototypeLatent):
-            say("training the feature network that prototypes start from")
+            reporter.message("training the feature network that prototypes start from")
             means = train_proto(
                 data.images,
                 data.labels,
@@ -121,7 +124,7 @@ def start_state(
             raise UserError(
                 f"{start} does not hold what training goes on from ({error}); start in another `out`."
             ) from error
-        say(f"resuming at {state.images:,} images from {start.name}")
+        reporter.message(f"resuming at {state.images:,} images from {start.name}")
     if ranks.any(ranks.mean({"images": state.images})["images"] != state.images):
         raise UserError(
             f"The processes see different checkpoints in {out}: put `out` on a disk that all machines share."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +20,7 @@ from hqgan.io.files import others, sweep, write_atomically
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.io.lock import LOCK, exclusive
 from hqgan.metrics.record import MetricRow, rows_from_json
+from hqgan.reporter import SILENT, Reporter
 from hqgan.run.hooks import evaluate, sample_grid, settler
 from hqgan.run.log import RunLog, read_lines
 from hqgan.run.privacy import SECRET, check_process, facts, sentence, start_private
@@ -36,10 +37,6 @@ from hqgan.types import ImageData, Split
 
 OWN = ("config.json", "split.json", "run.json", "metrics.jsonl", "timing.jsonl", SECRET)
 """Files that training writes in a run's folder."""
-
-
-def silent(text: str) -> None:
-    """Say nothing."""
 
 
 def _nothing(kind: str, state: State, values: dict[str, Any]) -> None:
@@ -69,9 +66,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
-    say: Callable[[str], None] = silent,
-    on_data: Callable[[int, int], None] | None = None,
-    on_step: Callable[[State, int], None] = lambda state, total: None,
+    reporter: Reporter = SILENT,
     alone: bool = False,
 ) -> Path:
     """Train a model and leave a run folder.
@@ -80,9 +75,7 @@ def train(
         config: what to do.
         out: the run folder; new or empty, unless `resume`.
         resume: go on from the newest checkpoint in `out`; the config must be the same but may ask for more kimg.
-        say: told what is going on, a line at a time.
-        on_data: told images decoded and images in all, when a data set is opened for the first time.
-        on_step: told the state and the images in all, after each step.
+        reporter: receives messages and progress; task ``training`` counts the images shown.
         alone: train in this process, even if torchrun has started several.
 
     Returns:
@@ -98,11 +91,11 @@ def train(
     check_process(config, share.world)
     with distributed.together(config.training.device, share) as ranks:
         if not ranks.first:
-            say, on_data, on_step = silent, None, lambda state, total: None
+            reporter = SILENT
         with _held(config, out, resume or (is_same_launch(out) and not alone), ranks):
             new = not (out / "config.json").exists()
             try:
-                _in_folder(config, out, ranks, say, on_data, on_step)
+                _in_folder(config, out, ranks, reporter)
             except UserError:
                 if new and ranks.first and not (out / "run.json").exists():
                     # Refused before it began: the mended command finds the folder as this one did.
@@ -116,20 +109,18 @@ def _in_folder(
     config: Config,
     out: Path,
     ranks: Processes,
-    say: Callable[[str], None],
-    on_data: Callable[[int, int], None] | None,
-    on_step: Callable[[State, int], None],
+    reporter: Reporter,
 ) -> None:
     """Train in a folder that is held."""
     device = ranks.device or resolve_device(config.training.device)
     narrow_convolutions()
-    data = open_configured(config.data, on_data)  # all decode together what is not in the cache
+    data = open_configured(config.data, reporter)  # all decode together what is not in the cache
     for file, reason in data.skipped[:5]:
-        say(f"left out {file}: {reason}")
+        reporter.message(f"left out {file}: {reason}")
     if len(data.skipped) > 5:
-        say(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
+        reporter.message(f"left out {len(data.skipped) - 5} more; `hqgan data inspect` lists them")
     if data.warning:
-        say(data.warning)
+        reporter.message(data.warning)
 
     def write_split() -> None:
         sweep(out, "checkpoints/.*.part", "samples/.*.part", *(f".{name}.*.part" for name in OWN))
@@ -137,8 +128,8 @@ def _in_folder(
 
     ranks.first_alone(write_split)
     split = load_split(out / "split.json", data)
-    state = start_state(config, out, data, split, device, ranks, say)
-    _train(config, out, data, split, state, device, ranks, say, on_step)
+    state = start_state(config, out, data, split, device, ranks, reporter)
+    _train(config, out, data, split, state, device, ranks, reporter)
 
 
 @contextmanager
@@ -170,19 +161,17 @@ def _train(
     state: State,
     device: torch.device,
     ranks: Processes,
-    say: Callable[[str], None],
-    on_step: Callable[[State, int], None],
+    reporter: Reporter,
 ) -> None:
     private = start_private(config, out, data, split, device) if config.private else None
     batches = private or batches_of(data, split, config, device, ranks.share)
-    total = images_of(config)
     if not ranks.first:
         train_loop(state, batches, config.training, [], _nothing, ranks=ranks)
         return
     judge = None
     if private is None:  # judges are trained on the training part, and look at real images
-        say("preparing the judges on the validation part")
-        judge = build_evaluator(data, split, split.validation, config.data.seed, say)
+        reporter.message("preparing the judges on the validation part")
+        judge = build_evaluator(data, split, split.validation, config.data.seed, reporter)
     counts = np.bincount(data.labels[split.train], minlength=len(data.classes)).tolist()
     log = RunLog(out, state)
     describe = {
@@ -224,11 +213,11 @@ def _train(
         Hook("checkpoint", steps_of(config.training.checkpoint_kimg, config.training), save),
     ]
     try:
-        train_loop(state, batches, config.training, hooks, log.record, lambda state: on_step(state, total), ranks)
+        train_loop(state, batches, config.training, hooks, log.record, reporter, ranks)
     except Interrupted:
         save(state)
         if private:
-            say(sentence(private.plan.spent(state.step * config.training.critic_steps), private.plan))
+            reporter.message(sentence(private.plan.spent(state.step * config.training.critic_steps), private.plan))
         raise
     except OSError as error:
         last = checkpoint.latest(out / "checkpoints")
@@ -254,7 +243,7 @@ def _train(
         log.close()
     log.finish(state)
     if private:
-        say(sentence(private.plan.spent(state.step * config.training.critic_steps), private.plan))
+        reporter.message(sentence(private.plan.spent(state.step * config.training.critic_steps), private.plan))
 
 
 def images_of(config: Config) -> int:

@@ -7,7 +7,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -18,6 +18,7 @@ from hqgan.data.splits import SIDES
 from hqgan.errors import UserError
 from hqgan.io.files import write_atomically
 from hqgan.io.images import write_png
+from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.dataset import check_same_classes
 from hqgan.sampling.images import images_of, numbered
 from hqgan.sampling.load import Loaded
@@ -41,7 +42,7 @@ def export(
     originals: Originals = "resized",
     seed: int = 0,
     dropped: Collection[int] = (),
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    reporter: Reporter = SILENT,
 ) -> dict[str, dict[str, tuple[int, int]]]:
     """Write ``OUT/SIDE/CLASS/FILE`` and ``OUT/SIDE/metadata.csv``, whole or not at all.
 
@@ -61,7 +62,7 @@ def export(
             their files as a ``copy`` or a ``link``.
         seed: of the generated images.
         dropped: latent seeds of generated images to leave out.
-        progress: called with images done and images in all.
+        reporter: receives how many images are written, as task ``exporting``.
 
     Returns:
         By side and class, how many real and how many generated images there are.
@@ -93,14 +94,14 @@ def export(
                 file = f"real-{row:06d}{ending}"
                 _write_real(part / side / name / file, data, int(row), root, originals)
                 rows.append((f"{name}/{file}", name, "real", f"group:{data.groups[row]}", f"file:{data.files[row]}"))
-                progress(done := done + 1, total)
+                reporter.progress("exporting", done := done + 1, total)
             if side == "train":
                 for (file, name, latent), image in zip(made, images_of(loaded, made)[1], strict=True):
                     path = part / side / name / f"generated-{PurePosixPath(file).name}"
                     write_png(path, image)
                     origin = f"latent seed:{latent} checkpoint:{loaded.checkpoint_hash}"
                     rows.append((f"{name}/{path.name}", name, "generated", "generated", origin))
-                    progress(done := done + 1, total)
+                    reporter.progress("exporting", done := done + 1, total)
             _write_table(part / side / TABLE, rows)
         card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash)
         write_atomically(part / "MODEL_CARD.md", card.encode())

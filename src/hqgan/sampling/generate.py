@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from hqgan.io.files import others, sweep, write_atomically
 from hqgan.io.images import is_whole_png, labelled_rows, read_png, write_png
 from hqgan.io.lock import LOCK, locked
 from hqgan.metrics.record import MetricRow
+from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.processes import ALL, Shard
 from hqgan.sampling.images import BATCH, images_of, numbered, watched_backend
 from hqgan.sampling.load import Loaded
@@ -43,7 +44,7 @@ def generate(
     out: Path,
     seed: int = 0,
     metrics: Sequence[MetricRow] = (),
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    reporter: Reporter = SILENT,
     dropped: Collection[int] = (),
     share: Shard = ALL,
 ) -> Path:
@@ -63,7 +64,7 @@ def generate(
         out: a new or empty folder, or one that an equal call wrote or was writing.
         seed: of the noise.
         metrics: rows for the model card.
-        progress: called with images done and images in all.
+        reporter: receives how many images are written, as task ``generating``.
         dropped: latent seeds of images to leave out (`read_dropped`); the next numbers take their places.
         share: which shards are this process's.
 
@@ -91,7 +92,7 @@ def generate(
                 (out / file).parent.mkdir(exist_ok=True)
                 write_png(out / file, image)
                 done += 1
-                progress(done, total)
+                reporter.progress("generating", done, total)
             mark.parent.mkdir(exist_ok=True)
             mark.touch()
         else:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hqgan.errors import UserError
 from hqgan.io.files import LARGEST_JSON
+from hqgan.reporter import SILENT, Reporter
 from hqgan.training import checkpoint
 
 PREFIX = "hf:"
@@ -29,7 +30,9 @@ tags:
 """
 
 
-def push(path: Path, card: Callable[[str], str], repo: str, *, public: bool = False, say: Callable[[str], None]) -> str:
+def push(
+    path: Path, card: Callable[[str], str], repo: str, *, public: bool = False, reporter: Reporter = SILENT
+) -> str:
     """Upload a trained generator: its averaged weights, its config and facts, its model card.
 
     Args:
@@ -37,7 +40,7 @@ def push(path: Path, card: Callable[[str], str], repo: str, *, public: bool = Fa
         card: Markdown, from the SHA-256 of the weights as they are uploaded.
         repo: ``owner/name``; made where missing, private unless `public`.
         public: whether everybody may see it; one that is there has to be so already.
-        say: told what goes where before it goes.
+        reporter: receives what goes where before it goes.
 
     Returns:
         Its address.
@@ -68,18 +71,20 @@ def push(path: Path, card: Callable[[str], str], repo: str, *, public: bool = Fa
                 raise UserError(f"{repo} is there already and {kind}: {other}, or choose another name.")
             if held and f"{NAME}.json" not in held:
                 raise UserError(f"{repo} holds something else already: choose another name.")
-        say(f"uploading weights ({size:,.1f} MB), config and model card to {'public' if public else 'private'} {repo}")
+        reporter.message(
+            f"uploading weights ({size:,.1f} MB), config and model card to {'public' if public else 'private'} {repo}"
+        )
         address = api.create_repo(repo, private=not public, exist_ok=True)
         api.upload_folder(repo_id=repo, folder_path=folder, commit_message="A generator by hqgan")
     return str(address)
 
 
-def pull(repo: str, *, say: Callable[[str], None]) -> Path:
+def pull(repo: str, *, reporter: Reporter = SILENT) -> Path:
     """Download a generator that `push` put there, into Hugging Face's own cache.
 
     Args:
         repo: ``owner/name``.
-        say: told what comes from where, and how much, before it comes.
+        reporter: receives what comes from where, and how much, before it comes.
 
     Returns:
         The checkpoint's JSON.
@@ -100,7 +105,9 @@ def pull(repo: str, *, say: Callable[[str], None]) -> Path:
             raise UserError(
                 f"{NAME}.json of {repo} has {facts / 1e6:,.0f} MB, far more than facts take: it is not fetched."
             )
-        say(f"downloading a generator, {(facts + weights) / 1e6:,.1f} MB, from {repo} on the Hugging Face hub")
+        reporter.message(
+            f"downloading a generator, {(facts + weights) / 1e6:,.1f} MB, from {repo} on the Hugging Face hub"
+        )
         # Of one state of the repository: somebody may upload between the two.
         path = Path(api.hf_hub_download(repo, f"{NAME}.json", revision=found.sha))
         if (size := checkpoint.read_values(path)["bytes"]) != weights:

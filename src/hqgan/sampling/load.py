@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -18,6 +18,7 @@ from hqgan.errors import UserError
 from hqgan.io.folder_names import unfit_class
 from hqgan.models.base import Generator
 from hqgan.models.build import build_generator
+from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling import hub
 from hqgan.training import checkpoint
 from hqgan.types import Backend
@@ -101,18 +102,18 @@ def facts_of(values: Mapping[str, Any], path: Path) -> Facts:
         ) from error
 
 
-def load(run: str | Path, device: str = "cpu", say: Callable[[str], None] = print) -> Loaded:
+def load(run: str | Path, device: str = "cpu", reporter: Reporter = SILENT) -> Loaded:
     """Load the newest checkpoint of a run folder, or the checkpoint whose JSON is named, or ``hf:owner/name`` from the hub.
 
     Args:
         run: where it is.
         device: where the generator is put.
-        say: told of a download before it begins.
+        reporter: receives a message about a download before it begins.
 
     Raises:
         UserError: no run there, no checkpoint yet, or a damaged one.
     """
-    path = hub.pull(str(run)[len(hub.PREFIX) :], say=say) if str(run).startswith(hub.PREFIX) else Path(run)
+    path = hub.pull(str(run)[len(hub.PREFIX) :], reporter=reporter) if str(run).startswith(hub.PREFIX) else Path(run)
     if not path.exists():
         raise UserError(f"There is no run at {path}; one on the Hugging Face hub is {hub.PREFIX}owner/name.")
     if path.is_dir():

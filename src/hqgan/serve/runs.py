@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hqgan.errors import UserError
 from hqgan.evaluation.audit import FLAGGED
 from hqgan.evaluation.real_images import data_of
+from hqgan.reporter import SILENT, Reporter
 from hqgan.run.train import resolve_device, stored_config
 from hqgan.sampling.hub import PREFIX
 from hqgan.sampling.load import Loaded, load
@@ -49,8 +50,7 @@ def open_runs(
     runs: Sequence[str],
     data: str | None,
     hidden: str,
-    say: Callable[[str], None],
-    on_data: Callable[[int, int], None] | None = None,
+    reporter: Reporter = SILENT,
 ) -> list[Served]:
     """Load every run, and the images that it was trained on if they are available.
 
@@ -58,8 +58,7 @@ def open_runs(
         runs: as for `hqgan.sampling.load.load`, or folders of runs in training that have no checkpoint yet.
         data: path of the real images; None for the path that each run was trained on.
         hidden: a sentence that says why real images are not shown; empty if they may be shown.
-        say: told what is not there.
-        on_data: decoding progress.
+        reporter: receives what is missing, and the progress of decoding.
 
     Raises:
         UserError: a run cannot be loaded, or `data` was given and a run was trained on other data.
@@ -72,13 +71,13 @@ def open_runs(
         if path.is_dir() and stored_config(path) and checkpoint.latest(path / "checkpoints") is None:
             found.append(Served(_name(path), path, None, "It has no checkpoint yet."))
             continue
-        loaded = load(run, device, say)
+        loaded = load(run, device, reporter)
         folder = loaded.path.parent.parent
-        real = hidden or _real(loaded, data, say, on_data)
+        real = hidden or _real(loaded, data, reporter)
         if isinstance(real, RealImages):  # features of the same images are computed once
             real = known.setdefault((real.data.fingerprint, real.train.tobytes()), real)
         name = run if run.startswith(PREFIX) else _name(folder)
-        found.append(Served(name, folder, loaded, real, _flagged(loaded, folder, say)))
+        found.append(Served(name, folder, loaded, real, _flagged(loaded, folder, reporter)))
     counts = Counter(served.name for served in found)
     return [
         served if counts[served.name] == 1 else replace(served, name=f"{served.name} ({i + 1})")
@@ -90,29 +89,27 @@ def _name(folder: Path) -> str:
     return folder.resolve().name[:60] or "run"
 
 
-def _real(
-    loaded: Loaded, data: str | None, say: Callable[[str], None], on_data: Callable[[int, int], None] | None
-) -> RealImages | str:
+def _real(loaded: Loaded, data: str | None, reporter: Reporter) -> RealImages | str:
     if loaded.config.private:
         if data is not None:
-            say(f"{loaded.path.parent.parent} is a private run: {data} is not opened for it")
+            reporter.message(f"{loaded.path.parent.parent} is a private run: {data} is not opened for it")
         return "This run was trained privately: no real images are shown beside its own."
     try:
-        images, split = data_of(loaded, data, on_data)
+        images, split = data_of(loaded, data, reporter)
     except UserError as error:
         if data is not None:
             raise
-        say(f"nearest real images are not shown: {error}")
+        reporter.message(f"nearest real images are not shown: {error}")
         return "The images that this run was trained on were not found; give their path with hqgan serve --data."
     return RealImages(images, split.train)
 
 
-def _flagged(loaded: Loaded, folder: Path, say: Callable[[str], None]) -> frozenset[int]:
+def _flagged(loaded: Loaded, folder: Path, reporter: Reporter) -> frozenset[int]:
     path = folder / "audit" / FLAGGED
     if not path.exists():
         return frozenset()
     try:
         return read_dropped(path, loaded.checkpoint_hash)
     except UserError as error:
-        say(f"the run's own audit is not shown: {error}")
+        reporter.message(f"the run's own audit is not shown: {error}")
         return frozenset()

@@ -15,6 +15,7 @@ from torch import nn
 
 from hqgan.config import TrainingConfig
 from hqgan.errors import UserError
+from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.random_streams import RandomStream
 from hqgan.runtime.step_streams import seed_modules, stream
 from hqgan.training import ema, losses
@@ -69,7 +70,7 @@ def train(
     config: TrainingConfig,
     hooks: list[Hook],
     record: Callable[[str, State, dict[str, Any]], None],
-    on_step: Callable[[State], None] = lambda state: None,
+    reporter: Reporter = SILENT,
     ranks: Processes = SINGLE,
 ) -> None:
     """Step until `config.kimg` images were shown.
@@ -80,7 +81,7 @@ def train(
         config: how to learn.
         hooks: run in order after the steps they name.
         record: takes a kind, the state and what is to be written.
-        on_step: called after each step, for progress.
+        reporter: receives after each step how many images were shown, as task ``training``.
         ranks: who trains; `batches` gives this process's share, and only the first runs hooks and records.
 
     Raises:
@@ -113,7 +114,7 @@ def train(
                     found = hook.call(state)
                     if found is not None:
                         record(hook.name, state, found)
-            on_step(state)
+            reporter.progress("training", state.images, total * images_per_step(config))
             if ranks.any(bool(stop)):
                 raise Interrupted
 

@@ -17,13 +17,10 @@ from hqgan.experiments.compare.measure import cell_of, curve, distances_of
 from hqgan.experiments.compare.results import CurvePoint, TimeTo, as_json, result_from_json
 from hqgan.experiments.compare.table import hours_table
 from hqgan.report.write import write_comparison, write_report
+from hqgan.reporter import SILENT
 from hqgan.run import train as runs
 
 MLP = "demo:generator.branch=mlp"
-
-
-def silent(text):
-    pass
 
 
 def folder_of(result):
@@ -40,7 +37,7 @@ def settings(tiny_changes):
 @pytest.fixture(scope="module")
 def finished(settings, tmp_path_factory):
     out = tmp_path_factory.mktemp("compare") / "c"
-    return out, compare(settings, out, say=silent)
+    return out, compare(settings, out)
 
 
 def test_what_a_comparison_says(finished):
@@ -69,7 +66,7 @@ def test_what_a_comparison_says(finished):
 def test_a_distance_is_what_evaluate_measures(finished):
     out, result = finished
     run = run_path(out, folder_of(result), parse("demo"), 1)
-    rows = evaluate(run, "demo:700", 1, say=silent).metrics
+    rows = evaluate(run, "demo:700", 1).metrics
     extractors = result.data[0].extractors
     assert extractors
     board = {row.name: row for row in result.data[0].leaderboard}
@@ -77,12 +74,12 @@ def test_a_distance_is_what_evaluate_measures(finished):
 
 
 def test_halves_are_the_same_for_all_contestants_and_keep_lesions_whole(finished, settings):
-    data, split = (cell := cell_of("demo:700", 0, settings, None, silent, None)).data, cell.split
+    data, split = (cell := cell_of("demo:700", 0, settings, None, SILENT)).data, cell.split
     groups = data.groups[split.test[cell.evaluator.rows]]
     for half in cell.halves[:5]:
         out = np.setdiff1d(np.arange(len(groups)), half)
         assert not set(groups[half]) & set(groups[out])
-    again = cell_of("demo:700", 0, settings, None, silent, None)
+    again = cell_of("demo:700", 0, settings, None, SILENT)
     assert all((a == b).all() for a, b in zip(cell.halves, again.halves, strict=True))
 
 
@@ -93,15 +90,15 @@ def test_what_is_finished_is_not_done_again_and_seeds_are_added(finished, tmp_pa
     train, measure = runs.train, grid.measure
     monkeypatch.setattr(runs, "train", lambda config, path, **k: trained.append(path.name) or train(config, path, **k))
     monkeypatch.setattr(grid, "measure", lambda one, run, cell: measured.append(run.name) or measure(one, run, cell))
-    assert compare(settings, out, say=silent) == finished[1]
+    assert compare(settings, out) == finished[1]
     assert (trained, measured) == ([], [])
     other = dataclasses.replace(settings, changes={**settings.changes, "training.lr_critic": 1e-3})
     with pytest.raises(UserError, match="trained with other settings"):
-        compare(other, out, say=silent)
+        compare(other, out)
     folder = folder_of(finished[1])
     shutil.rmtree(run_path(out, folder, parse(MLP), 1))
     result_path(out, folder, parse("demo"), 1).unlink()
-    again = compare(settings, out, say=silent)
+    again = compare(settings, out)
     assert trained == ["demo-generator.branch-mlp-seed1"]
     assert measured == ["demo-seed1"]  # the other's weights are the same as before
     assert again.data[0].pairs == finished[1].data[0].pairs
@@ -111,7 +108,7 @@ def test_a_backend_shares_the_run_and_differs_by_its_shots(finished, tmp_path, s
     out = tmp_path / "c"
     shutil.copytree(finished[0], out)
     asked = dataclasses.replace(settings, contestants=("demo", "demo@aer,4"), seeds=1, images=100)
-    result = compare(asked, out, say=silent)
+    result = compare(asked, out)
     board = {row.name: row for row in result.data[0].leaderboard}
     assert board["demo"].checkpoints == board["demo@aer,4"].checkpoints
     assert board["demo"].distance.mean != board["demo@aer,4"].distance.mean
@@ -122,13 +119,13 @@ def test_a_backend_shares_the_run_and_differs_by_its_shots(finished, tmp_path, s
 def test_seconds_become_images_once(tmp_path, monkeypatch, settings):
     asked = dataclasses.replace(settings, contestants=("demo",), seeds=1, kimg=None, seconds=1.0)
     monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 0.1)
-    first = compare(asked, tmp_path / "c", say=silent)
+    first = compare(asked, tmp_path / "c")
     assert first.settings["lengths"] == {"demo": 0.08}
     assert first.data[0].leaderboard[0].images == 80
     monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 0.2)
     # Another budget in between does not lose what the seconds came to.
-    compare(dataclasses.replace(asked, seconds=None, kimg=0.08), tmp_path / "c", say=silent)
-    assert compare(asked, tmp_path / "c", say=silent) == first
+    compare(dataclasses.replace(asked, seconds=None, kimg=0.08), tmp_path / "c")
+    assert compare(asked, tmp_path / "c") == first
 
 
 def test_hours_count_what_is_left(finished, monkeypatch, settings):
@@ -163,14 +160,14 @@ def test_pages(finished, tmp_path):
 def test_a_folder_of_something_else_is_refused(tmp_path, text, settings):
     (tmp_path / "settings.json").write_text(text)
     with pytest.raises(UserError, match="choose another `out`"):
-        compare(settings, tmp_path, say=silent)
+        compare(settings, tmp_path)
 
 
 def test_data_of_one_name_have_folders_of_their_own(finished, settings):
     folders = [data_folder(open_data(f"demo:{n}", 32)) for n in (160, 161)]
     assert folders[0] != folders[1]
     with pytest.raises(UserError, match="hold the same images"):
-        compare(dataclasses.replace(settings, data=("demo:700", "demo:0700")), finished[0], say=silent)
+        compare(dataclasses.replace(settings, data=("demo:700", "demo:0700")), finished[0])
 
 
 def test_a_run_on_another_split_is_refused(finished, tmp_path, settings):
@@ -179,7 +176,7 @@ def test_a_run_on_another_split_is_refused(finished, tmp_path, settings):
     runs_ = out / "runs" / folder_of(finished[1])
     shutil.copy(runs_ / "demo-seed1" / "split.json", runs_ / "demo-seed0" / "split.json")
     with pytest.raises(UserError, match="was made for other data"):
-        compare(settings, out, say=silent)
+        compare(settings, out)
 
 
 def test_the_study_follows_with_the_runs(finished, tmp_path, settings, monkeypatch):
@@ -189,8 +186,8 @@ def test_the_study_follows_with_the_runs(finished, tmp_path, settings, monkeypat
     monkeypatch.setattr(grid.studies, "study", lambda settings, path, **k: asked.append((settings, path)))
     study = {"uses": ("mixed",), "ratios": (1.0,)}
     with pytest.raises(UserError, match="presets without changes"):
-        compare(dataclasses.replace(settings, study=study), out, say=silent)
-    result = compare(dataclasses.replace(settings, contestants=("demo",), study=study), out, say=silent)
+        compare(dataclasses.replace(settings, study=study), out)
+    result = compare(dataclasses.replace(settings, contestants=("demo",), study=study), out)
     ((given, path),) = asked
     assert path == out / "study" / folder_of(result)
     assert (given.data, given.size, given.seeds, given.uses) == ("demo:700", 32, (0, 1), ("mixed",))
@@ -207,7 +204,7 @@ def studies_name(path):
 def test_files_of_others_are_left_alone(tmp_path, settings):
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(UserError, match="not a comparison's"):
-        compare(settings, tmp_path, say=silent)
+        compare(settings, tmp_path)
 
 
 def test_a_damaged_result_is_one_sentence(finished, tmp_path, settings):
@@ -215,7 +212,7 @@ def test_a_damaged_result_is_one_sentence(finished, tmp_path, settings):
     shutil.copytree(finished[0], out)
     result_path(out, folder_of(finished[1]), parse("demo"), 0).write_text("{")
     with pytest.raises(UserError, match="is damaged"):
-        compare(settings, out, say=silent)
+        compare(settings, out)
 
 
 def test_seconds_to_a_distance_are_known_if_most_runs_came_there():

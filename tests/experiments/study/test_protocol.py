@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from calls import Calls
 from hqgan.data import ALL_CLASSES, open_data, split_of
 from hqgan.errors import UserError
 from hqgan.experiments import splits
@@ -31,10 +32,6 @@ TINY = Settings(
 )
 
 
-def silent(text):
-    pass
-
-
 @pytest.fixture(scope="module", autouse=True)
 def one_core():
     """Classifiers run on one thread, however many run side by side."""
@@ -46,7 +43,7 @@ def one_core():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("study") / "s"
-    return out, study(TINY, out, say=silent)
+    return out, study(TINY, out)
 
 
 def test_what_a_study_says(finished):
@@ -76,10 +73,10 @@ def test_what_is_finished_is_not_done_again_and_more_seeds_are_added(finished, t
     ran = []
     plain = work.run
     monkeypatch.setattr(work, "run", lambda task: ran.append((task.seed, task.arm.name)) or plain(task))
-    assert study(TINY, out, say=silent) == finished[1]
+    assert study(TINY, out) == finished[1]
     assert ran == []
     (out / "arms" / "seed1" / "small" / "weighted.json").unlink()
-    study(dataclasses.replace(TINY, seeds=(0, 1, 2)), out, say=silent)
+    study(dataclasses.replace(TINY, seeds=(0, 1, 2)), out)
     assert ran[0] == (1, "weighted")
     assert {seed for seed, _ in ran[1:]} == {2}
 
@@ -90,43 +87,43 @@ def test_a_study_that_was_stopped_goes_on_and_ends_the_same(finished, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        study(TINY, tmp_path / "s", say=silent, on_arm=stop)
-    assert study(TINY, tmp_path / "s", say=silent) == finished[1]
+        study(TINY, tmp_path / "s", reporter=Calls(classifiers=stop))
+    assert study(TINY, tmp_path / "s") == finished[1]
 
 
 @pytest.mark.slow
 def test_side_by_side_is_the_same(finished, tmp_path):
-    result = study(dataclasses.replace(TINY, jobs=2), tmp_path / "s", say=silent)
+    result = study(dataclasses.replace(TINY, jobs=2), tmp_path / "s")
     assert result.arms == finished[1].arms
 
 
 def test_other_settings_are_refused(finished):
     with pytest.raises(UserError, match=r"differ in recipe\.steps: 10 / 12"):
-        study(dataclasses.replace(TINY, steps=12), finished[0], say=silent)
+        study(dataclasses.replace(TINY, steps=12), finished[0])
     with pytest.raises(UserError, match="holds a study of other data"):
-        study(dataclasses.replace(TINY, data="demo:170"), finished[0], say=silent)
+        study(dataclasses.replace(TINY, data="demo:170"), finished[0])
 
 
 def test_a_run_is_used_for_its_seed_and_refused_for_another_split(tiny_run, tmp_path):
     own = dataclasses.replace(
         TINY, seeds=(0,), generators=(), given=(str(tiny_run),), uses=("classifier-filtered", "density-filtered")
     )
-    result = study(own, tmp_path / "s", say=silent)
+    result = study(own, tmp_path / "s")
     source = result.generators[0]
     assert source.name == "demo"
     assert source.verified
     assert source.epochs == pytest.approx(64 / sum(result.data.training_images))
     with pytest.raises(UserError, match="data seed 0 and fraction 1, which this study does not have"):
-        study(dataclasses.replace(own, seeds=(1,)), tmp_path / "t", say=silent)
+        study(dataclasses.replace(own, seeds=(1,)), tmp_path / "t")
     with pytest.raises(UserError, match="no run of demo for seed1"):
-        study(dataclasses.replace(own, seeds=(0, 1)), tmp_path / "t", say=silent)
+        study(dataclasses.replace(own, seeds=(0, 1)), tmp_path / "t")
     other = tmp_path / "other"
     shutil.copytree(tiny_run, other)
     split = json.loads((other / "split.json").read_text())
     split["train"][0], split["test"][0] = split["test"][0], split["train"][0]
     (other / "split.json").write_text(json.dumps(split))
     with pytest.raises(UserError, match="leaks|another split"):
-        study(dataclasses.replace(own, given=(str(other),)), tmp_path / "t", say=silent)
+        study(dataclasses.replace(own, given=(str(other),)), tmp_path / "t")
     assert not (tmp_path / "t").exists()
 
 
@@ -149,7 +146,7 @@ def test_generated_copies_of_test_images_stop_the_study(tmp_path):
         fill=(data.classes[0], data.classes[4]),
     )
     with pytest.raises(UserError, match=f"The study leaks: the image by made, {data.classes[4]} number"):
-        study(settings, tmp_path / "s", say=silent)
+        study(settings, tmp_path / "s")
 
 
 def test_one_lesion_on_both_sides_stops_the_study(tmp_path, monkeypatch):
@@ -160,7 +157,7 @@ def test_one_lesion_on_both_sides_stops_the_study(tmp_path, monkeypatch):
 
     monkeypatch.setattr(splits, "split_of", leaking)
     with pytest.raises(UserError, match="The split leaks: group"):
-        study(TINY, tmp_path / "s", say=silent)
+        study(TINY, tmp_path / "s")
 
 
 def test_the_same_picture_under_two_names_stops_the_study(tmp_path):
@@ -178,7 +175,7 @@ def test_the_same_picture_under_two_names_stops_the_study(tmp_path):
         copy = np.rot90(np.clip(again.astype(int) + i % 3, 0, 255).astype(np.uint8), 1 + i % 3)
         Image.fromarray(copy).save(tmp_path / "photos" / data.classes[0] / f"copy{i}.png")
     with pytest.raises(UserError, match="The study leaks: the training image"):
-        study(settings, tmp_path / "s", say=silent)
+        study(settings, tmp_path / "s")
 
 
 def task(use, pool):
@@ -242,16 +239,16 @@ def test_generators_are_trained_on_their_own_seed_and_fraction_and_once(tmp_path
     settings = dataclasses.replace(
         TINY, seeds=(1,), generators=("demo",), kimg=0.016, uses=("mixed",), fractions=(0.5,)
     )
-    result = study(settings, tmp_path / "s", say=silent)
+    result = study(settings, tmp_path / "s")
     run = tmp_path / "s" / "generators" / "demo-seed1-fraction0.5"
     config = json.loads((run / "config.json").read_text())
     assert (config["data"]["seed"], config["data"]["fraction"], config["training"]["seed"]) == (1, 0.5, 1)
     train = json.loads((run / "split.json").read_text())["train"]
     assert len(train) == sum(result.data.training_images) < 0.7 * sum(result.data.test_images) / 0.2
     monkeypatch.setattr("hqgan.run.train.train", lambda *a, **k: pytest.fail("trained again"))
-    assert study(settings, tmp_path / "s", say=silent) == result
+    assert study(settings, tmp_path / "s") == result
     with pytest.raises(UserError, match=r"trained with other settings .*training\.kimg"):
-        study(dataclasses.replace(settings, kimg=0.032), tmp_path / "s", say=silent)
+        study(dataclasses.replace(settings, kimg=0.032), tmp_path / "s")
 
 
 def test_another_split_of_the_same_images_is_not_mixed_in(finished, tmp_path, monkeypatch):
@@ -259,7 +256,7 @@ def test_another_split_of_the_same_images_is_not_mixed_in(finished, tmp_path, mo
     out = shutil.copytree(finished[0], tmp_path / "s")
     monkeypatch.setattr(splits, "split_of", lambda data, seed, fraction=1.0: split_of(data, seed + 7, fraction))
     with pytest.raises(UserError, match="made with other settings .* differ in split"):
-        study(TINY, out, say=silent)
+        study(TINY, out)
 
 
 def test_answers_that_are_not_those_of_their_json_are_refused(finished, tmp_path):
@@ -267,10 +264,10 @@ def test_answers_that_are_not_those_of_their_json_are_refused(finished, tmp_path
     path = out / "arms" / "seed1" / "small" / "real.npy"
     np.save(path, np.load(path)[::-1])
     with pytest.raises(UserError, match=r"real\.npy does not belong to real\.json"):
-        study(TINY, out, say=silent)
+        study(TINY, out)
     path.with_suffix(".json").write_text("{")
     with pytest.raises(UserError, match=r"real\.json is damaged"):
-        study(TINY, out, say=silent)
+        study(TINY, out)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +280,7 @@ def test_answers_that_are_not_those_of_their_json_are_refused(finished, tmp_path
 )
 def test_settings_that_cannot_work(changes, words, tmp_path):
     with pytest.raises(UserError, match=words):
-        study(dataclasses.replace(TINY, **changes), tmp_path / "s", say=silent)
+        study(dataclasses.replace(TINY, **changes), tmp_path / "s")
     assert not (tmp_path / "s").exists()
 
 
@@ -299,20 +296,20 @@ def test_folders_that_cannot_work(tmp_path):
     own = dataclasses.replace(TINY, seeds=(0,), generators=(), uses=("mixed",))
     common = folder_of(data, tmp_path / "common", ["nevus"])
     with pytest.raises(UserError, match="has no image of fibroma and vascular"):
-        study(dataclasses.replace(own, given=(common,)), tmp_path / "s", say=silent)
+        study(dataclasses.replace(own, given=(common,)), tmp_path / "s")
     for name in ("dcgan", "pca-gaussian"):
         taken = folder_of(data, tmp_path / name, ["fibroma"])
         with pytest.raises(UserError, match=f"would have the name '{name}'"):
-            study(dataclasses.replace(own, given=(taken,)), tmp_path / "t", say=silent)
+            study(dataclasses.replace(own, given=(taken,)), tmp_path / "t")
     twice = [folder_of(data, tmp_path / place / "made", ["fibroma"]) for place in "ab"]
     with pytest.raises(UserError, match="would have the name 'made'"):
-        study(dataclasses.replace(own, given=tuple(twice)), tmp_path / "t", say=silent)
+        study(dataclasses.replace(own, given=tuple(twice)), tmp_path / "t")
 
 
 def test_processes_share_the_seeds_and_the_last_one_sums_up(finished, tmp_path):
     said = []
-    assert study(TINY, tmp_path / "s", say=said.append, share=Shard(1, 2)) is None
+    assert study(TINY, tmp_path / "s", reporter=Calls(said.append), share=Shard(1, 2)) is None
     assert {path.parent.parent.name for path in (tmp_path / "s").glob("arms/*/small/*.json")} == {"seed1"}
-    assert study(TINY, tmp_path / "s", say=silent, share=Shard(0, 2)) == finished[1]
+    assert study(TINY, tmp_path / "s", share=Shard(0, 2)) == finished[1]
     assert json.loads((tmp_path / "s" / "study.json").read_text()) == json.loads(json.dumps(as_json(finished[1])))
-    assert study(TINY, tmp_path / "s", say=silent) == finished[1]
+    assert study(TINY, tmp_path / "s") == finished[1]

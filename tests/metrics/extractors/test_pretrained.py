@@ -15,10 +15,6 @@ from hqgan.metrics.record import MetricRow
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
 
 
-def silent(text):
-    pass
-
-
 def test_fid_agrees_with_torch_fidelity_on_the_same_features():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(400, 32)), rng.normal(size=(400, 32)) * 1.2 + 0.3
@@ -84,7 +80,7 @@ def test_dinov2_from_safetensors(tmp_path):
 
 def test_without_weights_each_metric_says_so_and_nothing_is_fetched(tmp_path, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", lambda *a, **k: pytest.fail("a download"))
-    found = pretrained.Borrowed({}, tmp_path, False, silent)
+    found = pretrained.Borrowed({}, tmp_path, False)
     assert found.views == []
     assert [MetricRow(*metric).key for *metric, _ in found.missing] == [
         "fid_inception", "kid_inception", "inception_score", "fd_dinov2", "kd_dinov2", "lpips_within",
@@ -126,5 +122,5 @@ def test_strange_weights_are_refused_unread(tmp_path, capsys):
     with pytest.raises(UserError, match="of another network"):
         pretrained.inception(tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="no network 'vgg'"):
-        pretrained.weights("inception", {"vgg": tmp_path}, tmp_path, False, silent)
+        pretrained.weights("inception", {"vgg": tmp_path}, tmp_path, False)
     assert "unpickled!" not in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +13,12 @@ from hqgan.circuits.analysis.drawing import check_ending, save
 from hqgan.circuits.analysis.expressivity import entanglement, expressivity
 from hqgan.circuits.analysis.gradients import gradient_variance
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import plural
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-Progress = Callable[[int, int], None]
 """Called with how many circuits are done, and how many there are."""
 
 
@@ -66,14 +66,16 @@ class GradientSweep:
     rows: tuple[GradientRow, ...]
 
 
-def sweep_expressivity(ansatzes: Sequence[Ansatz], pairs: int, seed: int, progress: Progress) -> list[ExpressivityRow]:
+def sweep_expressivity(
+    ansatzes: Sequence[Ansatz], pairs: int, seed: int, reporter: Reporter = SILENT
+) -> list[ExpressivityRow]:
     """Measure each circuit over `pairs` of random states."""
     rows = []
     for i, ansatz in enumerate(ansatzes):
-        progress(i, len(ansatzes))
+        reporter.progress("circuits", i, len(ansatzes), "circuits")
         measures = expressivity(ansatz, pairs, seed), entanglement(ansatz, seed=seed)
         rows.append(ExpressivityRow(ansatz.qubits, ansatz.layers, *measures))
-    progress(len(ansatzes), len(ansatzes))
+    reporter.progress("circuits", len(ansatzes), len(ansatzes), "circuits")
     return rows
 
 
@@ -90,15 +92,15 @@ def expressivity_table(rows: Sequence[ExpressivityRow]) -> Table:
 
 
 def sweep_gradients(
-    ansatzes: Sequence[Ansatz], samples: int, seed: int, start: float, progress: Progress
+    ansatzes: Sequence[Ansatz], samples: int, seed: int, start: float, reporter: Reporter = SILENT
 ) -> GradientSweep:
     """Measure each circuit's gradient variance with weights over a full turn, and in [0, start) as a preset starts them."""
     rows = []
     for i, ansatz in enumerate(ansatzes):
-        progress(i, len(ansatzes))
+        reporter.progress("circuits", i, len(ansatzes), "circuits")
         variances = Variances(gradient_variance(ansatz, samples, seed), gradient_variance(ansatz, samples, seed, start))
         rows.append(GradientRow(ansatz.qubits, ansatz.layers, variances))
-    progress(len(ansatzes), len(ansatzes))
+    reporter.progress("circuits", len(ansatzes), len(ansatzes), "circuits")
     return GradientSweep(samples, seed, start, tuple(rows))
 
 

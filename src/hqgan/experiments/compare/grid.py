@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
@@ -37,11 +37,9 @@ from hqgan.experiments.study.sources import GAUSSIAN
 from hqgan.experiments.training import train_on_split
 from hqgan.io.files import sweep
 from hqgan.metrics.extractors.pretrained import Borrowed
+from hqgan.reporter import SILENT, Reporter
 from hqgan.training import checkpoint
-from hqgan.training.state import State
 from hqgan.wording import listed, plural
-
-Say = Callable[[str], None]
 
 
 def compare(
@@ -49,10 +47,7 @@ def compare(
     out: Path,
     *,
     borrowed: Borrowed | None = None,
-    say: Say,
-    on_data: Callable[[int, int], None] | None = None,
-    on_step: Callable[[State, int], None] = lambda state, total: None,
-    on_arm: Callable[[int, int], None] = lambda done, total: None,
+    reporter: Reporter = SILENT,
 ) -> CompareResult:
     """Run a comparison, or continue it.
 
@@ -60,10 +55,7 @@ def compare(
         settings: what to do.
         out: its folder: new, empty, or that of a comparison, which may now have more contestants, seeds or data than before.
         borrowed: networks trained elsewhere, for the metrics that need them.
-        say: told what goes on.
-        on_data: decoding progress.
-        on_step: training progress of a run.
-        on_arm: classifiers done and in all, of the study.
+        reporter: receives messages and progress.
 
     Returns:
         The result, which is also in ``compare.json``.
@@ -76,11 +68,11 @@ def compare(
     with folder.held(out):
         before = _stored_settings(out, settings)  # again, now that no other process can change it
         sweep(out, "results/**/.*.part", "pictures/.*.part", f".{folder.SETTINGS}.*.part", ".compare.json.*.part")
-        cells = {path: cell_of(path, 0, settings, borrowed, say, on_data) for path in settings.data}
+        cells = {path: cell_of(path, 0, settings, borrowed, reporter) for path in settings.data}
         folders = {path: data_folder(cell.data) for path, cell in cells.items()}
         if len(set(folders.values())) < len(folders):
             raise UserError(f"`data` {listed(list(folders))} hold the same images; give each once.")
-        _warn_of_overlaps(cells, say)
+        _warn_of_overlaps(cells, reporter)
         kimg = lengths(settings, stored_lengths(before, settings))
         known = dict(before.get("lengths", {}))
         if settings.seconds is not None:
@@ -90,11 +82,11 @@ def compare(
         for path, name in folders.items():
             measured: list[RunResult] = []
             for seed in range(settings.seeds):
-                cell = cells[path] if seed == 0 else cell_of(path, seed, settings, borrowed, say, on_data)
+                cell = cells[path] if seed == 0 else cell_of(path, seed, settings, borrowed, reporter)
                 for one in contestants:
                     config, run = config_of(one, path, seed, settings, kimg[one.run]), run_path(out, name, one, seed)
                     title = f"training {one.run} on {cell.data.name}, seed {seed}"
-                    train_on_split(config, run, cell.data, cell.split, title, say, on_step)
+                    train_on_split(config, run, cell.data, cell.split, title, reporter)
                     measured.append(_measured(run, result_path(out, name, one, seed), one, cell))
             drawn = [run_path(out, name, one, 0) for one in contestants]
             picture(contestants, drawn, cells[path], out / "pictures" / f"{name}.png")
@@ -102,18 +94,18 @@ def compare(
             if settings.study is not None:
                 config = config_of(contestants[0], path, 0, settings, None)
                 given = [str(run_path(out, name, one, s)) for one in contestants for s in range(settings.seeds)]
-                _study(settings, config.data, tuple(given), out / "study" / name, say, on_data, on_arm)
+                _study(settings, config.data, tuple(given), out / "study" / name, reporter)
         result = CompareResult({**asdict(settings), "lengths": kimg}, found)
         folder.write_json(out / "compare.json", results.as_json(result))
         return result
 
 
-def _warn_of_overlaps(cells: Mapping[str, Cell], say: Say) -> None:
+def _warn_of_overlaps(cells: Mapping[str, Cell], reporter: Reporter) -> None:
     """Warn of data sets that share images, as ISIC 2019 and HAM10000 do: they are not independent evidence."""
     for (path, cell), (other, theirs) in combinations(cells.items(), 2):
         if shared := shared_images(cell.data.images, theirs.data.images):
             count = f"{plural(shared, 'image')} of the {len(theirs.data):,}"
-            say(f"{count} in {other} are also in {path}: results on the two are not independent")
+            reporter.message(f"{count} in {other} are also in {path}: results on the two are not independent")
 
 
 def _measured(run: Path, path: Path, contestant: Contestant, cell: Cell) -> RunResult:
@@ -134,7 +126,7 @@ def _measured(run: Path, path: Path, contestant: Contestant, cell: Cell) -> RunR
                 return replace(results.run_from_json(before["result"]), name=contestant.name)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is damaged ({error}); remove it and run again: its run is kept.") from error
-    cell.say(f"measuring {contestant.name}, seed {cell.seed}")
+    cell.reporter.message(f"measuring {contestant.name}, seed {cell.seed}")
     result = measure(contestant, run, cell)
     path.parent.mkdir(parents=True, exist_ok=True)
     folder.write_json(path, {"key": wanted, "result": results.run_as_json(result)})
@@ -166,13 +158,11 @@ def _study(
     data: DataConfig,
     given: tuple[str, ...],
     out: Path,
-    say: Say,
-    on_data: Callable[[int, int], None] | None,
-    on_arm: Callable[[int, int], None],
+    reporter: Reporter,
 ) -> None:
     """Run the augmentation study with the comparison's runs and the PCA-Gaussian as sources of images."""
     asked = studies.Settings(
         data.path, size=data.size, seeds=tuple(range(settings.seeds)), generators=(GAUSSIAN,), given=given,
         fractions=(data.fraction,), choice=data.choice,
     )  # fmt: skip
-    studies.study(replace(asked, **settings.study or {}), out, say=say, on_data=on_data, on_arm=on_arm)
+    studies.study(replace(asked, **settings.study or {}), out, reporter=reporter)

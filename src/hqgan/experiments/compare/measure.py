@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from hqgan.metrics.extractors.features import FeatureExtractor
 from hqgan.metrics.extractors.pretrained import Borrowed
 from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.models.build import figures
+from hqgan.reporter import Reporter
 from hqgan.run.log import read_lines, read_run
 from hqgan.runtime.threads import one_thread
 from hqgan.sampling.images import latent_seed, make_images, matched_images
@@ -39,8 +40,6 @@ COLUMNS = 2
 VERSION = 1
 """Version of what is measured; stored results of another version are not used."""
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -50,7 +49,7 @@ class Cell:
         data: the data set.
         split: of this seed.
         seed: the seed.
-        say: told what goes on.
+        reporter: receives messages and progress.
         borrowed: networks trained elsewhere, for the metrics that need them.
         images: number of test images that are compared; None for all.
     """
@@ -58,14 +57,14 @@ class Cell:
     data: ImageData
     split: Split
     seed: int
-    say: Say
+    reporter: Reporter
     borrowed: Borrowed | None
     images: int | None
 
     @cached_property
     def extractors(self) -> list[FeatureExtractor]:
         """Feature extractors: trained on the training part, and the borrowed ones."""
-        return extractors_of(self.data, self.split, self.say) + (self.borrowed.views if self.borrowed else [])
+        return extractors_of(self.data, self.split, self.reporter) + (self.borrowed.views if self.borrowed else [])
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -113,13 +112,12 @@ def cell_of(
     seed: int,
     settings: Settings,
     borrowed: Borrowed | None,
-    say: Say,
-    on_data: Callable[[int, int], None] | None,
+    reporter: Reporter,
 ) -> Cell:
     """The data and the split of a seed, checked for leaks."""
     config = config_of(contestants_of(settings)[0], path, seed, settings, None).data
-    data = open_configured(config, on_data)
-    return Cell(data, checked_split(data, seed, config.fraction), seed, say, borrowed, settings.images)
+    data = open_configured(config, reporter)
+    return Cell(data, checked_split(data, seed, config.fraction), seed, reporter, borrowed, settings.images)
 
 
 def measure(contestant: Contestant, run: Path, cell: Cell) -> RunResult:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from hqgan.experiments.splits import check_run, checked_split, refuse_copies
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study.sources import FITTED, GAUSSIAN
 from hqgan.experiments.study.uses import USES
+from hqgan.reporter import Reporter
 from hqgan.sampling.load import load
 from hqgan.types import ImageData, Split
 
@@ -151,13 +151,13 @@ def names_of(settings: Settings) -> list[str]:
     return list(dict.fromkeys([*presets, *folders]))
 
 
-def cell_of(settings: Settings, seed: int, fraction: float, on_data: Callable[[int, int], None] | None) -> Cell:
+def cell_of(settings: Settings, seed: int, fraction: float, reporter: Reporter) -> Cell:
     """The data and the split of a seed, checked, and the given runs and folders that belong to it.
 
     Raises:
         UserError: an image or a lesion is on both sides, no class is rare, or a given run has another split or seed.
     """
-    data = open_data(settings.data, settings.size, seed=seed, choice=settings.choice, progress=on_data)
+    data = open_data(settings.data, settings.size, seed=seed, choice=settings.choice, reporter=reporter)
     split = checked_split(data, seed, fraction)
     train, test = split.train, split.test
     refuse_copies(

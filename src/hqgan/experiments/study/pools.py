@@ -20,11 +20,12 @@ from hqgan.experiments.study.uses import USES
 from hqgan.experiments.study.work import Task, scores_file
 from hqgan.io.files import write_atomically
 from hqgan.io.images import labelled_rows, write_png
+from hqgan.reporter import Reporter
 from hqgan.sampling.load import load
 
 
 def with_sources(
-    tasks: Sequence[Task], cell: Cell, settings: Settings, out: Path, say: Callable[[str], None]
+    tasks: Sequence[Task], cell: Cell, settings: Settings, out: Path, reporter: Reporter
 ) -> Iterator[Task]:
     """The tasks with the hashes of their sources; a pool is made where a task still needs it.
 
@@ -40,7 +41,7 @@ def with_sources(
         if not missing and note.exists() and _is_current(name, cell, out, read_source(note)):
             hashes[name] = read_source(note).sha256
             continue
-        say(f"generating images: {name}, {cell.name}")
+        reporter.message(f"generating images: {name}, {cell.name}")
         pool = _make_pool(name, cell, out)
         data, test = cell.data, cell.split.test
         refuse_copies(
@@ -55,7 +56,7 @@ def with_sources(
         for use in settings.uses:
             if (prepare := USES[use].score) is not None:
                 if use not in scorers:
-                    scorers[use] = prepare(cell, settings, say)
+                    scorers[use] = prepare(cell, settings, reporter)
                 np.save(scores_file(stem, use), scorers[use](pool))
         _picture(pool, cell, out, name)
         note.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -39,23 +39,17 @@ from hqgan.experiments.study.work import Task, Tested
 from hqgan.experiments.training import train_on_split
 from hqgan.io.files import sweep
 from hqgan.io.lock import locked
-from hqgan.run import train as runs
+from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.processes import ALL, Shard
 from hqgan.runtime.threads import cores
-from hqgan.training.state import State
 from hqgan.wording import listed
-
-Say = Callable[[str], None]
 
 
 def study(
     settings: Settings,
     out: Path,
     *,
-    say: Say,
-    on_data: Callable[[int, int], None] | None = None,
-    on_step: Callable[[State, int], None] = lambda state, total: None,
-    on_arm: Callable[[int, int], None] = lambda done, total: None,
+    reporter: Reporter = SILENT,
     share: Shard = ALL,
 ) -> StudyResult | None:
     """Run a study, or continue it. Several processes share its seeds; the one that finishes last computes the result.
@@ -63,10 +57,7 @@ def study(
     Args:
         settings: what to do.
         out: its folder: new, empty, or that of a study, which may now have more seeds, generators or arms than before.
-        say: told what goes on.
-        on_data: decoding progress.
-        on_step: training progress of a generator.
-        on_arm: classifiers done and classifiers in all, of this process.
+        reporter: receives messages and progress; task ``classifiers`` counts those of this process.
         share: which of the seeds this process works on.
 
     Returns:
@@ -81,7 +72,7 @@ def study(
     recipes = _recipes(settings)
     names = names_of(settings)
     arms = plans.arms_of(names, settings.uses, settings.ratios)
-    cells = [cell_of(settings, seed, fraction, on_data) for fraction in settings.fractions for seed in settings.seeds]
+    cells = [cell_of(settings, seed, fraction, reporter) for fraction in settings.fractions for seed in settings.seeds]
     for cell in cells:
         if lacking := [n for n in names if n not in {*settings.generators, *cell.runs, *cell.folders}]:
             raise UserError(
@@ -94,11 +85,11 @@ def study(
         folder.write_settings(out, "study", {"fingerprint": _fingerprint(settings), **as_json(settings)})
         mine = share.rows(cells)
         for cell in mine:
-            _train_generators(cell, settings, out, say, on_step)
+            _train_generators(cell, settings, out, reporter)
         total = len(mine) * len(arms) * len(recipes)
         tested: list[tuple[Task, Tested]] = []
         for cell in mine:
-            tested += _classify(cell, settings, out, arms, recipes, say, on_arm, len(tested), total)
+            tested += _classify(cell, settings, out, arms, recipes, reporter, len(tested), total)
         if share.world > 1:
             with locked(out):
                 tasks = [
@@ -106,11 +97,11 @@ def study(
                 ]
                 if not all(task.result.exists() for task in tasks):
                     return None
-                silent = (runs.silent, lambda done, total: None, 0, 0)
-                tested = [pair for c in cells for pair in _classify(c, settings, out, arms, recipes, *silent)]
+                unreported = (SILENT, 0, 0)
+                tested = [pair for c in cells for pair in _classify(c, settings, out, arms, recipes, *unreported)]
         shutil.rmtree(out / "pools", ignore_errors=True)
         sweep(out, "arms/**/.*.part", "pictures/.*.part", ".settings.json.*.part", ".study.json.*.part")
-        say("computing intervals by bootstrap over seeds and lesions")
+        reporter.message("computing intervals by bootstrap over seeds and lesions")
         parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
         result = summary.summarise(as_json(settings), tested, parts, arms, recipes, sources_of(cells, names, out))
         folder.write_json(out / "study.json", results.as_json(result))
@@ -123,22 +114,21 @@ def _classify(
     out: Path,
     arms: Sequence[Arm],
     recipes: Mapping[str, Recipe],
-    say: Say,
-    on_arm: Callable[[int, int], None],
+    reporter: Reporter,
     before: int,
     total: int,
 ) -> list[tuple[Task, Tested]]:
     """Train and test every classifier of a cell that is not finished; the cell's tasks with their results."""
     tasks = [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
-    tasks = list(with_sources(tasks, cell, settings, out, say))
+    tasks = list(with_sources(tasks, cell, settings, out, reporter))
     for task in tasks:
         _check_same(task)
     open_tasks = [task for task in tasks if work.finished(task) is None]
     done = before + len(tasks) - len(open_tasks)
-    on_arm(done, total)
+    reporter.progress("classifiers", done, total, "classifiers")
     for _ in _each(open_tasks, settings.jobs):
         done += 1
-        on_arm(done, total)
+        reporter.progress("classifiers", done, total, "classifiers")
     shutil.rmtree(cell.pools(out), ignore_errors=True)
     return [(task, result) for task in tasks if (result := work.finished(task)) is not None]
 
@@ -169,9 +159,7 @@ def _fingerprint(settings: Settings) -> str:
     return open_data(settings.data, settings.size, choice=settings.choice).fingerprint
 
 
-def _train_generators(
-    cell: Cell, settings: Settings, out: Path, say: Say, on_step: Callable[[State, int], None]
-) -> None:
+def _train_generators(cell: Cell, settings: Settings, out: Path, reporter: Reporter) -> None:
     """Train every preset on the cell's training part, or continue it, unless a run was given."""
     for name in settings.generators:
         if name in FITTED or name in cell.runs:
@@ -188,9 +176,7 @@ def _train_generators(
         if settings.kimg is not None:
             changes["training.kimg"] = settings.kimg
         config = configs.preset(name, changes)
-        train_on_split(
-            config, cell.run(out, name), cell.data, cell.split, f"training {name}, {cell.name}", say, on_step
-        )
+        train_on_split(config, cell.run(out, name), cell.data, cell.split, f"training {name}, {cell.name}", reporter)
 
 
 def _task(settings: Settings, out: Path, cell: Cell, arm: Arm, recipe: Recipe) -> Task:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from hqgan.errors import UserError
+from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ NAMES = (*STAGES, "untrained", "laplacian")
 _EYE_SEED, _PROTO_SEED, _UNTRAINED_SEED, _PATCH_SEED = 20240, 71, 1618, 2718
 _FITTED_ON = 2000  # clean training images, and as many spoiled ones, that set a view's directions
 _PATCHES, _PATCH, _LEVELS, _DIRECTIONS = 16, 7, 3, 64
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def load_views(
     *,
     fingerprint: str,
     cache: Path,
-    report: Report | None = None,
+    reporter: Reporter = SILENT,
 ) -> list[FeatureExtractor]:
     """All views for a training split: from the cache, or trained now (on two cores 1 to 2 minutes for 4,200 images).
 
@@ -103,7 +102,7 @@ def load_views(
         train: indices of the training split; nothing else is looked at.
         fingerprint: of the data set; with `train` and `RECIPE` the cache's key.
         cache: folder, made if need be.
-        report: called with a line of progress while training.
+        reporter: receives the progress of the training.
 
     Returns:
         The views in the order of `NAMES`.
@@ -116,7 +115,7 @@ def load_views(
         raise UserError(f"The judges look at images of 32 pixels or more, a multiple of 4; these have {side}.")
 
     def fit() -> dict[str, np.ndarray]:
-        return _fit_views(np.asarray(images[train]), np.asarray(labels)[train], report)
+        return _fit_views(np.asarray(images[train]), np.asarray(labels)[train], reporter)
 
     return _build(_cached("views", fingerprint, train, cache, fit))
 
@@ -129,7 +128,7 @@ def train_proto(
     *,
     fingerprint: str,
     cache: Path,
-    report: Report | None = None,
+    reporter: Reporter = SILENT,
 ) -> np.ndarray:
     """Class means (C, 1280) float32 in features of `proto`, from which the generator's prototypes start.
 
@@ -141,7 +140,7 @@ def train_proto(
         from hqgan.metrics.extractors import networks
 
         own_images, own_labels = np.asarray(images[train]), np.asarray(labels)[train]
-        proto = networks.fit_proto(own_images, own_labels, classes, _PROTO_SEED, report)
+        proto = networks.fit_proto(own_images, own_labels, classes, _PROTO_SEED, reporter)
         features = networks.run(proto, own_images)
         means = np.tile(features.mean(0), (classes, 1))
         for c in np.unique(own_labels):
@@ -183,7 +182,7 @@ def _cached(
     return tensors
 
 
-def _fit_views(images: np.ndarray, labels: np.ndarray, report: Report | None) -> dict[str, np.ndarray]:
+def _fit_views(images: np.ndarray, labels: np.ndarray, reporter: Reporter) -> dict[str, np.ndarray]:
     """Train and fit all that the views need, as tensors by name."""
     import torch
 
@@ -191,10 +190,9 @@ def _fit_views(images: np.ndarray, labels: np.ndarray, report: Report | None) ->
     from hqgan.metrics.extractors import corruptions as spoil
     from hqgan.metrics.extractors import networks
 
-    eye = networks.train_eye(images, labels, int(labels.max()) + 1, _EYE_SEED, report)
+    eye = networks.train_eye(images, labels, int(labels.max()) + 1, _EYE_SEED, reporter)
     plain = networks.untrained_eye(images, _UNTRAINED_SEED)
-    if report:
-        report("fitting the views")
+    reporter.message("computing reference statistics of the feature extractors")
     rows = np.random.default_rng(_EYE_SEED).permutation(len(images))[:_FITTED_ON]
     generator = torch.Generator().manual_seed(_EYE_SEED)
     clean = images[rows]

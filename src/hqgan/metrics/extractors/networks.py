@@ -11,6 +11,7 @@ from torch import nn
 
 from hqgan.io.images import to_float
 from hqgan.metrics.extractors.corruptions import STRUCTURE, spoil, strengths
+from hqgan.reporter import SILENT, Reporter
 
 PROTO_FEATURES = 1280
 """Features of `proto`; the generator's prototypes have as many (the paper's EfficientNet has)."""
@@ -19,8 +20,6 @@ _BATCH = 32
 _EPOCHS = 3.5  # more, and the network knows its training images: the floor of a distance grows
 _PROTO_EPOCHS = 6.0
 _STEPS = (40, 800)  # at least, at most; so that a demo takes seconds and a large set minutes
-
-Report = Callable[[str], None]
 
 
 class Eye(nn.Module):
@@ -74,7 +73,7 @@ def stage_columns(*stages: int) -> np.ndarray:
     return np.concatenate([np.arange(ends[s], ends[s + 1]) for s in stages])
 
 
-def train_eye(images: np.ndarray, labels: np.ndarray, classes: int, seed: int, report: Report | None = None) -> Eye:
+def train_eye(images: np.ndarray, labels: np.ndarray, classes: int, seed: int, reporter: Reporter = SILENT) -> Eye:
     """Train `derm`'s network: the class of each image, clean and spoiled, and how strongly its structure was spoiled.
 
     The classes alone make a bad eye (a classifier forgets what does not tell classes apart, sharpness above all); asking
@@ -85,7 +84,7 @@ def train_eye(images: np.ndarray, labels: np.ndarray, classes: int, seed: int, r
         labels: (N,) class indices.
         classes: number of classes.
         seed: of initial weights, order and spoilings; equal seeds and threads give equal weights.
-        report: called with a line of progress now and then.
+        reporter: receives the number of steps now and then.
 
     Returns:
         The network in inference mode.
@@ -107,7 +106,7 @@ def train_eye(images: np.ndarray, labels: np.ndarray, classes: int, seed: int, r
             target = torch.cat([torch.zeros_like(strength), strength])[:, :STRUCTURE]
             return 0.5 * wrong + 10 * F.mse_loss(grade(features), target)
 
-        _fit([eye, classify, grade, scale], loss, images, labels, _EPOCHS, seed, "derm", report)
+        _fit([eye, classify, grade, scale], loss, images, labels, _EPOCHS, seed, "derm", reporter)
     return eye.eval()
 
 
@@ -127,7 +126,7 @@ def untrained_eye(images: np.ndarray, seed: int) -> Eye:
     return eye.eval()
 
 
-def fit_proto(images: np.ndarray, labels: np.ndarray, classes: int, seed: int, report: Report | None = None) -> Proto:
+def fit_proto(images: np.ndarray, labels: np.ndarray, classes: int, seed: int, reporter: Reporter = SILENT) -> Proto:
     """Train `proto` by the classes alone. Arguments as `train_eye`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -137,7 +136,7 @@ def fit_proto(images: np.ndarray, labels: np.ndarray, classes: int, seed: int, r
         def loss(x: torch.Tensor, y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
             return F.cross_entropy(classify(proto(x)), y, weight=weights, label_smoothing=0.1)
 
-        _fit([proto, classify], loss, images, labels, _PROTO_EPOCHS, seed, "proto", report)
+        _fit([proto, classify], loss, images, labels, _PROTO_EPOCHS, seed, "proto", reporter)
     return proto.eval()
 
 
@@ -156,7 +155,7 @@ def _fit(
     epochs: float,
     seed: int,
     name: str,
-    report: Report | None,
+    reporter: Reporter,
 ) -> None:
     """AdamW with one cycle of the learning rate, random images turned and mirrored (dermatoscopy has no up)."""
     generator = torch.Generator().manual_seed(seed)
@@ -176,8 +175,8 @@ def _fit(
         loss(x, y, generator).backward()
         optimiser.step()
         schedule.step()
-        if report and (step + 1) % 50 == 0:
-            report(f"{name}: step {step + 1} of {steps}")
+        if (step + 1) % 50 == 0:
+            reporter.progress(f"training extractor {name}", step + 1, steps, "steps")
 
 
 def _class_weights(labels: np.ndarray, classes: int) -> torch.Tensor:

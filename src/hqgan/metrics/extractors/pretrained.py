@@ -24,9 +24,8 @@ from hqgan.errors import UserError
 from hqgan.io.images import to_float
 from hqgan.io.pretrained import library, load_weights
 from hqgan.metrics.extractors.features import FeatureExtractor
+from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import listed
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class UnavailableError(Exception):
     """Weights that are not at hand; the sentence is a metric's reason."""
 
 
-def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, say: Say) -> Path:
+def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, reporter: Reporter = SILENT) -> Path:
     """Where the weights of a network are.
 
     Args:
@@ -79,7 +78,7 @@ def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, s
         given: paths by name.
         cache: folder for what is downloaded.
         download: whether it may be.
-        say: told of a download before it begins.
+        reporter: receives a message about a download before it begins.
 
     Raises:
         UnavailableError: not given, and not to be had.
@@ -98,7 +97,7 @@ def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, s
         raise UnavailableError(
             f"no weights: give --weights {name}=FILE, or allow --download ({offer.megabytes} MB from {offer.url})"
         )
-    say(f"downloading {offer.what}, {offer.megabytes} MB, from {offer.url} into {kept.parent}")
+    reporter.message(f"downloading {offer.what}, {offer.megabytes} MB, from {offer.url} into {kept.parent}")
     kept.parent.mkdir(parents=True, exist_ok=True)
     temporary = kept.with_name(f".{kept.name}.{os.getpid()}.part")
     digest = hashlib.sha256()
@@ -224,7 +223,7 @@ class Borrowed:
         "alexnet": (("lpips_within", None),),
     }
 
-    def __init__(self, given: Mapping[str, Path], cache: Path, download: bool, say: Say) -> None:
+    def __init__(self, given: Mapping[str, Path], cache: Path, download: bool, reporter: Reporter = SILENT) -> None:
         """Load what there is; arguments as `weights`."""
         self.views: list[FeatureExtractor] = []
         self.classes: Callable[[np.ndarray], np.ndarray] | None = None
@@ -232,7 +231,7 @@ class Borrowed:
         self.missing: list[tuple[str, str | None, str]] = []
         for name in PUBLISHED:
             try:
-                path = weights(name, given, cache, download, say)
+                path = weights(name, given, cache, download, reporter)
             except UnavailableError as error:
                 self.missing += [(*metric, str(error)) for metric in self.METRICS[name]]
                 continue

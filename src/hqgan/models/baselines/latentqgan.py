@@ -7,8 +7,6 @@ classes, each class has circuits of its own, and there are three times as many.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -18,6 +16,7 @@ from hqgan.circuits.ansatz import PROBABILITIES, Ansatz
 from hqgan.config import LatentqganConfig
 from hqgan.models.base import Generator
 from hqgan.models.baselines.class_circuits import ClassCircuits
+from hqgan.reporter import Reporter
 
 BATCH = 32
 REPORTED = 250
@@ -89,17 +88,14 @@ class LatentqganGenerator(Generator):
         self.autoencoder = Autoencoder(config, size).requires_grad_(False)
         self.circuit = ClassCircuits(ansatz, self.k, classes)
 
-    def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, say: Callable[[str], None]) -> None:
+    def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, reporter: Reporter) -> None:
         """Train the autoencoder on training images, by their mean squared error."""
-        say(f"training the autoencoder, {self.steps:,} steps")
         source = torch.Generator().manual_seed(seed)
         self.autoencoder.requires_grad_(True)
         optimiser = torch.optim.Adam(self.autoencoder.parameters(), lr=1e-3)
-        start = time.monotonic()
         for step in range(self.steps):
-            if step and step % REPORTED == 0:
-                left = (time.monotonic() - start) * (self.steps - step) / step
-                say(f"autoencoder: step {step:,} of {self.steps:,}, {left / 60:.1f} min left")
+            if step % REPORTED == 0:
+                reporter.progress("training the autoencoder", step, self.steps, "steps")
             x = images[torch.randint(len(images), (BATCH,), generator=source)]
             loss = F.mse_loss(self.autoencoder.decode(self.autoencoder.encode(x)), x)
             optimiser.zero_grad(set_to_none=True)

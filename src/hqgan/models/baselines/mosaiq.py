@@ -7,8 +7,6 @@ same noise, as theirs do. Their published code cuts the gradient at the circuits
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import nn
 
@@ -17,6 +15,7 @@ from hqgan.config import MosaiqConfig
 from hqgan.models.base import Generator
 from hqgan.models.baselines.class_circuits import ClassCircuits
 from hqgan.models.latent import BoundedNoise
+from hqgan.reporter import Reporter
 
 
 def mosaiq_ansatz(qubits: int, layers: int) -> Ansatz:
@@ -64,9 +63,9 @@ class MosaiqGenerator(Generator):
         self.register_buffer("places", made.argsort(), persistent=False)
 
     @torch.no_grad()
-    def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, say: Callable[[str], None]) -> None:
+    def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, reporter: Reporter) -> None:
         """Find the principal components; a class of fewer images than components has fewer, and the rest do nothing."""
-        say("finding each class's principal components")
+        reporter.message("finding each class's principal components")
         for c in range(len(self.mean)):
             pixels = images[labels == c].flatten(2).transpose(0, 1)  # (3, N, S S)
             if pixels.shape[1] == 0:

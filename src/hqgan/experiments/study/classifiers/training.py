@@ -25,7 +25,6 @@ def train(
     augment: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None,
     class_weights: np.ndarray | None,
     seed: int,
-    on_step: Callable[[int], None] = lambda step: None,
 ) -> None:
     """Train in place for exactly `recipe.steps` steps.
 
@@ -36,7 +35,6 @@ def train(
         augment: random augmentation of float images (B, 3, S, S) in [-1, 1]; None for none.
         class_weights: (C,) weights of the cross-entropy; None for equal ones.
         seed: random seed of augmentation and dropout.
-        on_step: called with the number of finished steps.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -57,7 +55,6 @@ def train(
         loss.backward()
         optimiser.step()
         schedule.step()
-        on_step(step + 1)
     network.eval()
 
 

@@ -13,18 +13,19 @@ from hqgan.experiments.study.batches import LabelledImages, Sampling, by_class
 from hqgan.experiments.study.classifiers.training import probabilities, seed_of, standard_augmentation, train
 from hqgan.experiments.study.uses import balanced_mix
 from hqgan.experiments.study.uses.use import Use
+from hqgan.reporter import Reporter
 
 if TYPE_CHECKING:
     from hqgan.experiments.study.cells import Cell, Settings
     from hqgan.experiments.study.sources.pool import Pool
 
 
-def score(cell: Cell, settings: Settings, say: Callable[[str], None]) -> Callable[[Pool], np.ndarray]:
+def score(cell: Cell, settings: Settings, reporter: Reporter) -> Callable[[Pool], np.ndarray]:
     """Train a classifier on the seed's real training images; an image scores 1 if it is put into the class asked for, else 0.
 
     It is the small classifier, trained as the arm ``oversampled`` is, with its own random seed.
     """
-    say(f"training the classifier that filters generated images, {cell.name}")
+    reporter.message(f"training the classifier that filters generated images, {cell.name}")
     data = cell.data
     recipe = classifiers.recipe_of("small", settings.steps, None)
     torch.manual_seed(seed_of(cell.seed, "filter weights"))

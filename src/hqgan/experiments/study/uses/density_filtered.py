@@ -12,16 +12,17 @@ from hqgan.experiments.study.uses import balanced_mix
 from hqgan.experiments.study.uses.use import Use
 from hqgan.metrics.extractors.features import extract
 from hqgan.metrics.prdc import depth
+from hqgan.reporter import Reporter
 
 if TYPE_CHECKING:
     from hqgan.experiments.study.cells import Cell, Settings
     from hqgan.experiments.study.sources.pool import Pool
 
 
-def score(cell: Cell, settings: Settings, say: Callable[[str], None]) -> Callable[[Pool], np.ndarray]:
+def score(cell: Cell, settings: Settings, reporter: Reporter) -> Callable[[Pool], np.ndarray]:
     """Score an image by the density of its class's real training images around it, in features of the extractor ``derm``."""
     data, train = cell.data, cell.split.train
-    extractors = [one for one in extractors_of(data, cell.split, say) if one.name == "derm"]
+    extractors = [one for one in extractors_of(data, cell.split, reporter) if one.name == "derm"]
     real, labels = extract(extractors, np.asarray(data.images[train]))["derm"], data.labels[train]
 
     def density(pool: Pool) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling
+from hqgan.reporter import Reporter
 
 if TYPE_CHECKING:
     from hqgan.experiments.study.cells import Cell, Settings
@@ -34,5 +35,5 @@ class Use:
     batches: Callable[[LabelledImages, LabelledImages, Sampling], Batches]
     every_class: bool = False
     by_ratio: bool = False
-    score: Callable[[Cell, Settings, Callable[[str], None]], Callable[[Pool], np.ndarray]] | None = None
+    score: Callable[[Cell, Settings, Reporter], Callable[[Pool], np.ndarray]] | None = None
     keep: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None

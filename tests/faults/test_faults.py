@@ -12,7 +12,7 @@ import pytest
 
 from calls import Calls
 from hqgan import config as configs
-from hqgan.data import cache
+from hqgan.data import cache_parts
 from hqgan.errors import UserError
 from hqgan.io.files import others, sweep
 from hqgan.run import log as run_log
@@ -78,7 +78,7 @@ def test_a_cache_that_refuses(tiny_config, tmp_path, monkeypatch, code):
     def denied(*arguments, **more):
         raise OSError(code, os.strerror(code), str(tmp_path))
 
-    monkeypatch.setattr(cache, "_write_part", denied)
+    monkeypatch.setattr(cache_parts, "_write_part", denied)
     with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*HQGAN_CACHE"):
         train(configs.replace(tiny_config, {"data.path": "demo:90"}), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -8,7 +8,7 @@ from hqgan.serve.runs import open_runs
 @pytest.fixture(scope="session")
 def served(tiny_run):
     """The tiny run, its procedural training images at hand."""
-    return open_runs([str(tiny_run)], None, "", print)
+    return open_runs([str(tiny_run)], None, "")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from calls import Calls
 from hqgan.errors import UserError
 from hqgan.evaluation.audit import FLAGGED
 from hqgan.sampling.images import latent_seed
@@ -14,7 +15,7 @@ from hqgan.training import checkpoint
 
 
 def opened(*runs, data=None, hidden=""):
-    return open_runs([str(run) for run in runs], data, hidden, lambda text: None)
+    return open_runs([str(run) for run in runs], data, hidden)
 
 
 def test_two_runs_of_one_name_and_one_set_of_images(tiny_run):
@@ -63,5 +64,5 @@ def test_what_the_runs_own_audit_flagged_is_known(tiny_run, tmp_path):
 def test_no_real_image_beside_those_of_a_private_run():
     said = []
     private = SimpleNamespace(config=SimpleNamespace(private=True), path=Path("runs/it/checkpoints/images-1.json"))
-    assert "private" in runs._real(private, "demo:160", said.append, None)
+    assert "private" in runs._real(private, "demo:160", Calls(said.append))
     assert said == ["runs/it is a private run: demo:160 is not opened for it"]

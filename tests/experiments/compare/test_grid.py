@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
+from calls import Calls
 from hqgan.data import open_data
 from hqgan.errors import UserError
 from hqgan.evaluation.evaluate import evaluate
@@ -269,5 +270,5 @@ def test_data_sets_that_share_images_are_said_to():
         "b": SimpleNamespace(data=dataclasses.replace(data, labels=data.labels[:40], images=data.images[20:])),
     }
     said = []
-    _warn_of_overlaps(cells, said.append)
+    _warn_of_overlaps(cells, Calls(said.append))
     assert said == ["40 images of the 40 in b are also in a: results on the two are not independent"]

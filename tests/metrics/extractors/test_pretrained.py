@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from calls import Calls
 from hqgan.errors import UserError
 from hqgan.io.pretrained import library
 from hqgan.metrics.distances import frechet, kernel
@@ -93,17 +94,17 @@ def test_a_download_is_announced_checked_and_kept(tmp_path, monkeypatch):
     offer = pretrained.Published("a network", (tmp_path / "served.bin").as_uri(), 1, hashlib.sha256(b"abc").hexdigest())
     monkeypatch.setitem(pretrained.PUBLISHED, "inception", offer)
     with pytest.raises(pretrained.UnavailableError, match="could not be fetched .* give --weights inception=FILE"):
-        pretrained.weights("inception", {}, tmp_path, True, said.append)
+        pretrained.weights("inception", {}, tmp_path, True, Calls(said.append))
     (tmp_path / "served.bin").write_bytes(b"abd")
     with pytest.raises(pretrained.UnavailableError, match="another SHA-256"):
-        pretrained.weights("inception", {}, tmp_path, True, said.append)
+        pretrained.weights("inception", {}, tmp_path, True, Calls(said.append))
     assert not list((tmp_path / "weights").iterdir())
     (tmp_path / "served.bin").write_bytes(b"abc")
-    kept = pretrained.weights("inception", {}, tmp_path, True, said.append)
+    kept = pretrained.weights("inception", {}, tmp_path, True, Calls(said.append))
     assert kept.read_bytes() == b"abc"
     assert all(line.startswith("downloading a network, 1 MB, from file:") for line in said)
     (tmp_path / "served.bin").unlink()
-    assert pretrained.weights("inception", {}, tmp_path, False, said.append) == kept
+    assert pretrained.weights("inception", {}, tmp_path, False, Calls(said.append)) == kept
 
 
 class Evil:

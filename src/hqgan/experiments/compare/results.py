@@ -27,36 +27,25 @@ class CurvePoint:
     distances: dict[str, float]
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """What was measured of one run on the test part of its split.
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trained generator, and what its training took.
 
     Attributes:
         name: of the contestant.
         preset: of its config.
-        seed: of the run.
-        checkpoint_sha256: of the averaged weights.
         parameters: of the generator.
         quantum_parameters: of its circuits.
         critic_parameters: of the critic.
         images: real images shown in training, repeats counted.
         epochs: the same in passes over the training part.
         seconds: of training.
-        images_per_second: median over the log.
-        threads: of torch in training; None if not known.
-        n: images compared.
-        test_part: hash of the test part, see `hqgan.experiments.splits.parts_hash`.
-        distances: normalised kernel distance by extractor, without those that cannot be normalised.
-        halves: the same on each of many random halves of the test lesions.
-        curve: points during training; empty for circuits on another backend, since the run was trained without it.
-        rows: every metric.
-        private: whether the run was trained with differential privacy.
+        images_per_second: median rate of training.
+        private: whether it was trained with differential privacy.
     """
 
     name: str
     preset: str
-    seed: int
-    checkpoint_sha256: str
     parameters: int
     quantum_parameters: int
     critic_parameters: int
@@ -64,6 +53,27 @@ class RunResult:
     epochs: float
     seconds: float
     images_per_second: float
+    private: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult(Trained):
+    """What was measured of one run on the test part of its split.
+
+    Attributes:
+        seed: of the run.
+        checkpoint_sha256: of the averaged weights.
+        threads: of torch in training; None if not known.
+        n: images compared.
+        test_part: hash of the test part, see `hqgan.experiments.splits.parts_hash`.
+        distances: normalised kernel distance by extractor, without those that cannot be normalised.
+        halves: the same on each of many random halves of the test lesions.
+        curve: points during training; empty for circuits on another backend, since the run was trained without it.
+        rows: every metric.
+    """
+
+    seed: int
+    checkpoint_sha256: str
     threads: int | None
     n: int
     test_part: str
@@ -71,7 +81,6 @@ class RunResult:
     halves: dict[str, list[float]]
     curve: list[CurvePoint]
     rows: list[MetricRow]
-    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,45 +118,25 @@ class MeanPoint:
     distance: float
 
 
-@dataclass(frozen=True)
-class BoardRow:
-    """One contestant over its seeds.
+@dataclass(frozen=True, kw_only=True)
+class BoardRow(Trained):
+    """One contestant over its seeds: epochs are the mean, seconds and rate the median; private if any run was.
 
     Attributes:
-        name: of the contestant.
-        preset: of its config.
-        parameters: of the generator.
-        quantum_parameters: of its circuits.
-        critic_parameters: of the critic.
-        images: real images shown in training, repeats counted.
-        epochs: mean passes over the training part.
-        seconds: median seconds of training.
-        images_per_second: median rate of training.
         threads: numbers of threads that were used.
         distance: mean normalised kernel distance to test images.
         by_seed: the same by seed; None where no distance can be normalised.
         seconds_to: training until a distance is reached.
         metrics: every metric over all classes.
         checkpoints: hash of the averaged weights by seed.
-        private: whether any run was trained with differential privacy.
     """
 
-    name: str
-    preset: str
-    parameters: int
-    quantum_parameters: int
-    critic_parameters: int
-    images: int
-    epochs: float
-    seconds: float
-    images_per_second: float
     threads: list[int]
     distance: Estimate
     by_seed: dict[str, float | None]
     seconds_to: list[TimeTo]
     metrics: list[MeanMetric]
     checkpoints: dict[str, str]
-    private: bool = False
 
 
 @dataclass(frozen=True)

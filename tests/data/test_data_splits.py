@@ -91,7 +91,7 @@ def test_small_classes_and_empty_sides() -> None:
 def test_a_leak_is_named() -> None:
     groups = np.array(["a", "a", "b", "c"])
     split = Split(np.array([0]), np.array([1, 2]), np.array([3]))
-    with pytest.raises(UserError, match="group 'a' stands in train and in validation"):
+    with pytest.raises(UserError, match="group 'a' is in train and in validation"):
         check_leaks(split, groups)
 
 
@@ -126,7 +126,7 @@ def test_a_split_that_leaks_is_refused(data: ImageData, tmp_path: Path) -> None:
     path = tmp_path / "split.json"
     data = dataclasses.replace(data, groups=np.repeat(["a", "b"], 10), group_of=np.repeat([0, 1], 10))
     save_split(path, Split(np.array([0]), np.array([1]), np.array([2])), data)
-    with pytest.raises(UserError, match="leaks: group 'a' stands in train and in validation"):
+    with pytest.raises(UserError, match="leaks: group 'a' is in train and in validation"):
         load_split(path, data)
 
 

@@ -1,4 +1,4 @@
-"""Data sets as memory-mapped uint8 images: opening, caching, splitting, drawing batches."""
+"""Data sets as memory-mapped uint8 images: opening, caching, splitting, and drawing batches."""
 
 from hqgan.data.open import ALL_CLASSES, check_outside, open_configured, open_data
 from hqgan.data.sampling import BatchSampler, augment_dihedral, dihedral_ways

@@ -1,4 +1,4 @@
-"""Fetching a data set of MedMNIST; and for the others, where to get them."""
+"""Download a data set of MedMNIST; for the other data sets, say where they are published."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ELSEWHERE = {
     "pad-ufes-20": "https://data.mendeley.com/datasets/zr7vgbcyr2/1 (CC BY 4.0): images.zip and metadata.csv",
     "odir-5k": "https://odir2019.grand-challenge.org (for research, by registration): full_df.csv and preprocessed_images",
 }
-"""Data sets that no program may or can fetch: their publishers' pages."""
+"""Data sets that have to be downloaded by hand, and the pages of their publishers."""
 
 
 def fetch(
@@ -36,29 +36,31 @@ def fetch(
     *,
     reporter: Reporter = SILENT,
 ) -> Path:
-    """Download an archive of MedMNIST, saying first what it is, and check its hash; one that is there already is checked too.
+    """Download an archive of MedMNIST and check its hash; an archive that is there already is only checked.
 
     Args:
         name: ``dermamnist``, ``retinamnist`` ...
         size: side of its images in pixels, one of `SIZES`.
-        folder: where it is put; made where missing.
+        folder: where to put the archive; it is created if missing.
         reporter: receives address, size, licence and checksum before a byte is kept, then kilobytes as task ``fetching``.
 
     Returns:
-        The archive, for ``--data``.
+        The path of the archive.
 
     Raises:
-        UserError: no such data set, one to be fetched by hand, no network, another hash, or medmnist is not installed.
+        UserError: the data set is unknown or has to be downloaded by hand, there is no network, the hash differs, or the
+            package medmnist is not installed.
     """
     if name.lower() in ELSEWHERE:
         raise UserError(
-            f"{name} is fetched by hand, from its publisher: {ELSEWHERE[name.lower()]}; then give its folder to `data`."
+            f"{name} has to be downloaded by hand: {ELSEWHERE[name.lower()]}; then give its folder as `data`."
         )
     known = _known()
     if name not in known:
         sets = sorted(n for n in known if known[n]["n_channels"] == 3 and "3d" not in n)
         raise UserError(
-            f"There is no data set {name!r}; MedMNIST's in colour are {listed(sets)}; by hand: {listed(list(ELSEWHERE))}."
+            f"There is no data set {name!r}; MedMNIST's in colour are {listed(sets)}; to download by hand: "
+            f"{listed(list(ELSEWHERE))}."
         )
     info = known[name]
     suffix = "" if size == 28 else f"_{size}"
@@ -97,7 +99,7 @@ def fetch(
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
-            f"{url} could not be fetched ({reason}): fetch it elsewhere, MD5 {md5}, and give the file to `data`."
+            f"{url} could not be fetched ({reason}): fetch it elsewhere, MD5 {md5}, and give the file as `data`."
         ) from error
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a data set holds, as plain data for ``hqgan data inspect``."""
+"""Describe a data set: classes, sizes, groups, unreadable files and its split, for ``hqgan data inspect``."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def inspect(
     Args:
         path: as for `open_data`.
         size: side of the cached images in pixels.
-        seed: of the split, and of procedural images.
+        seed: random seed of the split, and of procedural images.
         choice: as for `open_data`.
         cache: as for `open_data`.
         reporter: as for `open_data`.
 
     Returns:
-        what JSON can hold: ``layout``, ``path``, ``size``, ``seed``, ``images``, ``groups``, ``classes`` (a list of
+        Values that JSON can hold: ``layout``, ``path``, ``size``, ``seed``, ``images``, ``groups``, ``classes`` (a list of
         ``name``, ``images``, ``groups`` and images in ``train``, ``validation`` and ``test``), ``original_size``
-        (``min``, ``median`` and ``max`` as [width, height] in pixels, each side by itself), ``skipped`` (a list of
+        (``min``, ``median`` and ``max`` as [width, height] in pixels, width and height independently), ``skipped`` (a list of
         [file, reason]), ``parted_by_publisher``, ``warning``, ``licence`` and ``fingerprint``.
 
     Raises:
@@ -68,7 +68,7 @@ def inspect(
 
 
 def summary(report: dict[str, Any]) -> list[str]:
-    """The report of `inspect` without its table of classes, one sentence a line."""
+    """The result of `inspect` without its table of classes, one sentence per line."""
     low, middle, high = ("x".join(map(str, report["original_size"][name])) for name in ("min", "median", "max"))
     bad = report["skipped"]
     lines = [

@@ -88,6 +88,7 @@ def open_with_sizes(
     if not str(path).strip():
         raise UserError("The path of the data is empty: give a data set's folder, or demo for procedural images.")
     place = image_cache.cache_folder(cache)
+    # What is there, by the layout that recognises the folder; then the classes and images that are chosen.
     root, whole = _index(path, choice.label, seed)
     index = choose(whole, choice, seed)
     if not index.recipe:
@@ -102,6 +103,7 @@ def open_with_sizes(
         files = index.files[start:stop]
         return index.read(files, size, fit) if index.read else decode_all([root / file for file in files], size, fit)
 
+    # Decode what is not in the cache; then put images, classes and groups together.
     key = _key(root, index, index.files is whole.files, size, fit, place)
     entry = image_cache.load(place, key, size)
     if entry is None:

@@ -1,4 +1,4 @@
-"""Which images a training step sees, as a pure function of seed and step: resuming needs no saved state."""
+"""The images of each training step, as a pure function of seed and step, so that resuming needs no saved state."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import numpy as np
 
 
 class BatchSampler:
-    """The order of training images.
+    """The order in which training images are drawn.
 
-    Unbalanced, the batches walk through a new permutation of all images in each epoch, none repeated within it.
-    Balanced, they walk through permutations of the classes, so that each class is equally likely, and within a class
-    through permutations of its images, so that none is repeated before all have been shown.
+    Unbalanced, each epoch is a new permutation of all images. Balanced, the classes are permuted, so that each is drawn
+    equally often, and within a class its images are permuted, so that none is repeated before all have been drawn.
 
     Args:
         labels: (N,) int class indices of the images to draw from.
-        batch: images a step.
+        batch: images per step.
         seed: equal seeds give equal orders.
-        balanced: classes equally often instead of images equally often.
+        balanced: draw classes equally often, instead of images equally often.
     """
 
     def __init__(self, labels: np.ndarray, batch: int, seed: int, balanced: bool = False) -> None:
@@ -28,13 +27,13 @@ class BatchSampler:
         self.balanced = balanced
         self._size = len(labels)
         self._members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-        # One order of the images is kept, and the classes' own; of a million images each takes 8 MB.
+        # The order of the images is kept, or the orders within the classes; for a million images each takes 8 MB.
         self._epoch = lru_cache(maxsize=2 * len(self._members) if balanced else 1)(_permutation)
         self._block = lru_cache(maxsize=1)(_permutation)
         self._seed = seed
 
     def batch(self, step: int) -> np.ndarray:
-        """Indices (batch,) int64 into the labels, of step 0, 1, ..."""
+        """Indices (batch,) int64 into the labels, for step 0, 1, 2 and so on."""
         positions = range(step * self.batch_size, (step + 1) * self.batch_size)
         pick = self._one_balanced if self.balanced else self._one
         return np.array([pick(position) for position in positions], np.int64)
@@ -53,11 +52,11 @@ class BatchSampler:
 
 
 def augment_dihedral(images: np.ndarray, ways: np.ndarray) -> np.ndarray:
-    """Turn and mirror each image, in the eight ways of a square; dermatoscopic images have no up.
+    """Rotate and mirror each image in one of the eight ways of a square; dermatoscopic images have no upright direction.
 
     Args:
         images: (B, S, S, 3), any type; not changed.
-        ways: (B, 2) quarter turns, and 1 where the image is mirrored then, as `dihedral_ways` draws them.
+        ways: (B, 2) quarter turns, and 1 where the image is then mirrored, as `dihedral_ways` draws them.
     """
     result = np.empty_like(images)
     for i, (image, (turns, mirrored)) in enumerate(zip(images, ways, strict=True)):
@@ -67,7 +66,7 @@ def augment_dihedral(images: np.ndarray, ways: np.ndarray) -> np.ndarray:
 
 
 def dihedral_ways(count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, 2) random quarter turns and mirrorings."""
+    """Random quarter turns (0 to 3) and mirrorings (0 or 1), (count, 2) int64."""
     return np.stack([rng.integers(4, size=count), rng.integers(2, size=count)], 1)
 
 

@@ -1,4 +1,4 @@
-"""Splits in which no lesion (or patient) stands on two sides."""
+"""Splits into training, validation and test parts in which all images of a lesion (or patient) are on one side."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from hqgan.types import ImageData, Split
 
 SIDES = ("train", "validation", "test")
 LISTED = 100_000
-"""Images up to which a stored split names each file."""
+"""Up to so many images, a stored split lists the files by name."""
 
 
 def split_of(data: ImageData, seed: int, fraction: float = 1.0) -> Split:
-    """The split that a run with this `data.seed` and `data.fraction` is trained on: the publisher's where there is one.
+    """The split of a run with this `data.seed` and `data.fraction`: the publisher's split if there is one, else by group.
 
     Args:
         data: the data set.
-        seed: of the split by group, and of what `fraction` keeps.
-        fraction: of the training part's groups, see `thin`.
+        seed: for the split by group, and for the choice of the training groups that are kept.
+        fraction: share of the training groups to keep, see `subsample_groups`.
     """
     if data.sides is None:
         split = split_by_group(data.labels, data.group_of, seed)
@@ -42,13 +42,13 @@ def split_by_group(
     """Split images into train, validation and test: stratified by class, whole groups on one side.
 
     Every class with three groups or more has at least one on each side; one with two has them in train and test. A
-    group whose images differ in label counts for its most common one.
+    group whose images have different labels counts for its most common label.
 
     Args:
         labels: (N,) int class indices.
         groups: (N,) str, or numbers.
         seed: equal seeds give equal splits.
-        fractions: of the images in train, validation and test; they sum to 1, and a side of 0 stays empty.
+        fractions: shares of the images in train, validation and test; they sum to 1, and a side with 0 stays empty.
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"three fractions that sum to 1 are needed, not {fractions}")
@@ -77,15 +77,15 @@ def split_by_group(
 
 
 def subsample_groups(split: Split, labels: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> Split:
-    """Keep a share of the training part: whole groups, class by class, at least two of each class.
+    """Keep a share of the training part: whole groups, class by class, at least two groups of each class.
 
-    A smaller fraction keeps a part of what a larger one keeps. Validation and test stay as they are.
+    What a smaller fraction keeps is part of what a larger one keeps. Validation and test are not changed.
 
     Args:
-        split: of the data.
+        split: the split to reduce.
         labels: (N,) int class indices.
         groups: (N,) str, or numbers.
-        fraction: of the training groups of each class; 1 keeps all.
+        fraction: share of the training groups of each class; 1 keeps all.
         seed: equal seeds keep equal groups.
     """
     if fraction == 1:
@@ -103,12 +103,15 @@ def subsample_groups(split: Split, labels: np.ndarray, groups: np.ndarray, fract
 
 
 def check_leaks(split: Split, groups: np.ndarray, names: np.ndarray | None = None) -> None:
-    """Raise a `UserError` that names a group (or an image of one) standing on two sides of the split.
+    """Check that no group has images on two sides of the split.
 
     Args:
-        split: of the data.
+        split: the split to check.
         groups: (N,) str, or numbers.
-        names: (N,) str; what to call a group in the sentence, where groups are numbers.
+        names: (N,) str, names of the groups for the sentence, where groups are numbers.
+
+    Raises:
+        UserError: a group has; it is named.
     """
     groups = np.asarray(groups)
     sides = [(name, np.unique(groups[getattr(split, name)])) for name in SIDES]
@@ -119,14 +122,14 @@ def check_leaks(split: Split, groups: np.ndarray, names: np.ndarray | None = Non
                 name = str(both[0] if names is None else names[np.argmax(groups == both[0])])
                 more = f" and {len(both) - 1:,} more" if len(both) > 1 else ""
                 raise UserError(
-                    f"The split leaks: group {name!r}{more} stands in {side} and in {other}; split by group again."
+                    f"The split leaks: group {name!r}{more} is in {side} and in {other}; split by group again."
                 )
 
 
 def save_split(path: Path, split: Split, data: ImageData) -> None:
-    """Write a split as JSON with hashes of the data that it belongs to; whole or not at all.
+    """Write a split as JSON with hashes of its data, completely or not at all.
 
-    By file names, for whoever wants to read it; of more than `LISTED` images by the side of each in the data's order.
+    It lists file names, for people to read; for more than `LISTED` images, it holds the side of each in the data's order.
 
     Raises:
         UserError: the file cannot be written.
@@ -171,7 +174,7 @@ def load_split(path: Path, data: ImageData) -> Split:
 
 
 def _by_names(content: dict[str, Any], data: ImageData) -> Split | None:
-    """Version 1; None where a file is named twice, or not the data's."""
+    """A split of version 1; None if it names a file twice, or one that is not in the data."""
     names = {side: [str(file) for file in content[side]] for side in SIDES}
     row = {file: i for i, file in enumerate(data.files.tolist())}
     every = [file for side in SIDES for file in names[side]]
@@ -181,7 +184,7 @@ def _by_names(content: dict[str, Any], data: ImageData) -> Split | None:
 
 
 def _packed(content: dict[str, Any], data: ImageData) -> Split | None:
-    """Version 2; None where it is not of as many images. What would unpack to more is not unpacked."""
+    """A split of version 2; None if its number of images is another. What would unpack to more is not unpacked."""
     raw = zlib.decompressobj().decompress(base64.b64decode(content["zlib"], validate=True), len(data) + 1)
     side_of = np.frombuffer(raw, np.uint8)
     if len(side_of) != len(data) or side_of.max() > len(SIDES):
@@ -190,7 +193,7 @@ def _packed(content: dict[str, Any], data: ImageData) -> Split | None:
 
 
 def _group_labels(labels: np.ndarray, group_of: np.ndarray, count: int) -> np.ndarray:
-    """Each group's most common label; among equals the smaller."""
+    """The most common label of each group; of equally common ones the smallest."""
     kinds, index = np.unique(labels, return_inverse=True)
     votes = np.zeros((count, max(len(kinds), 1)), np.int64)
     np.add.at(votes, (group_of, index), 1)

@@ -1,4 +1,4 @@
-"""The tables that data sets come with."""
+"""Reading the CSV tables of data sets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hqgan.wording import listed
 
 
 def columns(path: Path) -> set[str]:
-    """Names of a CSV file's columns; empty where it is none."""
+    """The names of a CSV file's columns; empty if it is not a CSV file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return {name.strip() for name in next(csv.reader(file), [])}
@@ -20,11 +20,11 @@ def columns(path: Path) -> set[str]:
 
 
 def rows(path: Path, wanted: Collection[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file, spaces around names and values taken off.
+    """The rows of a CSV file, without spaces around names and values.
 
     Args:
-        path: the file, with a line of names.
-        wanted: columns that it has to have.
+        path: the file, whose first line has the names of the columns.
+        wanted: columns that it must have.
 
     Raises:
         UserError: it cannot be read, or lacks a column.

@@ -1,4 +1,4 @@
-"""Fitzpatrick17k: a table with labels at three levels, and as many of its images as could still be fetched."""
+"""Fitzpatrick17k: a table with labels at three levels, and those of its images that can still be downloaded."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hqgan.wording import listed
 
 TABLE = "fitzpatrick17k.csv"
 LABELS = ("nine_partition_label", "three_partition_label", "label")
-"""Columns that can be the classes: 9, 3 or 114 of them; the first is the default."""
+"""Columns that can be used as classes, with 9, 3 and 114 of them; the first is the default."""
 WRONG = "3 Wrongly labelled"
-"""What the column qc says of an image that a dermatologist found to be something else."""
+"""Entry of the column qc for an image whose label a dermatologist found wrong."""
 LICENCE = "CC BY-NC-SA 3.0 (Groh et al. 2021)"
 
 
 def recognise(root: Path, label: str = "") -> DatasetIndex | None:
-    """List Fitzpatrick17k under `root` with one of `LABELS`, or None where its table is not directly there.
+    """List Fitzpatrick17k under `root` with one of `LABELS`, or None if its table is not directly in it.
 
-    Images of the table that are not there are counted, not held against the data: many of their addresses are dead.
+    Missing images are counted but do not count as unreadable: many of their addresses no longer exist.
 
     Raises:
         UserError: the table lacks its columns, or cannot be read; there is no such label.

@@ -1,4 +1,4 @@
-"""Any tree with one folder a class."""
+"""Any folder with one sub-folder of images per class."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ FOREIGN = {
     "odir-5k": "ODIR-5k without its full_df.csv",
     "ham10000_images": "HAM10000 without its HAM10000_metadata.csv",
 }
-"""How folders begin that hold images of every class, and whose they are."""
-# A tree that is already split, as torchvision's ImageFolder is often used.
+"""Beginnings of the names of folders that hold images of all classes, and the data set that each belongs to."""
+# Names of folders that are already split, as is common with torchvision's ImageFolder.
 SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
 def recognise(root: Path) -> DatasetIndex | None:
-    """List the class-per-folder tree under `root`, or None where no folder in it holds an image.
+    """List a folder with one sub-folder per class, or None if no sub-folder holds an image.
 
     Raises:
         UserError: the folders are splits (train, test) or parts of a data set, not classes.

@@ -15,7 +15,7 @@ LICENCE = "CC BY-NC 4.0 (Tschandl, Rosendahl & Kittler 2018)"
 
 
 def recognise(root: Path) -> DatasetIndex | None:
-    """List HAM10000 under `root`, or None where its metadata table is not directly there.
+    """List HAM10000 under `root`, or None if its metadata table is not directly in it.
 
     Raises:
         UserError: the image folders are there without the table.

@@ -11,11 +11,11 @@ TRUTH, METADATA = "ISIC_2019_Training_GroundTruth.csv", "ISIC_2019_Training_Meta
 CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
 LICENCE = "CC BY-NC 4.0 (Tschandl et al. 2018, Codella et al. 2018, Combalia et al. 2019)"
 DOWNSAMPLED = "_downsampled"
-"""At the end of the names of images that the publisher had made smaller; the paper leaves them out (arXiv 2506.21015)."""
+"""Ending of the names of images that the publisher downsampled; the paper leaves them out (arXiv 2506.21015)."""
 
 
 def recognise(root: Path) -> DatasetIndex | None:
-    """List ISIC 2019 under `root`, or None where its ground truth is not directly there.
+    """List ISIC 2019 under `root`, or None if its ground truth is not directly in it.
 
     Raises:
         UserError: a table lacks its columns, or cannot be read.
@@ -23,7 +23,7 @@ def recognise(root: Path) -> DatasetIndex | None:
     if not (root / TRUTH).is_file():
         return None
     truth = tables.rows(root / TRUTH, {"image", *CLASSES})
-    # Without the metadata no lesion is known, and each image is one of its own.
+    # Without the metadata no lesion is known, and each image is a group of its own.
     lesions = {}
     if (root / METADATA).is_file():
         lesions = {row["image"]: row["lesion_id"] for row in tables.rows(root / METADATA, {"image", "lesion_id"})}

@@ -16,7 +16,7 @@ from hqgan.data.index import DatasetIndex
 from hqgan.errors import UserError
 
 SIDES = {"train": "train", "val": "validation", "test": "test"}
-"""The archive's names of the sides, and ours."""
+"""The names of the three parts in an archive, and ours."""
 NAMES = {
     "dermamnist": (
         "actinic keratoses and intraepithelial carcinoma",
@@ -29,9 +29,9 @@ NAMES = {
     ),
     "retinamnist": ("0", "1", "2", "3", "4"),
 }
-"""What the publisher calls the labels 0, 1, ... of an archive; others keep their numbers."""
+"""The publisher's names of the labels 0, 1, ... of an archive; labels of other archives keep their numbers."""
 LEAKS = {
-    "dermamnist": "DermaMNIST's published split is known to have images of one lesion on two sides (arXiv 2401.14497); "
+    "dermamnist": "DermaMNIST's published split is known to have images of one lesion on two sides (arXiv 2401.14497), so that "
     "results on it are too good. HAM10000 has the same images with their lesions.",
 }
 LICENCES = {
@@ -39,14 +39,14 @@ LICENCES = {
     "retinamnist": "CC BY 4.0 (DeepDRiD 2020; Yang et al. 2023)",
 }
 MOST_BYTES = 32 * 2**30
-"""Of an archive's images, as its headers claim them; a larger claim is refused unread."""
+"""Most bytes of an archive's images according to its headers; an archive that claims more is refused unread."""
 MOST_RATIO = 100
-"""How far an array may unpack; pictures, even black ones with a border, stay below a tenth of it."""
+"""An array may be at most so many times as large as its compressed form; pictures, even black ones, stay below a tenth of it."""
 MOST_HEADER = 16_384
 """Bytes before an array's elements; numpy itself refuses headers over 10,000."""
 MOST_CLASSES = 1000
 LEAST_SIDE = 8
-"""Of an image in pixels. The publisher's smallest have 28; smaller ones could be too many to list."""
+"""Smallest side of an image in pixels. The publisher's smallest have 28; an archive could hold too many of smaller ones."""
 
 
 def recognise(path: Path) -> DatasetIndex | None:
@@ -119,7 +119,7 @@ def _some(path: Path, files: frozenset[str], size: int, fit: Fit) -> Iterator[De
 
 @contextmanager
 def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """An open archive; whatever is wrong with it, at whatever place, is one sentence."""
+    """An open archive; any damage found while it is read becomes one sentence."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -134,7 +134,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _header(archive: zipfile.ZipFile, name: str, path: Path) -> tuple[int, ...]:
-    """The shape of an array of images, if what it claims can be believed."""
+    """The shape of an array of images, if the claims of its header are credible."""
     member = archive.getinfo(f"{name}.npy")
     if member.file_size > MOST_RATIO * member.compress_size:
         raise UserError(
@@ -159,7 +159,7 @@ def _header(archive: zipfile.ZipFile, name: str, path: Path) -> tuple[int, ...]:
 
 
 def _labels(archive: zipfile.ZipFile, name: str, images: tuple[int, ...], path: Path) -> np.ndarray:
-    """(N,) integers, read only if there is one for each image."""
+    """(N,) integer labels; read only if there is one for each image."""
     member = archive.getinfo(f"{name}.npy")
     if member.file_size > 8 * images[0] + MOST_HEADER:
         raise UserError(
@@ -177,7 +177,7 @@ def _labels(archive: zipfile.ZipFile, name: str, images: tuple[int, ...], path: 
 
 
 def _claim(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """The shape, order and type at the head of an array; the stream then stands at its first element."""
+    """The shape, order and type in the header of an array; the stream is then at its first element."""
     version = npy.read_magic(stream)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read(stream)

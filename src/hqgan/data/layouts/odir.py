@@ -11,15 +11,15 @@ from hqgan.data.index import DatasetIndex, images_by_stem
 TABLE, COLUMNS = "full_df.csv", {"ID", "labels", "filename"}
 CLASSES = ("N", "D", "G", "C", "A", "H", "M", "O")
 PREPROCESSED = "preprocessed_images"
-"""Folder of the squares; archives hold the photographs that they were made of under the same names."""
+"""Folder of the square images; the original photographs in the archives have the same names."""
 LICENCE = "for research; Peking University, ODIR-2019"
 
 
 def recognise(root: Path) -> DatasetIndex | None:
-    """List ODIR-5k under `root`, or None where its full_df.csv is not directly there.
+    """List ODIR-5k under `root`, or None if its full_df.csv is not directly in it.
 
-    Both eyes of a patient are one group. Eyes that the table lists without an image are left out. Of the photographs the
-    preprocessed ones are taken, where they are there.
+    Both eyes of a patient are one group. Eyes without an image are left out. Preprocessed images are preferred to the original
+    photographs.
 
     Raises:
         UserError: the table lacks its columns, or cannot be read.

@@ -1,4 +1,4 @@
-"""PAD-UFES-20: photographs by telephone, a table with patients, the images in parts, nested or flat."""
+"""PAD-UFES-20: smartphone photographs, a table with patients, the images in parts, nested or flat."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LICENCE = "CC BY 4.0 (Pacheco et al. 2020)"
 
 
 def recognise(root: Path) -> DatasetIndex | None:
-    """List PAD-UFES-20 under `root`, or None where a metadata.csv with its columns is not directly there.
+    """List PAD-UFES-20 under `root`, or None if a metadata.csv with its columns is not directly in it.
 
     Raises:
         UserError: the table cannot be read.

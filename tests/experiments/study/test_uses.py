@@ -4,12 +4,12 @@ import pytest
 from hqgan.errors import UserError
 from hqgan.experiments.study import classifiers
 from hqgan.experiments.study.arms import CLASSICAL, Arm
-from hqgan.experiments.study.batches import LabelledImages, Sampling
+from hqgan.experiments.study.batches import Sampling, TrainingImages
 from hqgan.experiments.study.uses import OLD_NAMES, USES, current_name, use_named
 
 
 def images(n, value, classes):
-    return LabelledImages(np.full((n, 4, 4, 3), value, np.uint8), np.arange(n) % classes, np.arange(n))
+    return TrainingImages(np.full((n, 4, 4, 3), value, np.uint8), np.arange(n) % classes, np.arange(n))
 
 
 @pytest.mark.parametrize("name", USES)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hqgan.errors import UserError
-from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling, by_class, in_epochs
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, by_class, in_epochs
 from hqgan.experiments.study.uses import OLD_NAMES, USES, use_named
 from hqgan.wording import listed
 
@@ -28,7 +28,7 @@ class Classical:
     """
 
     text: str
-    batches: Callable[[LabelledImages, Sampling], Batches] = in_epochs
+    batches: Callable[[TrainingImages, Sampling], Batches] = in_epochs
     augmented: bool = True
     weighted: bool = False
 

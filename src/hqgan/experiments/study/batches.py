@@ -7,22 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hqgan.types import LabelledImages
+
 Batches = Callable[[int], tuple[np.ndarray, np.ndarray]]
 """From the step, counted from 0, to uint8 images (B, S, S, 3) and labels (B,). Called once for each step, in order."""
 
 
 @dataclass(frozen=True)
-class LabelledImages:
-    """Images that a classifier may be shown.
+class TrainingImages(LabelledImages):
+    """Images that a classifier may be trained on.
 
     Attributes:
-        images: (N, S, S, 3) uint8.
-        labels: (N,) int64 class indices.
         rows: rows of the images that may be drawn; of real ones, those of the training part.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
     rows: np.ndarray
 
 
@@ -41,7 +39,7 @@ class Sampling:
     steps: int
 
 
-def in_epochs(shown: LabelledImages, sampling: Sampling) -> Batches:
+def in_epochs(shown: TrainingImages, sampling: Sampling) -> Batches:
     """Every image once in each epoch, in a new random order, so that a class is drawn as often as its size says."""
     left = np.empty(0, np.int64)
 
@@ -55,7 +53,7 @@ def in_epochs(shown: LabelledImages, sampling: Sampling) -> Batches:
     return batch
 
 
-def by_class(shown: LabelledImages, sampling: Sampling) -> Batches:
+def by_class(shown: TrainingImages, sampling: Sampling) -> Batches:
     """Each class that occurs equally likely, and within it each image."""
     own = shown.labels[shown.rows]
     members = [shown.rows[own == c] for c in np.unique(own)]

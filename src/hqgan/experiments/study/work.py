@@ -18,7 +18,7 @@ from hqgan.errors import UserError
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers
 from hqgan.experiments.study.arms import CLASSICAL, Arm
-from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages
 from hqgan.experiments.study.classifiers.recipe import Recipe
 from hqgan.experiments.study.classifiers.training import probabilities, seed_of, standard_augmentation, train
 from hqgan.experiments.study.scores import Scores, scores
@@ -190,14 +190,14 @@ def _opened(place: Place, seed: int, fraction: float) -> tuple[ImageData, Split]
 def training_images(task: Task, data: ImageData, split: Split) -> tuple[Batches, dict[str, int]]:
     """The batches that an arm is trained on, and the number of generated images that it draws on, by class name."""
     sampling = Sampling(np.random.default_rng([task.seed, 2]), task.recipe.batch, task.recipe.steps)
-    real = LabelledImages(data.images, data.labels, split.train)
+    real = TrainingImages(data.images, data.labels, split.train)
     if task.pool is None:
         return CLASSICAL[task.arm.use].batches(real, sampling), {}
     pool = open_pool(task.pool)
     counts = np.bincount(data.labels[split.train], minlength=len(data.classes))
     rows = chosen(task, pool.labels, counts)
     labels = pool.labels[rows]
-    generated = LabelledImages(np.asarray(pool.images[rows]), labels, np.arange(len(rows)))
+    generated = TrainingImages(np.asarray(pool.images[rows]), labels, np.arange(len(rows)))
     by_name = {data.classes[c]: int(n) for c, n in enumerate(np.bincount(labels, minlength=len(counts))) if n}
     return USES[task.arm.use].batches(real, generated, sampling), by_name
 

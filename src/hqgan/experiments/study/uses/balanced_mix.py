@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling, by_class
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, by_class
 from hqgan.experiments.study.uses.use import Use
 
 SHARE = 0.25
@@ -14,7 +14,7 @@ SHARE = 0.25
 
 
 def replace_some(
-    real: LabelledImages, generated: LabelledImages, sampling: Sampling, share: Callable[[int], float]
+    real: TrainingImages, generated: TrainingImages, sampling: Sampling, share: Callable[[int], float]
 ) -> Batches:
     """Real images with classes equally often, some of which are replaced by generated images of the same class.
 
@@ -37,7 +37,7 @@ def replace_some(
     return batch
 
 
-def batches(real: LabelledImages, generated: LabelledImages, sampling: Sampling) -> Batches:
+def batches(real: TrainingImages, generated: TrainingImages, sampling: Sampling) -> Batches:
     """Classes equally often; `SHARE` of a rare class's draws are generated images."""
     return replace_some(real, generated, sampling, lambda step: SHARE)
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from hqgan.experiments.study import classifiers
-from hqgan.experiments.study.batches import LabelledImages, Sampling, by_class
+from hqgan.experiments.study.batches import Sampling, TrainingImages, by_class
 from hqgan.experiments.study.classifiers.training import probabilities, seed_of, standard_augmentation, train
 from hqgan.experiments.study.uses import balanced_mix
 from hqgan.experiments.study.uses.use import Use
@@ -31,7 +31,7 @@ def score(cell: Cell, settings: Settings, reporter: Reporter) -> Callable[[Pool]
     torch.manual_seed(seed_of(cell.seed, "filter weights"))
     network = classifiers.build(recipe, len(data.classes), data.images.shape[1])
     sampling = Sampling(np.random.default_rng([cell.seed, 3]), recipe.batch, recipe.steps)
-    shown = by_class(LabelledImages(data.images, data.labels, cell.split.train), sampling)
+    shown = by_class(TrainingImages(data.images, data.labels, cell.split.train), sampling)
     train(network, recipe, shown, standard_augmentation, None, seed_of(cell.seed, "filter"))
     return lambda pool: (probabilities(network, pool.images).argmax(1) == pool.labels).astype(np.float64)
 

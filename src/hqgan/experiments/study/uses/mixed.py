@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling, in_epochs
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, in_epochs
 from hqgan.experiments.study.uses.use import Use
 
 
-def batches(real: LabelledImages, generated: LabelledImages, sampling: Sampling) -> Batches:
+def batches(real: TrainingImages, generated: TrainingImages, sampling: Sampling) -> Batches:
     """Epochs over all images together."""
     images = np.concatenate([real.images[real.rows], generated.images])
     labels = np.concatenate([real.labels[real.rows], generated.labels])
-    return in_epochs(LabelledImages(images, labels, np.arange(len(labels))), sampling)
+    return in_epochs(TrainingImages(images, labels, np.arange(len(labels))), sampling)
 
 
 USE = Use(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling, by_class
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, by_class
 from hqgan.experiments.study.uses.use import Use
 
 
-def batches(real: LabelledImages, generated: LabelledImages, sampling: Sampling) -> Batches:
+def batches(real: TrainingImages, generated: TrainingImages, sampling: Sampling) -> Batches:
     """Generated images, classes equally often; no real one."""
     return by_class(generated, sampling)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling, by_class
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, by_class
 from hqgan.experiments.study.uses.use import Use
 
 SHARE = 0.3
 """Share of the steps that are spent on generated images."""
 
 
-def batches(real: LabelledImages, generated: LabelledImages, sampling: Sampling) -> Batches:
+def batches(real: TrainingImages, generated: TrainingImages, sampling: Sampling) -> Batches:
     """Generated images for the first `SHARE` of the steps, then real ones; classes equally often in both."""
     first, then = by_class(generated, sampling), by_class(real, sampling)
     until = round(SHARE * sampling.steps)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hqgan.experiments.study.batches import Batches, LabelledImages, Sampling
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages
 from hqgan.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Use:
     """
 
     text: str
-    batches: Callable[[LabelledImages, LabelledImages, Sampling], Batches]
+    batches: Callable[[TrainingImages, TrainingImages, Sampling], Batches]
     every_class: bool = False
     by_ratio: bool = False
     score: Callable[[Cell, Settings, Reporter], Callable[[Pool], np.ndarray]] | None = None

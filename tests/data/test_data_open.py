@@ -210,15 +210,15 @@ def test_progress_reaches_the_total(tree: Path) -> None:
 def test_inspect(ham: Ham) -> None:
     root = ham(ISIC_0000005="HAM_1,ISIC_0000005,scc,histo,,male,back")
     report = inspect(root, 16, 0)
-    assert report["layout"] == "ham10000"
-    assert report["images"] == 39
-    assert report["groups"] == 20
-    assert [row["name"] for row in report["classes"]] == ["bkl", "mel", "nv", "vasc"]
-    for row in report["classes"]:
-        assert row["train"] + row["validation"] + row["test"] == row["images"]
-        assert min(row["train"], row["validation"], row["test"]) > 0
-    assert report["original_size"] == {"min": [24, 20], "median": [24, 20], "max": [24, 20]}
-    assert report["skipped"] == [["ISIC_0000005", "unknown dx 'scc'"]]
+    assert report.layout == "ham10000"
+    assert report.images == 39
+    assert report.groups == 20
+    assert [row.name for row in report.classes] == ["bkl", "mel", "nv", "vasc"]
+    for row in report.classes:
+        assert row.train + row.validation + row.test == row.images
+        assert min(row.train, row.validation, row.test) > 0
+    assert report.original_size == {"min": [24, 20], "median": [24, 20], "max": [24, 20]}
+    assert report.skipped == (("ISIC_0000005", "unknown dx 'scc'"),)
     lines = summary(report)
     assert "39 images of 20 groups" in lines[0]
     assert lines[-1] == "left out: ISIC_0000005 (unknown dx 'scc')"
@@ -230,7 +230,7 @@ def test_inspect_gives_sizes_as_seen(tmp_path: Path) -> None:
         exif[0x0112] = turn
         (tmp_path / "set" / name).mkdir(parents=True)
         picture(1, 400, 300).save(tmp_path / "set" / name / "x.jpg", exif=exif)
-    sizes = inspect(tmp_path / "set", 8)["original_size"]
+    sizes = inspect(tmp_path / "set", 8).original_size
     assert (sizes["min"], sizes["max"]) == ([300, 300], [400, 400])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,7 @@ def inspect_data(
         )
     if current_shard().rank:
         return  # of several processes that decode together, one prints
-    write_json(json_file, found)
+    write_json(json_file, asdict(found))
     show(*inspection.summary(found), inspection.table(found))
 
 

@@ -94,7 +94,7 @@ def config(
     set_: SetOption = None,
     json_file: JsonOption = None,
 ) -> None:
-    """List every field of a preset's config with its value and meaning. `--set FIELD=VALUE` changes a field in any command."""
+    """List every field of a preset's config with its value and meaning; `--set FIELD=VALUE` sets a field in other commands."""
     from rich.table import Table
 
     from hqgan import config as configs

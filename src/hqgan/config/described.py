@@ -32,5 +32,7 @@ def described(section: BaseModel, prefix: str = "") -> list[Field]:
         if isinstance(inner, BaseModel):
             found += described(inner, f"{prefix}{name}.")
         else:
-            found.append(Field(prefix + name, values[name], " ".join((field.description or "").split())))
+            found.append(
+                Field(prefix + name, values[name], " ".join((field.description or "").replace("``", "").split()))
+            )
     return found

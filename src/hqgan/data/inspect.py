@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,53 @@ from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import plural
 
 
+@dataclass(frozen=True)
+class ClassRow:
+    """Counts of a class: its images, its groups, and its images on each side of the split."""
+
+    name: str
+    images: int
+    groups: int
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a data set holds; the fields are those of the JSON that ``hqgan data inspect --json`` writes.
+
+    Attributes:
+        layout: the layout that was recognised.
+        path: of the data, as it was given.
+        size: side of the cached images in pixels.
+        seed: of the split.
+        images: number of images that can be read.
+        groups: number of lesions or patients.
+        classes: a row for each class.
+        original_size: ``min``, ``median`` and ``max`` of width and of height in pixels.
+        skipped: (file, reason) of the images that are left out.
+        parted_by_publisher: whether the split is the publisher's.
+        warning: what everyone who uses these data has to know; may be empty.
+        licence: one line.
+        fingerprint: hash of images and labels.
+    """
+
+    layout: str
+    path: str
+    size: int
+    seed: int
+    images: int
+    groups: int
+    classes: tuple[ClassRow, ...]
+    original_size: dict[str, list[int]]
+    skipped: tuple[tuple[str, str], ...]
+    parted_by_publisher: bool
+    warning: str
+    licence: str
+    fingerprint: str
+
+
 def inspect(
     path: str | Path,
     size: int = 64,
@@ -22,7 +70,7 @@ def inspect(
     choice: ClassSelection = ALL_CLASSES,
     cache: Path | None = None,
     reporter: Reporter = SILENT,
-) -> dict[str, Any]:
+) -> Inspection:
     """Open a data set, split it as a run with this seed would, and describe both.
 
     Args:
@@ -33,12 +81,6 @@ def inspect(
         cache: as for `open_data`.
         reporter: as for `open_data`.
 
-    Returns:
-        Values that JSON can hold: ``layout``, ``path``, ``size``, ``seed``, ``images``, ``groups``, ``classes`` (a list of
-        ``name``, ``images``, ``groups`` and images in ``train``, ``validation`` and ``test``), ``original_size``
-        (``min``, ``median`` and ``max`` as [width, height] in pixels, width and height independently), ``skipped`` (a list of
-        [file, reason]), ``parted_by_publisher``, ``warning``, ``licence`` and ``fingerprint``.
-
     Raises:
         UserError: as `open_data`.
     """
@@ -47,47 +89,47 @@ def inspect(
     classes = []
     for label, name in enumerate(data.classes):
         mine = data.labels == label
-        row: dict[str, Any] = {"name": name, "images": int(mine.sum()), "groups": len(np.unique(data.group_of[mine]))}
-        classes.append(row | {side: int(mine[getattr(split, side)].sum()) for side in SIDES})
-    summaries = {"min": original.min(0), "median": np.median(original, 0), "max": original.max(0)}
-    return {
-        "layout": data.name,
-        "path": str(path),
-        "size": size,
-        "seed": seed,
-        "images": len(data),
-        "groups": len(np.unique(data.group_of)),
-        "classes": classes,
-        "original_size": {name: [int(side) for side in sides] for name, sides in summaries.items()},
-        "skipped": [list(row) for row in data.skipped],
-        "parted_by_publisher": data.sides is not None,
-        "warning": data.warning,
-        "licence": data.licence,
-        "fingerprint": data.fingerprint,
-    }
+        counts = {side: int(mine[getattr(split, side)].sum()) for side in SIDES}
+        classes.append(ClassRow(name, int(mine.sum()), len(np.unique(data.group_of[mine])), **counts))
+    sizes = {"min": original.min(0), "median": np.median(original, 0), "max": original.max(0)}
+    return Inspection(
+        layout=data.name,
+        path=str(path),
+        size=size,
+        seed=seed,
+        images=len(data),
+        groups=len(np.unique(data.group_of)),
+        classes=tuple(classes),
+        original_size={name: [int(side) for side in sides] for name, sides in sizes.items()},
+        skipped=tuple(data.skipped),
+        parted_by_publisher=data.sides is not None,
+        warning=data.warning,
+        licence=data.licence,
+        fingerprint=data.fingerprint,
+    )
 
 
-def summary(report: dict[str, Any]) -> list[str]:
+def summary(report: Inspection) -> list[str]:
     """The result of `inspect` without its table of classes, one sentence per line."""
-    low, middle, high = ("x".join(map(str, report["original_size"][name])) for name in ("min", "median", "max"))
-    bad = report["skipped"]
+    low, middle, high = ("x".join(map(str, report.original_size[name])) for name in ("min", "median", "max"))
+    bad = report.skipped
     lines = [
-        f"{report['path']}: {report['layout']}, {plural(report['images'], 'image')} of "
-        f"{plural(report['groups'], 'group')}; "
-        + ("the publisher's split" if report["parted_by_publisher"] else f"split by group, seed {report['seed']}"),
-        f"original size {low} to {high} pixels, median {middle}; used at {report['size']}x{report['size']}",
-        f"licence: {report['licence']}",
-        f"fingerprint: {report['fingerprint'][:16]}",
+        f"{report.path}: {report.layout}, {plural(report.images, 'image')} of "
+        f"{plural(report.groups, 'group')}; "
+        + ("the publisher's split" if report.parted_by_publisher else f"split by group, seed {report.seed}"),
+        f"original size {low} to {high} pixels, median {middle}; used at {report.size}x{report.size}",
+        f"licence: {report.licence}",
+        f"fingerprint: {report.fingerprint[:16]}",
     ]
-    lines += [f"warning: {report['warning']}"] if report["warning"] else []
-    empty = [side for side in SIDES if not any(row[side] for row in report["classes"])]
+    lines += [f"warning: {report.warning}"] if report.warning else []
+    empty = [side for side in SIDES if not any(getattr(row, side) for row in report.classes)]
     lines += [
         f"warning: there is no image on the side {side}, and training needs one" for side in empty if side != "test"
     ]
     return lines + [f"left out: {file} ({reason})" for file, reason in bad]
 
 
-def table(report: dict[str, Any]) -> Any:
+def table(report: Inspection) -> Any:
     """A rich table of the classes: images, groups, and images on each side of the split."""
     from rich.table import Table
 
@@ -96,8 +138,8 @@ def table(report: dict[str, Any]) -> Any:
     result.add_column("class")
     for title in columns:
         result.add_column(title, justify="right")
-    for row in report["classes"]:
-        result.add_row(row["name"], *(f"{row[key]:,}" for key in columns))
+    for row in report.classes:
+        result.add_row(row.name, *(f"{getattr(row, key):,}" for key in columns))
     result.add_section()
-    result.add_row("all", *(f"{sum(row[key] for row in report['classes']):,}" for key in columns))
+    result.add_row("all", *(f"{sum(getattr(row, key) for row in report.classes):,}" for key in columns))
     return result

@@ -68,7 +68,7 @@ def grid(request: ImageRequest) -> str:
     return markup.grid(images(request.served.generator(), request.name, request.noise()), request.name, request.words)
 
 
-def way(request: ImageRequest, first: Any, second: Any, frames: Any) -> str:
+def interpolation(request: ImageRequest, first: Any, second: Any, frames: Any) -> str:
     """Frames between two of the images."""
     ends = tuple(limits.whole(i, "An image's number", 0, request.count - 1) for i in (first, second))
     steps = limits.whole(frames, "The number of frames", 3, limits.MOST_FRAMES)
@@ -109,7 +109,7 @@ def circuits(request: ImageRequest, chosen: Any, backend: Any, shots: Any) -> st
     return markup.circuit(exact, other, called, ansatz, values, circuit.drawing(ansatz), about)
 
 
-def two(request: ImageRequest, runs: Sequence[Served], other: Any) -> str:
+def two_runs(request: ImageRequest, runs: Sequence[Served], other: Any) -> str:
     """The same class, seed and truncation by two runs."""
     if len(runs) < 2:
         raise UserError("One run is served; hqgan serve RUN RUN shows two beside each other.")
@@ -155,13 +155,13 @@ def answer(runs: Sequence[Served], view: Any, run: Any, about: Sequence[Any], mo
         request = image_request(runs, run, *about)
         first, second, frames, image, backend, shots, other = more
         if chosen == BETWEEN:
-            return way(request, first, second, frames)
+            return interpolation(request, first, second, frames)
         if chosen == NEAREST:
             return nearest(request)
         if chosen == CIRCUIT:
             return circuits(request, image, backend, shots)
         if chosen == RUNS:
-            return two(request, runs, other)
+            return two_runs(request, runs, other)
         return grid(request)
     except UserError as error:
         return markup.refusal(str(error))

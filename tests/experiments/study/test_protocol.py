@@ -81,6 +81,19 @@ def test_what_is_finished_is_not_done_again_and_more_seeds_are_added(finished, t
     assert {seed for seed, _ in ran[1:]} == {2}
 
 
+def test_what_was_finished_under_an_old_name_is_not_done_again(finished, tmp_path, monkeypatch):
+    out = shutil.copytree(finished[0], tmp_path / "s")
+    for path in list(out.glob("arms/*/small/*-balanced-mix.*")):
+        old = path.with_name(path.name.replace("balanced-mix", "capped"))
+        path.rename(old)
+        if old.suffix == ".json":
+            old.write_text(old.read_text().replace("balanced-mix", "capped"))
+    monkeypatch.setattr(work, "run", lambda task: pytest.fail(f"{task.arm.name} is done again"))
+    assert study(TINY, out) == finished[1]
+    assert study(dataclasses.replace(TINY, uses=("mixed", "capped")), out) == finished[1]
+    assert not list(out.glob("arms/*/small/*-balanced-mix.*"))
+
+
 def test_a_study_that_was_stopped_goes_on_and_ends_the_same(finished, tmp_path):
     def stop(done, total):
         if done == 5:

@@ -27,7 +27,7 @@ class Entry:
         images: (N, S, S, 3) uint8, a read-only memory map.
         files: (N,) str, the files that were readable, in order; a memory map.
         original: (N, 2) int32, their width and height in pixels before cropping; a memory map.
-        skipped: (row of the listing, reason) of the others.
+        skipped: (row of the index, reason) of the images that cannot be read.
         digest: hex SHA-256 of the images' bytes.
     """
 

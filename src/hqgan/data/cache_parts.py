@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -67,58 +68,93 @@ def make_entry(
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
-    home, making, count = folder / "images", folder / "images" / f".{key}", len(files)
-    parts = [(start, min(start + part, count)) for start in range(0, count, part)]
-    locks = [home / f".{key}.{number:05d}.lock" for number in range(len(parts))]
-    last = home / f".{key}.lock"
+    started = _Started(folder, key, size, files, part)
     entry = None
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        _sweep(home)
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        _sweep(folder / "images")
         while entry is None:
-            # First the parts that nobody is making; then those that another process left unfinished.
-            for wait in (False, True):
-                for number, (start, stop) in enumerate(parts):
-                    with _held(locks[number], wait) as mine:
-                        # In this order: a finished entry takes its marks along.
-                        if mine and not _mark(making, number).exists() and load(folder, key, size) is None:
-                            making.mkdir(exist_ok=True)
-                            _write_part(
-                                making, number, start, size, _reported(make(start, stop), start, count, reporter)
-                            )
-            with _held(last, True):
-                entry = load(folder, key, size)
-                # If a mark is missing, another process has given up and removed all parts: start over.
-                if entry is None and all(_mark(making, number).exists() for number in range(len(parts))):
-                    marks = [_mark(making, number).read_text() for number in range(len(parts))]
-                    skipped = [row for mark in marks for row in json.loads(mark)]
-                    check(skipped)
-                    _finish(making, files, size, skipped)
-                    _publish(making, home / key, size)
-                    for number in range(len(parts)):
-                        _mark(home / key, number).unlink(missing_ok=True)
-                    entry = load(folder, key, size)
-                    if entry is None:
-                        raise UserError(
-                            f"The image cache in {folder} vanished while it was written: is another program clearing it?"
-                        )
+            started.make_parts(make, reporter)
+            entry = started.complete(check)
     except UserError:
-        _forget(making, [*locks, last])  # refused data are not asked for again
+        started.forget()  # refused data are not asked for again
         raise
     except OSError as error:
-        _forget(making, [*locks, last])  # on a full disk half an entry is of no use
-        raise UserError(_why_not(error, folder, count * size * size * 3)) from error
-    _forget(making, [*locks, last])
+        started.forget()  # on a full disk half an entry is of no use
+        raise UserError(_why_not(error, folder, len(files) * size * size * 3)) from error
+    started.forget()
     return entry
 
 
-def _forget(making: Path, locks: Sequence[Path]) -> None:
-    """Remove what is only needed while an entry is made, unless another process is making it."""
-    with ExitStack() as stack, suppress(OSError):
-        if all(stack.enter_context(_held(lock, False)) for lock in locks):
-            shutil.rmtree(making, ignore_errors=True)
-            for lock in locks:
-                lock.unlink(missing_ok=True)
+@dataclass(frozen=True)
+class _Started:
+    """An entry that is not complete: its parts are in a hidden folder, each with a lock, and a mark once it is complete."""
+
+    folder: Path
+    key: str
+    size: int
+    files: Sequence[str]
+    part: int
+
+    @property
+    def _making(self) -> Path:
+        return self.folder / "images" / f".{self.key}"
+
+    @property
+    def _parts(self) -> list[tuple[int, int]]:
+        """First and last image of each part, the last not included."""
+        count = len(self.files)
+        return [(start, min(start + self.part, count)) for start in range(0, count, self.part)]
+
+    def _lock(self, number: int) -> Path:
+        return self.folder / "images" / f".{self.key}.{number:05d}.lock"
+
+    @property
+    def _last_lock(self) -> Path:
+        """The lock of the process that completes the entry."""
+        return self.folder / "images" / f".{self.key}.lock"
+
+    def make_parts(self, make: Make, reporter: Reporter) -> None:
+        """Make the parts that nobody is making; then wait for the others, and make those that were left unfinished."""
+        making, count = self._making, len(self.files)
+        for wait in (False, True):
+            for number, (start, stop) in enumerate(self._parts):
+                with _held(self._lock(number), wait) as mine:
+                    # In this order: a finished entry takes its marks along.
+                    if mine and not _mark(making, number).exists() and load(self.folder, self.key, self.size) is None:
+                        making.mkdir(exist_ok=True)
+                        images = _reported(make(start, stop), start, count, reporter)
+                        _write_part(making, number, start, self.size, images)
+
+    def complete(self, check: Callable[[list[tuple[int, str]]], None]) -> Entry | None:
+        """Join the parts, make the entry visible, and open it; None if another process gave up and removed the parts."""
+        with _held(self._last_lock, True):
+            entry = load(self.folder, self.key, self.size)
+            marks = [_mark(self._making, number) for number in range(len(self._parts))]
+            if entry is not None or not all(mark.exists() for mark in marks):
+                return entry
+            skipped = [row for mark in marks for row in json.loads(mark.read_text())]
+            check(skipped)
+            _finish(self._making, self.files, self.size, skipped)
+            place = self.folder / "images" / self.key
+            _publish(self._making, place, self.size)
+            for number in range(len(marks)):
+                _mark(place, number).unlink(missing_ok=True)
+            entry = load(self.folder, self.key, self.size)
+            if entry is None:
+                raise UserError(
+                    f"The image cache in {self.folder} vanished while it was written: is another program clearing it?"
+                )
+            return entry
+
+    def forget(self) -> None:
+        """Remove what is only needed while an entry is made, unless another process is making it."""
+        locks = [*(self._lock(number) for number in range(len(self._parts))), self._last_lock]
+        with ExitStack() as stack, suppress(OSError):
+            if all(stack.enter_context(_held(lock, False)) for lock in locks):
+                shutil.rmtree(self._making, ignore_errors=True)
+                for lock in locks:
+                    lock.unlink(missing_ok=True)
 
 
 def _mark(making: Path, number: int) -> Path:

@@ -86,7 +86,7 @@ def walk_images(folder: Path) -> list[str]:
                 if hidden(entry.name):
                     continue
                 if entry.is_dir():
-                    # A link to a folder above would bring in what stands beside this one, as its own.
+                    # A link to a folder above would add the images beside this folder.
                     if entry.is_symlink() and f"{start}/".startswith(f"{os.path.realpath(entry.path)}/"):
                         continue
                     todo.append((f"{prefix}{entry.name}/", entry.path))

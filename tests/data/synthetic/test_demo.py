@@ -1,4 +1,4 @@
-"""The procedural set: the same numbers give the same pictures, and the classes can be told apart."""
+"""The procedural data set: equal seeds give equal pictures, and the classes can be distinguished."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_views_of_a_lesion_are_alike_but_not_equal() -> None:
     assert np.abs(colours[0] - colours[1]).max() < 40
 
 
-def test_classes_can_be_told_apart() -> None:
+def test_classes_can_be_distinguished() -> None:
     """Nearest class mean in a few colour and texture figures, on lesions not used for the means."""
 
     def figures(image: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Procedural dermatoscopy: seven kinds of lesion on every tone of skin, from numbers alone, no patient anywhere."""
+"""Procedural dermatoscopic images: seven kinds of lesion on every tone of skin, computed from random numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hqgan.errors import UserError
 # Part of the cache key: raise it whenever a picture changes.
 VERSION = 2
 DEFAULT_COUNT = 1400
-# Three lesions a class, so that every class stands on every side of a split.
+# Three lesions a class, so that every class is on every side of a split.
 SMALLEST = 6
 LICENCE = "procedural, no patients; Apache-2.0"
 
@@ -58,7 +58,7 @@ def index(count: int, seed: int) -> DatasetIndex:
 
 
 def paint_file(file: str, seed: int, size: int) -> np.ndarray:
-    """The picture that a name of `index` stands for, (size, size, 3) uint8."""
+    """The picture with a name of `index`, (size, size, 3) uint8."""
     kind, _, name = file.partition("/")
     lesion, _, view = name.removesuffix(".png").partition("-")
     return paint(kind, seed, int(lesion), "abc".index(view), size)
@@ -87,7 +87,7 @@ def paint(kind: str, seed: int, lesion: int, view: int, size: int) -> np.ndarray
 
 @dataclass(frozen=True)
 class _Plan:
-    """Class, lesion and view of each image, (N,) each; six bytes an image, for there may be millions."""
+    """Class, lesion and view of each image, (N,) each; six bytes per image, since there may be millions."""
 
     kind: np.ndarray
     lesion: np.ndarray
@@ -95,7 +95,7 @@ class _Plan:
 
 
 class _Column(Sequence[str]):
-    """Texts made one at a time from their number."""
+    """A sequence of texts, each computed from its number when it is asked for."""
 
     def __init__(self, count: int, text: Callable[[int], str]) -> None:
         self._count, self._text = count, text
@@ -116,7 +116,7 @@ class _Column(Sequence[str]):
 
 
 def _plan(count: int, seed: int) -> _Plan:
-    """One to three views a lesion, until each class has its share."""
+    """One to three views of each lesion, until each class has its share of the images."""
     shares = np.array([share for _, share in LESIONS.values()])
     counts = np.maximum(np.round(shares / shares.sum() * count).astype(int), SMALLEST)
     counts[counts.argmax()] += count - counts.sum()
@@ -125,7 +125,7 @@ def _plan(count: int, seed: int) -> _Plan:
         rng = np.random.Generator(np.random.PCG64([seed, number]))
         views = rng.choice(3, images, p=(0.6, 0.28, 0.12)) + 1
         taken, left = 0, images
-        # Small classes keep lesions with few views, for the split needs three lesions at least.
+        # Small classes have lesions with few views, since the split needs three lesions at least.
         sure = int(np.searchsorted(np.cumsum(views), images - 3 * 3))
         taken, left = sure, images - int(views[:sure].sum())
         while left > 0:
@@ -153,7 +153,7 @@ def _look(rng: np.random.Generator, side: int) -> Canvas:
 
 
 def _skin(c: Canvas, rng: np.random.Generator) -> float:
-    """Skin of any tone (returned), whatever the lesion: mostly light, as in the public collections, a quarter brown."""
+    """Paint skin and return its tone, independent of the lesion: mostly light, as in public data sets, a quarter brown."""
     tone = rng.uniform(0.01, 0.16) if rng.random() < 0.75 else rng.uniform(0.16, 0.62)
     lines = np.abs(noise(c.u, c.v, rng, 7.0, 2))
     mottle = noise(c.u, c.v, rng, 2.0, 4)

@@ -15,7 +15,7 @@ def test_settings_are_read_again_and_those_of_another_kind_are_refused(tmp_path)
         read_settings(tmp_path, "comparison", "runs")
 
 
-def test_a_study_of_version_01_does_not_say_what_it_is(tmp_path):
+def test_an_older_study_does_not_say_what_it_is(tmp_path):
     (tmp_path / "settings.json").write_text(json.dumps({"fingerprint": "x"}))
     assert read_settings(tmp_path, "study", "generators")["fingerprint"] == "x"
 

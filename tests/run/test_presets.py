@@ -1,4 +1,4 @@
-"""Every preset trains, generates and is evaluation_subset by the same commands."""
+"""Every preset trains, generates and is evaluated by the same commands."""
 
 import csv
 import json

@@ -50,7 +50,7 @@ def read_settings(out: Path, kind: Kind, own: str) -> dict[str, Any]:
         before = json.loads(path.read_text())
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); choose another `out`.") from error
-    # A study of version 0.1 does not say what it is, but it has a fingerprint.
+    # An older study does not say what it is, but it has a fingerprint.
     of = before.get("of", "study" if "fingerprint" in before else None) if isinstance(before, dict) else None
     if _KINDS.get(of) != kind:
         raise UserError(f"{out} does not hold a {kind}; choose another `out`.")

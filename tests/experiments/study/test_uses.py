@@ -23,7 +23,7 @@ def test_every_use_is_one_row_and_gives_whole_batches(name):
         assert labels.shape == (8,)
 
 
-def test_names_of_version_01_are_understood():
+def test_former_names_are_understood():
     assert {current_name(old) for old in ("capped", "agreed", "dense")} <= set(USES)
     assert current_name("mixed") == "mixed"
     assert Arm("balanced-mix", "hqgan").old_names == ["hqgan-capped"]

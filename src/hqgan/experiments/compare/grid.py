@@ -121,7 +121,7 @@ def _measured(run: Path, path: Path, contestant: Contestant, cell: Cell) -> RunR
     if path.exists():
         try:
             before = json.loads(path.read_text())
-            # Version 0.1 called extractors views.
+            # Older files call extractors views.
             if {"extractors" if name == "views" else name: v for name, v in before["key"].items()} == wanted:
                 return replace(results.run_from_json(before["result"]), name=contestant.name)
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -248,7 +248,7 @@ def as_json(result: CompareResult) -> dict[str, Any]:
 
 
 def result_from_json(values: Mapping[str, Any]) -> CompareResult:
-    """A result from what `as_json` wrote, or version 0.1, which called extractors views.
+    """A result from what `as_json` wrote; older files call extractors views.
 
     Raises:
         ValueError: it is not a comparison's result.
@@ -268,7 +268,7 @@ def run_as_json(result: RunResult) -> dict[str, Any]:
 
 
 def run_from_json(values: Mapping[str, Any]) -> RunResult:
-    """What was measured of a run, from what `run_as_json` or version 0.1 wrote.
+    """What was measured of a run, from what `run_as_json` wrote, now or in the older format of rows.
 
     Raises:
         ValueError: it is something else.

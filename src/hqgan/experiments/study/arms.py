@@ -74,7 +74,7 @@ class Arm:
 
     @property
     def old_names(self) -> list[str]:
-        """Names of its result files in studies of version 0.1, if they differ."""
+        """Names of its result files in older studies, if they differ."""
         return [_name(self, old) for old, new in OLD_NAMES.items() if self.generator is not None and new == self.use]
 
     @property

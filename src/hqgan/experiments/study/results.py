@@ -221,7 +221,7 @@ def as_json(result: StudyResult) -> dict[str, Any]:
 
 
 def from_json(values: Mapping[str, Any]) -> StudyResult:
-    """A result from what `as_json` wrote; uses of generated images that version 0.1 named otherwise get their names of today.
+    """A result from what `as_json` wrote; former names of uses of generated images become those of today.
 
     Raises:
         ValueError: it is not a study's result.

@@ -108,7 +108,7 @@ class Tested:
 
 
 def finished(task: Task) -> Tested | None:
-    """The stored result of a task, or None. In studies of version 0.1 uses of generated images had other names.
+    """The stored result of a task, or None. In older studies some uses of generated images have other names.
 
     Raises:
         UserError: the file is damaged.

@@ -25,7 +25,7 @@ USES: dict[str, Use] = {
 """By name, in the order of tables."""
 
 OLD_NAMES = {"capped": "balanced-mix", "agreed": "classifier-filtered", "dense": "density-filtered"}
-"""Names in commands and studies of version 0.1, and what these uses are called now."""
+"""Former names, which stand in older studies and commands, and the names today."""
 
 
 def current_name(name: str) -> str:

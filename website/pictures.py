@@ -1,6 +1,6 @@
-"""Draw the diagrams of docs/images (`make pictures`): plain SVG whose colours stand on a light page and on a dark one.
+"""Draws the diagrams of docs/images (`make pictures`): plain SVG that can be read on a light page and on a dark one.
 
-All words stand in filled boxes, and lines are of a middle grey, so that one file does for both.
+All words are in filled boxes and lines are medium grey, so one file is enough for both.
 """
 
 from __future__ import annotations
@@ -110,16 +110,39 @@ def fusion() -> str:
 
 
 def scale() -> str:
-    """Where a distance stands: between floor and bar."""
+    """Where a distance stands: between its two references."""
     return page(
-        760, 130, "A distance is read between the floor, real against real images, and the bar, a PCA-Gaussian",
+        760, 130, "A distance is read between two references: real images against real ones, and a PCA-Gaussian",
         arrow((30, 82), (735, 82)),
-        box(45, 20, 200, 44, ["0: the floor", "real against held-out real"], QUANTUM),
-        box(430, 20, 170, 44, ["1: the bar", "PCA-Gaussian"], CRITIC),
+        box(45, 20, 200, 44, ["0: real vs. real", "real against held-out real"], QUANTUM),
+        box(430, 20, 170, 44, ["1: simple baseline", "PCA-Gaussian"], CRITIC),
         f'<circle cx="145" cy="82" r="6" fill="{QUANTUM}"/>', f'<circle cx="515" cy="82" r="6" fill="{CRITIC}"/>',
         f'<circle cx="330" cy="82" r="6" fill="{CLASSICAL}"/>',
-        box(235, 98, 190, 26, ["a generator worth having"], CLASSICAL),
+        box(245, 98, 170, 26, ["a useful generator"], CLASSICAL),
         box(600, 98, 140, 26, ["farther: worse"], PLAIN),
+    )  # fmt: skip
+
+
+def flow() -> str:
+    """How data flow through the folders of the package."""
+    return page(
+        760, 400, "Images are split; training makes a checkpoint; its images are compared with the test part; pages show results",
+        box(10, 16, 110, 64, ["images", "a folder or", "a data set"]),
+        box(160, 16, 130, 64, ["data/", "index, cache,", "split by lesion"], CLASSICAL),
+        box(310, 35, 95, 26, ["training part"]),
+        box(445, 16, 130, 64, ["run/, training/", "set up; repeat", "one step"], CLASSICAL),
+        box(620, 16, 130, 64, ["checkpoint", "averaged weights,", "config, hashes"]),
+        box(445, 126, 130, 64, ["models/, circuits/", "generator, critic,", "simulator"], QUANTUM),
+        box(177, 145, 95, 26, ["test part"]),
+        box(445, 236, 130, 64, ["sampling/", "load, generate,", "export, push"], CLASSICAL),
+        box(310, 255, 95, 26, ["new images"]),
+        box(160, 236, 130, 64, ["evaluation/", "metrics/: distances;", "audit of copying"], CRITIC),
+        box(10, 236, 110, 64, ["report/, serve/", "one page;", "a web page"]),
+        box(160, 342, 415, 46, ["experiments/: study, compare", "all of this for each seed and generator; then statistics"], CRITIC),
+        arrow((120, 48), (156, 48)), arrow((290, 48), (306, 48)), arrow((405, 48), (441, 48)), arrow((575, 48), (616, 48)),
+        arrow((510, 126), (510, 84)), arrow((225, 80), (225, 141)), arrow((225, 171), (225, 232)),
+        arrow((685, 80), (685, 268), (579, 268)), arrow((445, 268), (409, 268)), arrow((310, 268), (294, 268)),
+        arrow((160, 268), (124, 268)), arrow((225, 300), (225, 338)), arrow((160, 365), (65, 365), (65, 304)),
     )  # fmt: skip
 
 
@@ -140,6 +163,7 @@ DRAWN = {
     "diagram-generator.svg": generator,
     "diagram-fusion.svg": fusion,
     "diagram-scale.svg": scale,
+    "diagram-flow.svg": flow,
     "logo.svg": logo,
 }
 """File name to what draws it."""

@@ -138,7 +138,7 @@ def flow() -> str:
         box(310, 255, 95, 26, ["new images"]),
         box(160, 236, 130, 64, ["evaluation/", "metrics/: distances;", "audit of copying"], CRITIC),
         box(10, 236, 110, 64, ["report/, serve/", "one page;", "a web page"]),
-        box(160, 342, 415, 46, ["experiments/: study, compare", "all of this for each seed and generator; then statistics"], CRITIC),
+        box(160, 342, 415, 46, ["experiments/: study, compare", "all of this per seed and generator; then statistics"], CRITIC),
         arrow((120, 48), (156, 48)), arrow((290, 48), (306, 48)), arrow((405, 48), (441, 48)), arrow((575, 48), (616, 48)),
         arrow((510, 126), (510, 84)), arrow((225, 80), (225, 141)), arrow((225, 171), (225, 232)),
         arrow((685, 80), (685, 268), (579, 268)), arrow((445, 268), (409, 268)), arrow((310, 268), (294, 268)),

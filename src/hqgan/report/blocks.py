@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hqgan.errors import UserError
+from hqgan.io.files import write_atomically
 
 TEMPLATE = "report.html"
 
@@ -94,17 +95,13 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
     )  # fmt: skip
     environment.tests["of"] = lambda block, name: type(block).__name__ == name
     page = environment.get_template(TEMPLATE).render(title=title, lead=lead, sections=sections)
-    temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(path)
+        write_atomically(path, page.encode())
     except OSError as error:
         raise UserError(
             f"The report {path} cannot be written ({error.strerror or error}); choose another path."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read(path: Path) -> dict[str, Any]:

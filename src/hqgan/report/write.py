@@ -58,15 +58,10 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
             sections += run_sections(path, name, real)
             if (path / "audit" / "audit.json").exists():
                 sections.append(audit_section(read(path / "audit" / "audit.json"), path / "audit", name, real))
-        elif (path / "study.json").exists():
-            own = study_sections(_read(path / "study.json", from_json), path)
-            sections += [Section(f"Study: {name}", own[0].blocks), *(Section(s.title, s.blocks, 3) for s in own[1:])]
-        elif (path / "compare.json").exists():
-            own = compare_sections(_read(path / "compare.json", result_from_json), path)
-            sections += [
-                Section(f"Comparison: {name}", own[0].blocks),
-                *(Section(s.title, s.blocks, 3) for s in own[1:]),
-            ]
+        elif file := next((file for file in _EXPERIMENTS if (path / file).exists()), None):
+            title, sections_of = _EXPERIMENTS[file]
+            first, *others = sections_of(path)
+            sections += [Section(f"{title}: {name}", first.blocks), *(Section(s.title, s.blocks, 3) for s in others)]
         elif (path / "audit.json").exists():
             sections.append(audit_section(read(path / "audit.json"), path, name, real))
         else:
@@ -75,6 +70,13 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
     if real:
         sections.insert(0, Section("Before you share this report", [Text(PATIENTS, "warning")]))
     write_page(out, "HQ-GAN report", lead, sections)
+
+
+_EXPERIMENTS: dict[str, tuple[str, Callable[[Path], list[Section]]]] = {
+    "study.json": ("Study", lambda path: study_sections(_read(path / "study.json", from_json), path)),
+    "compare.json": ("Comparison", lambda path: compare_sections(_read(path / "compare.json", result_from_json), path)),
+}
+"""Title and sections by the file of the result."""
 
 
 def _read(path: Path, parse: Callable[[Mapping[str, Any]], Result]) -> Result:

@@ -56,17 +56,18 @@ def difference(own: Sequence[RunResult], other: Sequence[RunResult], extractors:
     values = a - b
     drawn = draws(values, a_halves - b_halves, _shared(own))
     low, high = interval(drawn)
+    p = p_value(drawn)
     return Pair(
         name=own[0].name,
         against=other[0].name,
         mean=float(values.mean()),
         low=low,
         high=high,
-        p_value=p_value(drawn),
+        p_value=p,
         wilcoxon=wilcoxon(values),
         nearer=int((values < 0).sum()),
         seeds=len(values),
-        p_corrected=p_value(drawn),
+        p_corrected=p,
     )
 
 

@@ -111,7 +111,7 @@ def test_flagged_images_are_left_out_and_others_take_their_places(hqgan, tiny_ru
 def test_bad_input(photos, tmp_path):
     with pytest.raises(UserError, match="no run or folder at"):
         audit(tmp_path / "nowhere", None)
-    with pytest.raises(UserError, match="name the real ones"):
+    with pytest.raises(UserError, match="name the real images"):
         audit(photos, None)
     made = pretend(photos, "held out", tmp_path / "made")
     (made / "manifest.csv").write_text("nothing\nx\n")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from synthetic import lesions
 
-from hqgan.metrics.extractors.features import load_views
+from hqgan.metrics.extractors.fitted import load_extractors
 
 
 @pytest.fixture(scope="session")
@@ -23,4 +23,4 @@ def views_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def views(train_set, views_cache):
     images, labels = train_set
-    return load_views(images, labels, np.arange(len(labels)), fingerprint="made up", cache=views_cache)
+    return load_extractors(images, labels, np.arange(len(labels)), fingerprint="made up", cache=views_cache)

@@ -86,7 +86,7 @@ def test_smaller_counts_keep_the_class_mix():
 
 def test_check_extractors_on_textured_lesions(views, train_set, held_out):
     derm = views[0]
-    blind = replace(derm, name="blind", finish=lambda raw: np.random.default_rng(len(raw)).normal(size=(len(raw), 8)))
+    blind = replace(derm, name="blind", project=lambda raw: np.random.default_rng(len(raw)).normal(size=(len(raw), 8)))
     rows = check_extractors([derm, views[-1], blind], train_set, held_out)
     json.dumps([row.as_json() for row in rows], allow_nan=False)
     assert [(row.extractor, row.distance) for row in rows] == [

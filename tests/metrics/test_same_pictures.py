@@ -40,6 +40,6 @@ def test_other_lesions_are_none(images):
 
 def test_the_sentence_names_both(images):
     with pytest.raises(
-        UserError, match=r"the image by x, df number 0 is a copy of the test image b/1\.png; a result would mean"
+        UserError, match=r"the image by x, df number 0 is a copy of the test image b/1\.png, so results"
     ):
         refuse_copies(images[:1], ["df number 0"], images[[5, 0]], ["b/0.png", "b/1.png"], "the image by x,")

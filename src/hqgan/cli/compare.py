@@ -124,7 +124,7 @@ def compare(
     from hqgan.experiments.compare.table import hours_table, result_table
     from hqgan.experiments.study.results import from_json
     from hqgan.experiments.study.table import table as study_table
-    from hqgan.metrics.extractors.pretrained import Borrowed
+    from hqgan.metrics.extractors.pretrained import PretrainedNetworks
     from hqgan.report.write import write_comparison, write_study
     from hqgan.training.loop import Interrupted
 
@@ -155,7 +155,7 @@ def compare(
         return
     files = {name: Path(path) for name, path in pairs("--weights", weights)}
     with Terminal() as reporter:
-        borrowed = Borrowed(files, cache_folder(None), download, reporter)
+        borrowed = PretrainedNetworks(files, cache_folder(None), download, reporter)
         try:
             result = comparisons.compare(settings, out, borrowed=borrowed, reporter=reporter)
         except (Interrupted, KeyboardInterrupt):

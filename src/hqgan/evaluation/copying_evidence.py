@@ -14,7 +14,7 @@ from hqgan.io.images import to_float
 from hqgan.metrics import copying as privacy
 from hqgan.metrics.distances import frechet_reason
 from hqgan.metrics.extractors import networks
-from hqgan.metrics.extractors.features import fit_directions
+from hqgan.metrics.extractors.projection import fit_neutral_projection
 from hqgan.metrics.near_duplicates import nearest_copies
 from hqgan.models.build import build_critic
 from hqgan.sampling.load import Loaded
@@ -63,10 +63,10 @@ def neutral_features(data: ImageData) -> tuple[np.ndarray, Callable[[np.ndarray]
     """Features (N, D) of all real images, of a network that has seen none of them; and what gives other images theirs."""
     kinds = [(kind, lesion) for kind in demo.LESIONS for lesion in range(_NEUTRAL_IMAGES // len(demo.LESIONS))]
     painted = np.stack([demo.paint(kind, _NEUTRAL_SEED, lesion, 0, data.images.shape[1]) for kind, lesion in kinds])
-    network = networks.untrained_eye(painted, _NEUTRAL_SEED)
+    network = networks.untrained_network(painted, _NEUTRAL_SEED)
     # All real images alike set the scale: it is the same however lesions are permuted.
     seen = networks.run(network, np.asarray(data.images))
-    look = fit_directions(seen)
+    look = fit_neutral_projection(seen)
     return look(seen), lambda images: look(networks.run(network, np.asarray(images)))
 
 

@@ -18,8 +18,8 @@ from hqgan.evaluation.extractors import extractors_of
 from hqgan.evaluation.latent_geometry import MOST_DIMENSIONS, geometry
 from hqgan.evaluation.real_images import compared_with, evaluation_subset, is_run
 from hqgan.metrics import evaluator, perceptual, skin
-from hqgan.metrics.extractors.features import FeatureExtractor
-from hqgan.metrics.extractors.pretrained import Borrowed
+from hqgan.metrics.extractors.extractor import FeatureExtractor
+from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.metrics.modes import mode_rows
 from hqgan.metrics.record import MetricRow
 from hqgan.metrics.subsampling import largest_mix
@@ -85,10 +85,10 @@ def evaluate(
     data, split = compared_with(target, loaded, data_path, seed, choice, reporter)
     split = evaluation_subset(split)
     generated = _generated(loaded, data, split, seed, reporter) if loaded else read_folder(target, data)[0]
-    pretrained = Borrowed(weights or {}, cache_folder(None), download, reporter)
+    pretrained = PretrainedNetworks(weights or {}, cache_folder(None), download, reporter)
     held_out, train = data.at(split.test), data.at(split.train)
     reporter.message("measuring")
-    extractors = extractors_of(data, split, reporter) + pretrained.views
+    extractors = extractors_of(data, split, reporter) + pretrained.extractors
     rows = evaluator.evaluate(generated, held_out, train, data.classes, extractors, seed=seed)
     rows += perceptual.rows(pretrained, generated, held_out, train, data.classes, seed)
     # Of a folder only as many of each class as keep the mix of the real ones: another mix looks like missing modes.

@@ -7,14 +7,15 @@ import numpy as np
 from hqgan.data.cache import cache_folder
 from hqgan.evaluation.real_images import MOST_HELD_OUT, draw, evaluation_subset
 from hqgan.metrics.evaluator import Evaluator
-from hqgan.metrics.extractors.features import FeatureExtractor, load_views
+from hqgan.metrics.extractors.extractor import FeatureExtractor
+from hqgan.metrics.extractors.fitted import load_extractors
 from hqgan.reporter import Reporter
 from hqgan.types import ImageData, Split
 
 
 def extractors_of(data: ImageData, split: Split, reporter: Reporter) -> list[FeatureExtractor]:
     """The feature extractors for a data set's training part, trained now or from the cache."""
-    return load_views(
+    return load_extractors(
         data.images,
         data.labels,
         evaluation_subset(split).train,

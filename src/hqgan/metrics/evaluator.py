@@ -17,7 +17,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from hqgan.metrics.baseline import fit_pca_gaussian
-from hqgan.metrics.extractors.features import FeatureExtractor, extract
+from hqgan.metrics.extractors.extractor import FeatureExtractor, extract
 from hqgan.metrics.record import MetricRow
 from hqgan.metrics.subsampling import SMALLEST_CLASS, largest_mix, proportional
 from hqgan.metrics.table import KERNEL_DISTANCE, VALUES, Measured, measure, metrics_of

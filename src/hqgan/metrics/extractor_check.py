@@ -27,7 +27,7 @@ import numpy as np
 from hqgan.metrics import distances
 from hqgan.metrics import graded_corruptions as graded
 from hqgan.metrics.baseline import fit_pca_gaussian
-from hqgan.metrics.extractors.features import FeatureExtractor, extract
+from hqgan.metrics.extractors.extractor import FeatureExtractor, extract
 from hqgan.metrics.subsampling import SMALLEST_CLASS, proportional
 from hqgan.metrics.table import Measured, measure, metrics_of
 from hqgan.reporter import SILENT, Reporter

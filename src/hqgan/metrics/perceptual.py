@@ -1,8 +1,9 @@
-"""Likeness of single images: SSIM and MS-SSIM to the nearest real image and within a class, LPIPS within a class, Inception
-score.
+"""Similarity of single images: SSIM and MS-SSIM to the nearest real image and within a class, LPIPS within a class; and the
+Inception score.
 
-Within a class likeness is the opposite of variety: beside each value stands the same of real held-out images, and a
-generator whose images are more alike than those has lost modes. To the nearest real image, the floor is that of training images.
+Within a class, similarity is the opposite of variety: beside each value stands the same of held-out real images, and a
+generator whose images are more alike than those has lost modes. To the nearest real image, the real reference is that of
+training images.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 
 from hqgan.io.images import to_float
 from hqgan.io.pretrained import library
-from hqgan.metrics.extractors.pretrained import Borrowed
+from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.metrics.prdc import pairwise
 from hqgan.metrics.record import MetricRow
 from hqgan.metrics.subsampling import SMALLEST_CLASS, mean_and_deviation
@@ -28,7 +29,7 @@ BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of MS-SSIM's scales (Wang et al., 2003); small images take as many of the first as fit, scaled to a sum of 1."""
 
 Pairwise = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Two uint8 batches (N, S, S, 3) to likenesses or distances (N,)."""
+"""Two uint8 batches (N, S, S, 3) to similarities or distances (N,)."""
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -70,35 +71,42 @@ def inception_score(probabilities: np.ndarray) -> float:
 
 
 def rows(
-    borrowed: Borrowed,
+    pretrained: PretrainedNetworks,
     generated: LabelledImages,
     real: LabelledImages,
     train: LabelledImages,
     classes: Sequence[str],
     seed: int,
 ) -> list[MetricRow]:
-    """Every measure of this file, and a row with its reason for each metric that lacks its network.
+    """Every metric of this file, and a row with its reason for each metric that lacks its network.
 
     Args:
-        borrowed: networks trained elsewhere.
+        pretrained: pretrained networks.
         generated: images uint8 (N, S, S, 3) and labels (N,).
         real: held-out ones.
-        train: training ones, for floors.
+        train: training ones, for real references.
         classes: names.
         seed: of draws and subsamples.
     """
     out = [
         MetricRow(distance, extractor, n=len(generated), reason=reason, seed=seed)
-        for distance, extractor, reason in borrowed.missing
+        for distance, extractor, reason in pretrained.missing
     ]
-    if borrowed.classes is not None:
-        digest = next(view.hash for view in borrowed.views if view.name == "inception")
-        out.append(score_row(borrowed.classes(generated.images), borrowed.classes(real.images), seed, digest))
+    if pretrained.class_probabilities is not None:
+        digest = next(e.hash for e in pretrained.extractors if e.name == "inception")
+        out.append(
+            score_row(
+                pretrained.class_probabilities(generated.images),
+                pretrained.class_probabilities(real.images),
+                seed,
+                digest,
+            )
+        )
     for name, like in (("ssim", ssim), (f"ms_ssim{scales_of(real.images.shape[1])}", ms_ssim)):
         out += nearest_rows(name, like, generated, real, train, classes, seed)
         out += within_rows(name, like, generated, real, classes, seed)
-    if borrowed.lpips is not None:
-        out += within_rows("lpips", borrowed.lpips, generated, real, classes, seed)
+    if pretrained.lpips is not None:
+        out += within_rows("lpips", pretrained.lpips, generated, real, classes, seed)
     return out
 
 
@@ -111,14 +119,14 @@ def nearest_rows(
     classes: Sequence[str],
     seed: int,
 ) -> list[MetricRow]:
-    """Mean likeness of generated images to their nearest held-out image of the class, by class and over all classes.
+    """Mean similarity of generated images to their nearest held-out image of the class, by class and over all classes.
 
     Args:
-        name: of the measure.
+        name: of the metric.
         like: of pairs.
         generated: images uint8 and labels.
         real: held-out images and labels.
-        train: training images and labels, for the floor: as many as generated ones.
+        train: training images and labels, for the real reference: as many as generated ones.
         classes: names.
         seed: of draws and subsamples.
     """
@@ -146,7 +154,10 @@ def within_rows(
     classes: Sequence[str],
     seed: int,
 ) -> list[MetricRow]:
-    """Mean likeness, or distance, of pairs of images of one class; the floor is that of held-out pairs. Arguments as above."""
+    """Mean similarity, or distance, of pairs of images of one class; the real reference is that of held-out pairs.
+
+    Arguments as above.
+    """
     rng = np.random.default_rng(seed)
 
     def values(given: LabelledImages, c: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 
 from hqgan.metrics import distances, prdc
-from hqgan.metrics.extractors.features import FeatureExtractor
+from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.subsampling import HALVES, Statistic, value_and_deviation
 
 

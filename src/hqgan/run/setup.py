@@ -16,7 +16,7 @@ from hqgan.data.cache import cache_folder
 from hqgan.errors import UserError
 from hqgan.evaluation.real_images import evaluation_subset
 from hqgan.io.images import to_float
-from hqgan.metrics.extractors.features import train_proto
+from hqgan.metrics.extractors.prototypes import train_proto
 from hqgan.models.base import Generator
 from hqgan.models.build import build_critic, build_generator
 from hqgan.models.hybrid import HybridGenerator

@@ -1,5 +1,6 @@
 import hashlib
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from calls import Calls
 from hqgan.errors import UserError
 from hqgan.io.pretrained import library
 from hqgan.metrics.distances import frechet, kernel
-from hqgan.metrics.extractors import pretrained
+from hqgan.metrics.extractors import dinov2, inception, lpips, pretrained
+from hqgan.metrics.extractors.published import Published
 from hqgan.metrics.record import MetricRow
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
@@ -40,20 +42,21 @@ def test_kid_lies_within_the_interval_of_torch_fidelity():
 def inception_file(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "inception.safetensors"
-    network = pretrained.unloaded_inception()
+    network = inception.unloaded_inception()
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path)
     return path
 
 
 def test_inception_from_safetensors(inception_file):
-    view, classes = pretrained.inception_view(inception_file)
-    features = view(IMAGES)
+    provided = inception.load(inception_file)
+    extractor, classes = provided.extractor, provided.class_probabilities
+    features = extractor(IMAGES)
     assert features.shape == (4, 2048)
     assert np.isfinite(features).all()
     assert features.std() > 0
     assert classes(IMAGES).sum(1) == pytest.approx(np.ones(4))
-    assert (view(IMAGES) == features).all()
-    assert view.hash == hashlib.sha256(inception_file.read_bytes()).hexdigest()
+    assert (extractor(IMAGES) == features).all()
+    assert extractor.hash == hashlib.sha256(inception_file.read_bytes()).hexdigest()
 
 
 def test_lpips_is_a_distance_and_takes_the_given_weights(tmp_path):
@@ -61,10 +64,10 @@ def test_lpips_is_a_distance_and_takes_the_given_weights(tmp_path):
     network = library("torchvision.models").alexnet(weights=None)
     features = {k: v for k, v in network.state_dict().items() if k.startswith("features.")}
     save_file(features, tmp_path / "alexnet.safetensors")
-    distance = pretrained.lpips_distance(tmp_path / "alexnet.safetensors")
+    distance = lpips.load(tmp_path / "alexnet.safetensors").image_distance
     assert distance(IMAGES, IMAGES) == pytest.approx(np.zeros(4))
     assert (distance(IMAGES[:2], IMAGES[2:]) > 1e-4).all()
-    inner = pretrained.lpips(tmp_path / "alexnet.safetensors")
+    inner = lpips.lpips(tmp_path / "alexnet.safetensors")
     assert torch.equal(getattr(inner.net.slice1, "0").weight, network.features[0].weight)
 
 
@@ -74,15 +77,15 @@ def test_dinov2_from_safetensors(tmp_path):
         "vit_small_patch14_dinov2", img_size=224, num_classes=0, dynamic_img_size=True
     )
     save_file(network.state_dict(), tmp_path / "model.safetensors")
-    features = pretrained.dinov2_view(tmp_path / "model.safetensors")(IMAGES)
+    features = dinov2.load(tmp_path / "model.safetensors").extractor(IMAGES)
     assert features.shape == (4, 384)
     assert np.isfinite(features).all()
 
 
 def test_without_weights_each_metric_says_so_and_nothing_is_fetched(tmp_path, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", lambda *a, **k: pytest.fail("a download"))
-    found = pretrained.Borrowed({}, tmp_path, False)
-    assert found.views == []
+    found = pretrained.PretrainedNetworks({}, tmp_path, False)
+    assert found.extractors == []
     assert [MetricRow(*metric).key for *metric, _ in found.missing] == [
         "fid_inception", "kid_inception", "inception_score", "fd_dinov2", "kd_dinov2", "lpips_within",
     ]  # fmt: skip
@@ -91,8 +94,9 @@ def test_without_weights_each_metric_says_so_and_nothing_is_fetched(tmp_path, mo
 
 def test_a_download_is_announced_checked_and_kept(tmp_path, monkeypatch):
     said = []
-    offer = pretrained.Published("a network", (tmp_path / "served.bin").as_uri(), 1, hashlib.sha256(b"abc").hexdigest())
-    monkeypatch.setitem(pretrained.PUBLISHED, "inception", offer)
+    offer = Published("a network", (tmp_path / "served.bin").as_uri(), 1, hashlib.sha256(b"abc").hexdigest())
+    row = replace(pretrained.PRETRAINED["inception"], offer=offer)
+    monkeypatch.setitem(pretrained.PRETRAINED, "inception", row)
     with pytest.raises(pretrained.UnavailableError, match="could not be fetched .* give --weights inception=FILE"):
         pretrained.weights("inception", {}, tmp_path, True, Calls(said.append))
     (tmp_path / "served.bin").write_bytes(b"abd")
@@ -115,13 +119,13 @@ class Evil:
 def test_strange_weights_are_refused_unread(tmp_path, capsys):
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(UserError, match="not read, for such a file can hold a program"):
-        pretrained.inception(tmp_path / "evil.pth")
+        inception.inception(tmp_path / "evil.pth")
     (tmp_path / "evil.safetensors").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(UserError, match="cannot be read"):
-        pretrained.inception(tmp_path / "evil.safetensors")
+        inception.inception(tmp_path / "evil.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="of another network"):
-        pretrained.inception(tmp_path / "other.safetensors")
+        inception.inception(tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="no network 'vgg'"):
         pretrained.weights("inception", {"vgg": tmp_path}, tmp_path, False)
     assert "unpickled!" not in capsys.readouterr().out

@@ -36,7 +36,7 @@ from hqgan.experiments.splits import describe
 from hqgan.experiments.study.sources import GAUSSIAN
 from hqgan.experiments.training import train_on_split
 from hqgan.io.files import sweep
-from hqgan.metrics.extractors.pretrained import Borrowed
+from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.reporter import SILENT, Reporter
 from hqgan.training import checkpoint
 from hqgan.wording import listed, plural
@@ -46,7 +46,7 @@ def compare(
     settings: Settings,
     out: Path,
     *,
-    borrowed: Borrowed | None = None,
+    borrowed: PretrainedNetworks | None = None,
     reporter: Reporter = SILENT,
 ) -> CompareResult:
     """Run a comparison, or continue it.

@@ -19,8 +19,8 @@ from hqgan.experiments.splits import checked_split, parts_hash
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics import distances, perceptual
 from hqgan.metrics.evaluator import Evaluator
-from hqgan.metrics.extractors.features import FeatureExtractor
-from hqgan.metrics.extractors.pretrained import Borrowed
+from hqgan.metrics.extractors.extractor import FeatureExtractor
+from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.models.build import figures
 from hqgan.reporter import Reporter
@@ -58,13 +58,13 @@ class Cell:
     split: Split
     seed: int
     reporter: Reporter
-    borrowed: Borrowed | None
+    borrowed: PretrainedNetworks | None
     images: int | None
 
     @cached_property
     def extractors(self) -> list[FeatureExtractor]:
         """Feature extractors: trained on the training part, and the borrowed ones."""
-        return extractors_of(self.data, self.split, self.reporter) + (self.borrowed.views if self.borrowed else [])
+        return extractors_of(self.data, self.split, self.reporter) + (self.borrowed.extractors if self.borrowed else [])
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -111,7 +111,7 @@ def cell_of(
     path: str,
     seed: int,
     settings: Settings,
-    borrowed: Borrowed | None,
+    borrowed: PretrainedNetworks | None,
     reporter: Reporter,
 ) -> Cell:
     """The data and the split of a seed, checked for leaks."""

@@ -1,7 +1,7 @@
-"""Random spoilings of real images on tensors: what the extractor `derm` is taught to see.
+"""Random corruptions of real images, as tensors: what the network of the extractor `derm` is trained to notice.
 
-Two degradations that judge the extractors later, JPEG and the PCA-Gaussian, are left out here on purpose: a view has to
-rank them without having met them.
+Two corruptions of the later extractor check, JPEG and the PCA-Gaussian, are left out here on purpose: an extractor has to
+rank them without having been trained on them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 
 KINDS = ("warp", "phase", "blur", "lattice", "noise", "contrast", "brightness", "hue")
-"""The spoilings, in the order of the columns of `strengths`."""
+"""The corruptions, in the order of the columns of `strengths`."""
 
 STRUCTURE = 5
-"""The first five spoil structure and are predicted; contrast, brightness and hue are only met, so that the network's
+"""The first five corrupt structure and are predicted; contrast, brightness and hue are only applied, so that the network's
 later maps are not mostly about the colour of the light."""
 
 _SHARE = 0.4  # of the images that one kind touches
-_COLOUR = 0.6  # full strength of the colour kinds, so that classes can still be told apart
+_COLOUR = 0.6  # full strength of the colour kinds, so that classes can still be distinguished
 
 
 def strengths(n: int, generator: torch.Generator) -> torch.Tensor:
@@ -30,8 +30,8 @@ def strengths(n: int, generator: torch.Generator) -> torch.Tensor:
     return values
 
 
-def spoil(images: torch.Tensor, strength: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Spoil each image by its strengths of each kind.
+def corrupt(images: torch.Tensor, strength: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Corrupt each image by its strength of each kind.
 
     Args:
         images: (B, 3, S, S) float32 in [-1, 1]; not changed.

@@ -10,7 +10,7 @@ import numpy as np
 from hqgan.evaluation.extractors import extractors_of
 from hqgan.experiments.study.uses import balanced_mix
 from hqgan.experiments.study.uses.use import Use
-from hqgan.metrics.extractors.features import extract
+from hqgan.metrics.extractors.extractor import extract
 from hqgan.metrics.prdc import depth
 from hqgan.reporter import Reporter
 

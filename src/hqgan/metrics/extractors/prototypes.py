@@ -1,0 +1,78 @@
+"""Class means from which the generator's prototypes start, in features of a network of their own that never evaluates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from hqgan.metrics.extractors.cache import Tensors, cached
+from hqgan.metrics.extractors.networks import class_weights, convolution, fit, run, weights_of
+from hqgan.reporter import SILENT, Reporter
+
+PROTO_FEATURES = 1280
+"""Features of `proto`; the generator's prototypes have as many (the paper's EfficientNet has)."""
+_EPOCHS = 6.0
+_SEED = 71
+
+
+class Proto(nn.Module):
+    """A coarse stem and a wide last layer; 1280 features an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.PixelUnshuffle(4), convolution(48, 64), convolution(64, 96, 2))
+        self.wide = nn.Sequential(nn.Conv2d(96, PROTO_FEATURES, 1), nn.SiLU())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, 1280) features of images (B, 3, S, S)."""
+        return self.wide(self.stem(x)).mean((2, 3))
+
+
+def train_proto(
+    images: np.ndarray,
+    labels: np.ndarray,
+    train: np.ndarray,
+    classes: int,
+    *,
+    fingerprint: str,
+    cache: Path,
+    reporter: Reporter = SILENT,
+) -> np.ndarray:
+    """Class means (C, 1280) float32 in features of `proto`, from which the generator's prototypes start.
+
+    `proto` is a network of its own, of another shape and seed than any feature extractor's, and never evaluates. A class
+    without training images gets the mean of all. Arguments as `fitted.load_extractors`; `classes` is C.
+    """
+
+    def complete(tensors: Tensors) -> Tensors:
+        if tensors:
+            return tensors
+        own_images, own_labels = np.asarray(images[train]), np.asarray(labels)[train]
+        proto = train_network(own_images, own_labels, classes, _SEED, reporter)
+        features = run(proto, own_images)
+        means = np.tile(features.mean(0), (classes, 1))
+        for c in np.unique(own_labels):
+            means[c] = features[own_labels == c].mean(0)
+        return {"class_means": means.astype(np.float32), **weights_of(proto, "proto.")}
+
+    return cached("proto", f"{fingerprint}/{classes}", train, cache, complete)["class_means"]
+
+
+def train_network(
+    images: np.ndarray, labels: np.ndarray, classes: int, seed: int, reporter: Reporter = SILENT
+) -> Proto:
+    """Train `proto` by the classes alone. Arguments as `networks.train_network`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        proto, classify = Proto(), nn.Sequential(nn.Dropout(0.3), nn.Linear(PROTO_FEATURES, classes))
+        weights = class_weights(labels, classes)
+
+        def loss(x: torch.Tensor, y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+            return F.cross_entropy(classify(proto(x)), y, weight=weights, label_smoothing=0.1)
+
+        fit([proto, classify], loss, images, labels, _EPOCHS, seed, "proto", reporter)
+    return proto.eval()

@@ -84,6 +84,7 @@ def load_extractors(
         missing = [row for key, row in FITTED.items() if not any(k.startswith((f"{key}.", f"{key}/")) for k in tensors)]
         if not missing:
             return tensors
+        reporter.message("training the feature extractors")
         training = TrainingImages(np.asarray(images[train]), np.asarray(labels)[train], reporter)
         return tensors | {key: value for row in missing for key, value in row.fit(training).items()}
 

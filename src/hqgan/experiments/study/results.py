@@ -192,11 +192,11 @@ def _sentences(rows: list[ArmRow], best_name: str, pairs: list[SourcePair]) -> l
         better, worse = (_are(sum(sign * (r.mean - best.mean) > 0 for r in found)) for sign in (1, -1))
         top = max(made, key=lambda r: r.mean)
         out.append(
-            f"{so_far}{'of' if so_far else 'Of'} the {len(made)} arms with generated images, {better} significantly better than the "
-            f"best classical arm ({best.name}, balanced accuracy {best.mean:.3f}), and {worse} significantly worse (p < {LEVEL} "
-            f"after correction). The highest is {top.name} with {top.mean:.3f}, a difference of "
-            f"{top.difference_from_best_classical.text('+.3f')}, p = {top.p_value_against_best_classical:.2g}. The best classical "
-            "arm was chosen on the same test images, which favours it."
+            f"{so_far}{'of' if so_far else 'Of'} the {len(made)} arms with generated images, {better} significantly better than "
+            f"the best classical arm ({best.name}, balanced accuracy {best.mean:.3f}), and {worse} significantly worse (p < "
+            f"{LEVEL} after correction). The highest is {top.name} with {top.mean:.3f}, a difference of "
+            f"{top.difference_from_best_classical.text('+.3f')}, p = {top.p_value_against_best_classical:.2g}. The best "
+            "classical arm was chosen on the same test images, which favours it."
         )
     helped = [r.name for r in rows if r.generator is None and (p := r.p_value_against_real_only) is not None and p < LEVEL
               and r.mean > next(r.mean for r in rows if r.use == "real")]  # fmt: skip

@@ -47,7 +47,7 @@ def test_the_training_set_passed_off_as_generated(photos, tmp_path):
     assert rows[0]["training_file"] == rows[0]["file"]
     assert (tmp_path / "made-audit" / "closest-pairs.png").stat().st_size > 1000
     assert json.loads((tmp_path / "made-audit" / "audit.json").read_text()) == json.loads(json.dumps(found))
-    assert next(row for row in found["memory"] if row["name"] == "authenticity_neutral")["value"] == 0
+    assert next(row for row in found["memory"] if row["key"] == "authenticity_neutral")["value"] == 0
 
 
 def test_held_out_images_passed_off_as_generated(photos, tmp_path):

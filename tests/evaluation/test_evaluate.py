@@ -1,4 +1,4 @@
-"""`hqgan evaluate` as a whole: real images passed off as generated lie at the floor, and rows keep their form."""
+"""`hqgan evaluate` as a whole: real images passed off as generated lie at the real reference, and rows keep their form."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ FIELDS = {"key", "class", "value", "low", "high", "real_reference", "n"}
 
 
 @pytest.mark.slow
-def test_one_half_of_the_real_data_against_the_other_is_the_floor(hqgan, tmp_path):
+def test_one_half_of_the_real_data_against_the_other_is_the_real_reference(hqgan, tmp_path):
     data = open_data("demo:1400", 64)
     photos, half = tmp_path / "photos", tmp_path / "half"
     for i, label in enumerate(data.labels):

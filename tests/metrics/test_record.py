@@ -34,6 +34,7 @@ def test_a_row_survives_json():
         ("twins_derm_60", "derm", "near_duplicates_derm", "Near-duplicate rate (derm)"),
         ("ms_ssim3_nearest", "pixels", "ms_ssim3_nearest", "MS-SSIM to the nearest real image (3 scales)"),
         ("lpips_within", None, "lpips_within", "LPIPS within a class"),
+        ("mifid_neutral", None, "mifid_neutral", "MiFID (neutral)"),
     ],
 )
 def test_rows_of_the_first_format_are_read(name, view, key, label):

@@ -1,4 +1,4 @@
-"""What speaks for and against copying: nearest images, single images, memory, membership."""
+"""Evidence for and against copying: nearest images, single images, memorisation metrics, membership inference."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import torch
 
 from hqgan.data.synthetic import demo
 from hqgan.io.images import to_float
-from hqgan.metrics import copying as privacy
+from hqgan.metrics import copying
 from hqgan.metrics.distances import frechet_reason
 from hqgan.metrics.extractors import networks
 from hqgan.metrics.extractors.projection import fit_neutral_projection
 from hqgan.metrics.near_duplicates import nearest_copies
+from hqgan.metrics.record import MetricRow
 from hqgan.models.build import build_critic
 from hqgan.sampling.load import Loaded
 from hqgan.training import checkpoint
 from hqgan.types import ImageData, Split
 
 PAIRS = 20
-"""Closest pairs that are shown."""
+"""How many of the closest pairs are shown."""
 
 _NEUTRAL_SEED, _NEUTRAL_IMAGES = 4669, 280
 
@@ -33,8 +34,8 @@ class Evidence:
 
     Attributes:
         data: the real images.
-        split: which of them the generator has seen.
-        held_out: (H,) rows that it has not: validation and test part.
+        split: which of them the generator was trained on.
+        held_out: (H,) rows of the others: validation and test part.
         images: (G, S, S, 3) uint8 generated ones.
         labels: (G,) their classes.
         spaces: name to features (N, D) of all real and (G, D) of generated images (`spaces_of`).
@@ -55,30 +56,30 @@ class Evidence:
 def spaces_of(data: ImageData, images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Name to (all real images, generated ones) in pixels and in features of a network that has seen neither set."""
     flat = [np.asarray(x, np.float32).reshape(len(x), -1) for x in (data.images, images)]
-    real, look = neutral_features(data)
-    return {"pixels": (flat[0], flat[1]), "features": (real, look(images))}
+    real, project = neutral_features(data)
+    return {"pixels": (flat[0], flat[1]), "features": (real, project(images))}
 
 
 def neutral_features(data: ImageData) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """Features (N, D) of all real images, of a network that has seen none of them; and what gives other images theirs."""
+    """Features (N, D) of all real images, of a network that has seen none of them; and the function for other images."""
     kinds = [(kind, lesion) for kind in demo.LESIONS for lesion in range(_NEUTRAL_IMAGES // len(demo.LESIONS))]
     painted = np.stack([demo.paint(kind, _NEUTRAL_SEED, lesion, 0, data.images.shape[1]) for kind, lesion in kinds])
     network = networks.untrained_network(painted, _NEUTRAL_SEED)
     # All real images alike set the scale: it is the same however lesions are permuted.
     seen = networks.run(network, np.asarray(data.images))
-    look = fit_neutral_projection(seen)
-    return look(seen), lambda images: look(networks.run(network, np.asarray(images)))
+    project = fit_neutral_projection(seen)
+    return project(seen), lambda images: project(networks.run(network, np.asarray(images)))
 
 
 def nearest(evidence: Evidence) -> list[dict[str, Any]]:
     """The share of generated images nearest to a training image, over all and by class, in each space."""
     data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
-    a, b = privacy.equal_lesions(data.labels, data.groups, split.train, held_out, evidence.seed)
+    a, b = copying.equal_lesions(data.labels, data.groups, split.train, held_out, evidence.seed)
     out = []
     for name, (real, made) in evidence.spaces.items():
         for c, title in [(None, None), *enumerate(data.classes)]:
             mine = slice(None) if c is None else labels == c
-            test = privacy.nearest_share(
+            test = copying.nearest_share(
                 made[mine],
                 labels[mine],
                 real[a],
@@ -120,7 +121,7 @@ class Closest:
         row: of the data.
         ratio: its distance over that of the nearest of another lesion, in `space`, where that is lowest.
         space: of `Evidence`.
-        copy: whether the two are one picture, turned or mirrored or not.
+        copy: whether the two show one picture, rotated or mirrored or not.
     """
 
     row: int
@@ -131,7 +132,7 @@ class Closest:
     @property
     def why(self) -> str:
         """Why the image is flagged; empty where it is not."""
-        return "copy" if self.copy else f"near in {self.space}" if self.ratio < privacy.COPIED else ""
+        return "copy" if self.copy else f"near in {self.space}" if self.ratio < copying.COPIED else ""
 
 
 def closest(
@@ -146,7 +147,7 @@ def closest(
         spaces: as in `Evidence`.
     """
     copies = dict(nearest_copies(images, np.asarray(data.images[train])).tolist())
-    by_space = {name: privacy.closeness(made, real[train], data.groups[train]) for name, (real, made) in spaces.items()}
+    by_space = {name: copying.closeness(made, real[train], data.groups[train]) for name, (real, made) in spaces.items()}
     found = []
     for i in range(len(images)):
         space = min(by_space, key=lambda name: by_space[name][1][i])
@@ -156,12 +157,12 @@ def closest(
     return found
 
 
-def memory(evidence: Evidence) -> list[dict[str, Any]]:
-    """Authenticity and MiFID of generated images, with held-out real images at the same place as the floor."""
+def memory(evidence: Evidence) -> list[MetricRow]:
+    """Authenticity and MiFID of generated images; the real reference is that of held-out real images."""
     data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
     real, made = evidence.spaces["features"]
     train = real[split.train]
-    # As many of each class on both sides, so that the floor is that of like numbers.
+    # As many of each class on both sides, so that value and real reference are of equal numbers.
     rng = np.random.default_rng(0)
     ours, theirs = [], []
     for c in range(len(data.classes)):
@@ -170,18 +171,15 @@ def memory(evidence: Evidence) -> list[dict[str, Any]]:
         ours.append(rng.permutation(mine)[:k])
         theirs.append(rng.permutation(others)[:k])
     a, b = np.concatenate(ours), np.concatenate(theirs)
-    out = [{"name": "authenticity_neutral", "value": privacy.authenticity(made[a], train),
-            "floor": privacy.authenticity(real[b], train), "n": len(a), "reason": None}]  # fmt: skip
+    values = copying.authenticity(made[a], train), copying.authenticity(real[b], train)
+    out = [MetricRow("authenticity", "neutral", value=values[0], real_reference=values[1], n=len(a))]
     half = rng.permutation(b)
     one, two = half[: len(b) // 2], half[len(b) // 2 :]
-    reason = frechet_reason(len(one), real.shape[1])
-    if reason:
-        out.append({"name": "mifid_neutral", "value": None, "floor": None, "n": len(one), "reason": reason})
-    else:
-        value = privacy.mifid(made[rng.permutation(a)[: len(one)]], real[two], train)[0]
-        floor = privacy.mifid(real[one], real[two], train)[0]
-        out.append({"name": "mifid_neutral", "value": value, "floor": floor, "n": len(one), "reason": None})
-    return out
+    if reason := frechet_reason(len(one), real.shape[1]):
+        return [*out, MetricRow("mifid", "neutral", n=len(one), reason=reason)]
+    value = copying.mifid(made[rng.permutation(a)[: len(one)]], real[two], train)[0]
+    reference = copying.mifid(real[one], real[two], train)[0]
+    return [*out, MetricRow("mifid", "neutral", value=value, real_reference=reference, n=len(one))]
 
 
 def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
@@ -194,18 +192,18 @@ def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
     for c in np.unique(labels):
         mine = data.labels[rows] == c
         if mine.any():
-            near[mine] = -privacy.pairwise(real[rows[mine]], made[labels == c]).min(1)
-    # A class that was not generated tells nothing: it would only add ties.
+            near[mine] = -copying.pairwise(real[rows[mine]], made[labels == c]).min(1)
+    # A class that was not generated has no score: it would only add ties.
     scores = {"generator, black box": (near, np.isin(data.labels[rows], np.unique(labels)))}
     if loaded and loaded.config.critic.kind != "none":
         scores["critic"] = (_critic_scores(loaded, data, rows), np.ones(len(rows), bool))
     out = []
     for name, (score, known) in scores.items():
         own, lesions = data.labels[rows][known], data.groups[rows][known]
-        test = privacy.membership(score[known], members[known], own, lesions, evidence.seed, evidence.permutations)
+        test = copying.membership(score[known], members[known], own, lesions, evidence.seed, evidence.permutations)
         inside = known & members
-        half = privacy.halves(inside, data.labels[rows], data.groups[rows], evidence.seed)
-        control = privacy.membership(
+        half = copying.halves(inside, data.labels[rows], data.groups[rows], evidence.seed)
+        control = copying.membership(
             score[inside],
             half[inside],
             data.labels[rows][inside],

@@ -1,6 +1,6 @@
-"""What shots and noise do to a run: to the readouts of its circuits, and through the metrics to its images.
+"""What finite shots and hardware noise change in a run: the readouts of its circuits, and the metrics of its images.
 
-The paper's hardware table as a command. A setting is a noise (none, depolarising, a fake machine, with or without mitigation)
+As in the paper's table of hardware. A setting is a noise (none, depolarising, a fake machine, with or without mitigation)
 and a number of shots.
 """
 
@@ -33,7 +33,7 @@ from hqgan.types import UNCOVERED, Backend
 from hqgan.wording import plural
 
 CIRCUITS = 64
-"""Circuits whose readouts are compared, or a few more: whole images are made."""
+"""Circuits whose readouts are compared, or a few more, since whole images are generated."""
 MOST_EXACT = 12
 """Qubits up to which depolarising noise has an exact limit: a density matrix of n qubits holds 4^n numbers."""
 
@@ -77,14 +77,14 @@ def noise(
         errors: of Aer's depolarising noise, the probability after a two-qubit gate, a tenth of it after a rotation.
         machines: fake ones.
         mitigation: resilience levels, each on every machine; at many shots 1 takes ten times as long as 0 and more.
-        images: how many to make and judge against as many of the test part, without noise and with each noise at the most shots;
-            0 for none.
+        images: how many to generate and compare with as many of the test part, without noise and with each noise at the
+            most shots; 0 for none.
         data_path: the real data; None for the run's own.
-        seed: of the latents, of shots and transpilation, and of the judge.
+        seed: of the latents, of shots and transpilation, and of the evaluator.
         reporter: receives messages and progress; task ``settings`` counts those of the table.
 
     Returns:
-        What was measured, `readouts` with a row for each setting, and `images` with a row for each that made some.
+        What was measured, `readouts` with a row for each setting, and `images` with a row for each setting that generated some.
 
     Raises:
         UserError: no run there, one without circuits, or other data; Qiskit is missing, or there is no such machine or level; a
@@ -94,22 +94,22 @@ def noise(
     ansatz, angles, weights = circuits_of(loaded, seed)
     settings = _settings(ansatz.qubits, shots, errors, machines, mitigation, seed)
     # What can be refused is refused before the work.
-    judge = _judge(loaded, images, data_path, seed, reporter) if images else None
-    evaluation_subset = [
-        s for s in settings if judge and (s.shots == max(shots) or (s.shots is None and s.noise == "no noise"))
+    evaluator = _evaluator(loaded, images, data_path, seed, reporter) if images else None
+    with_images = [
+        s for s in settings if evaluator and (s.shots == max(shots) or (s.shots is None and s.noise == "no noise"))
     ]
-    total = len(settings) + len(evaluation_subset)
+    total = len(settings) + len(with_images)
     exact = simulate(ansatz, angles, weights)
     readouts, rows = [], []
     for setting in settings:
         reporter.message(f"readouts of {plural(len(angles) * len(weights), 'circuit')}: {setting}")
         readouts.append(_readouts(setting, ansatz, angles, weights, exact))
         reporter.progress("settings", len(readouts), total, "settings")
-    if judge:
-        plain = matched_images(loaded.generator, loaded.classes, judge.labels, seed)
-        for setting in evaluation_subset:
+    if evaluator:
+        plain = matched_images(loaded.generator, loaded.classes, evaluator.labels, seed)
+        for setting in with_images:
             reporter.message(f"{plural(images, 'image')}: {setting}")
-            rows.append(_images(setting, loaded, judge, plain, seed))
+            rows.append(_images(setting, loaded, evaluator, plain, seed))
             reporter.progress("settings", len(settings) + len(rows), total, "settings")
     return {
         "run": str(run),
@@ -149,7 +149,7 @@ def _settings(
 
 
 class _Recorder:
-    """A backend that keeps what it was asked for."""
+    """A backend that records the circuits it was asked for."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Ansatz, Tensor, Tensor]] = []
@@ -189,8 +189,8 @@ def _readouts(setting: Setting, ansatz: Ansatz, angles: Tensor, weights: Tensor,
     }
 
 
-def _judge(loaded: Loaded, count: int, data_path: str | None, seed: int, reporter: Reporter) -> Evaluator:
-    """A judge on so many images of the test part."""
+def _evaluator(loaded: Loaded, count: int, data_path: str | None, seed: int, reporter: Reporter) -> Evaluator:
+    """An evaluator on this many images of the test part."""
     data, split = data_of(loaded, data_path)
     if count > len(split.test):
         raise UserError(f"`images` takes at most the {plural(len(split.test), 'image')} of the test part, not {count}.")
@@ -198,10 +198,10 @@ def _judge(loaded: Loaded, count: int, data_path: str | None, seed: int, reporte
     return build_evaluator(data, split, chosen, seed, reporter)
 
 
-def _images(setting: Setting, loaded: Loaded, judge: Evaluator, plain: np.ndarray, seed: int) -> dict[str, Any]:
+def _images(setting: Setting, loaded: Loaded, evaluator: Evaluator, plain: np.ndarray, seed: int) -> dict[str, Any]:
     start = time.perf_counter()
     noisy = on_backend(loaded, setting.backend, str(setting)).generator
-    made = matched_images(noisy, loaded.classes, judge.labels, seed)
+    made = matched_images(noisy, loaded.classes, evaluator.labels, seed)
     seconds = time.perf_counter() - start
     apart = np.abs(made.astype(int) - plain)
     return {
@@ -210,7 +210,7 @@ def _images(setting: Setting, loaded: Loaded, judge: Evaluator, plain: np.ndarra
         "n": len(made),
         "grey_levels": {"mean": float(apart.mean()), "largest": int(apart.max())},
         "seconds": seconds,
-        "metrics": [row.as_json() for row in judge(made, judge.labels) if row.class_name is None],
+        "metrics": [row.as_json() for row in evaluator(made, evaluator.labels) if row.class_name is None],
     }
 
 
@@ -220,7 +220,7 @@ def table(result: dict[str, Any]) -> list[Any]:
 
     spread = f"over the circuits they vary by {result['spread']:.3f} (standard deviation)"
     readouts = Table(
-        title=f"Readouts of {result['circuits']} circuits of {plural(result['qubits'], 'qubit')} apart from exact ones",
+        title=f"Readouts of {result['circuits']} circuits of {plural(result['qubits'], 'qubit')} against exact ones",
         caption=f"{spread}; shots alone: root mean square expected without noise",
     )
     readouts.add_column("noise")
@@ -237,7 +237,7 @@ def table(result: dict[str, Any]) -> list[Any]:
     metrics = [{m.label: m.normalised for m in rows_from_json(row["metrics"])} for row in result["images"]]
     images = Table(
         title=f"{plural(result['images'][0]['n'], 'image')} against as many of the test part",
-        caption="apart: grey levels of 256, mean and largest; metrics normalised: 0 is real against real, 1 the PCA-Gaussian",
+        caption="deviation: grey levels of 256, mean and largest; normalised: 0 is real against real, 1 the PCA-Gaussian",
     )
     images.add_column("metric")
     for row in result["images"]:
@@ -245,7 +245,7 @@ def table(result: dict[str, Any]) -> list[Any]:
             f"{row['noise']}\n{'exact' if row['shots'] is None else plural(row['shots'], 'shot')}", justify="right"
         )
     levels = [row["grey_levels"] for row in result["images"]]
-    images.add_row("apart", *(f"{level['mean']:.2f}, {level['largest']}" for level in levels), end_section=True)
+    images.add_row("deviation", *(f"{level['mean']:.2f}, {level['largest']}" for level in levels), end_section=True)
     for label in (label for label, value in metrics[0].items() if value is not None):
         values = [found[label] for found in metrics]
         images.add_row(label, *("" if value is None else f"{value:.3f}" for value in values))
@@ -269,7 +269,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
         limit = next((row["root_mean_square"] for row in rows if row["shots"] is None), 0)
         if limit > 1e-6:
             axis.axhline(limit, ls=":", lw=1, color=f"C{number}", label=f"{name}, infinitely many shots")
-    axis.axhline(result["spread"], color="grey", lw=1, label="how much the readouts vary")
+    axis.axhline(result["spread"], color="grey", lw=1, label="standard deviation over circuits")
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
     shots = sorted({row["shots"] for row in result["readouts"] if row["shots"]})
@@ -277,7 +277,7 @@ def plot(result: dict[str, Any], path: Path) -> None:
     for formatter in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
         formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else "")
     axis.set_xlabel("shots of a circuit in a basis")
-    axis.set_ylabel("readouts apart from exact ones\n(root mean square)")
+    axis.set_ylabel("deviation of readouts from exact ones\n(root mean square)")
     axis.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     save(figure, path)

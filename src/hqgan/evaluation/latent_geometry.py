@@ -1,7 +1,7 @@
 """The latent geometry of a run: the Jacobian's spectrum, whole and through each branch, and paths between latents.
 
 With an image ``G(c(z), q(z))`` of what the classical and the quantum branch give, its derivative is the sum of one through
-each. How large and of what rank the quantum one is says how much of the image's variety passes through the circuits.
+each. The size and rank of the quantum one show how much of the image's variety passes through the circuits.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from hqgan.sampling.images import latent_seed, noise_of
 from hqgan.sampling.load import Loaded
 
 MOST_DIMENSIONS = 1024
-"""Of a latent whose Jacobian is taken: it costs an image for each."""
+"""Most dimensions of a latent whose Jacobian is computed: each costs two images."""
 LATENTS, PATHS = 8, 16
-"""Latents at which the Jacobian is taken, or one a class where there are more classes; and paths."""
+"""Latents at which the Jacobian is computed, or one for each class where there are more classes; and paths."""
 
 Result = dict[str, Any]
 
@@ -57,7 +57,7 @@ def geometry(loaded: Loaded, seed: int = 0) -> Result:
 
 
 def _maps(generator: Any, z: torch.Tensor, c: int) -> dict[str, latent.Map]:
-    """What depends on the latent: the image, and the image with one branch held where it is at `z`."""
+    """Functions of the latent: the image, and the image with one branch fixed at its value for `z`."""
 
     def labels(n: int) -> torch.Tensor:
         return torch.full((n,), c, device=z.device)
@@ -106,7 +106,7 @@ def _paths(generator: Any, loaded: Loaded, seed: int, device: torch.device) -> R
 
 
 def table(found: Result) -> list[Any]:
-    """A rich table, and a line on the paths."""
+    """A rich table, and a sentence on the paths."""
     from rich.table import Table
 
     out = Table(
@@ -122,5 +122,5 @@ def table(found: Result) -> list[Any]:
     return [
         out,
         f"Between two latents of a class the image's mean step is {paths['evenness']:.0%} of its largest (100 %: even), "
-        f"and its way {paths['detour']:.2f} times the distance of its ends.",
+        f"and its path {paths['detour']:.2f} times as long as the distance of its ends.",
     ]

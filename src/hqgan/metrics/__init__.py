@@ -1,1 +1,1 @@
-"""How results are measured: extractors (views), distances, the bar, and the protocols that put them together."""
+"""How generated images are measured: feature extractors, metrics, the baseline, and the evaluator that combines them."""

@@ -1,7 +1,7 @@
-"""The bar that any GAN has to clear: a Gaussian a class, in the principal components of the training pixels.
+"""The simple baseline, which any GAN has to beat: a Gaussian for each class, in principal components of the training pixels.
 
 Its constants are fixed here, once for all data sets and runs, since the normalised distance divides by it. It is meant
-to be a fair bar: it knows each class's mean image and how pixels vary together, and nothing else.
+to be a fair baseline: it knows each class's mean image and how pixels vary together, and nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hqgan.runtime.threads import one_thread
 
 COMPONENTS = 128
 """Principal components shared by all classes; fewer where there are fewer images. No noise stands in for the rest: noise
-on every pixel would put the bar farther from real images and make it easier to clear."""
+on every pixel would put the baseline farther from real images and make it easier to beat."""
 
 SHRINKAGE = 128
 """Weight of the pooled within-class covariance, in images: a class of n has ``(n S_c + 128 S_pooled) / (n + 128)``."""
@@ -59,7 +59,7 @@ def fit_pca_gaussian(images: np.ndarray, labels: np.ndarray, classes: int, compo
         images: (N, S, S, 3) uint8.
         labels: (N,) class indices below `classes`; a class without images takes the mean and covariance of all.
         classes: number of classes C.
-        components: principal components kept, at most N - 1; anything but the default is for planted degradations.
+        components: principal components kept, at most N - 1; anything but the default is for the extractor check.
 
     Returns:
         A sampler whose class means are the sample means and whose covariances are shrunk to the pooled one.
@@ -76,7 +76,7 @@ def _fit(images: np.ndarray, labels: np.ndarray, classes: int, components: int) 
     flat -= mean.astype(np.float32)
     k = min(components, len(flat) - 1, flat.shape[1])
     # With these the weakest of 128 components of real lesions comes out to one part in 700; with the usual fewer it loses
-    # two thirds of its strength, and the bar with it.
+    # two thirds of its strength, and the baseline changes with it.
     _, _, directions = randomized_svd(flat, k, n_oversamples=64, n_iter=4, random_state=0)
     scores = (flat @ directions.T).astype(np.float64)
     means = np.zeros((classes, k))

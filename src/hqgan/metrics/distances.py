@@ -38,7 +38,7 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def frechet_reason(n: int, dimension: int) -> str | None:
-    """Why the Fréchet distance cannot be had of `n` images in `dimension` features; None where it can."""
+    """Why the Fréchet distance of `n` images in `dimension` features cannot be computed; None where it can."""
     if n > 2 * dimension:
         return None
     return (

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 
 Map = Callable[[torch.Tensor], torch.Tensor]
-"""Latents (B, Z) to whatever depends on them, (B, ...)."""
+"""From latents (B, Z) to what depends on them, (B, ...)."""
 
 STEP = 1e-6
-"""Of the differences, in deviations of the latent: short, since a ReLU's bend inside a step spoils it; float64 bears it."""
+"""Step of the central differences, in deviations of the latent: short, since a ReLU's kink inside a step falsifies it, which
+float64 allows."""
 
 POINTS = 17
-"""On a path between two latents."""
+"""Points on a path between two latents."""
 
 
 @torch.no_grad()
@@ -35,8 +36,8 @@ def spectrum(matrix: torch.Tensor) -> np.ndarray:
 
 
 def effective_rank(singular_values: np.ndarray) -> float:
-    """Exp of the entropy of normalised singular values: Z where all are alike, 1 where one does everything, 0 for a map of
-    nought.
+    """Exp of the entropy of normalised singular values: Z where all are alike, 1 where one does everything, 0 for a map to
+    zero.
 
     References:
         Roy & Vetterli, "The effective rank: a measure of effective dimensionality", 2007.
@@ -49,7 +50,7 @@ def effective_rank(singular_values: np.ndarray) -> float:
 
 
 def path(a: torch.Tensor, b: torch.Tensor, points: int = POINTS) -> torch.Tensor:
-    """(points, Z) on the great circle from latent `a` (Z,) to `b`, lengths going over evenly: normal latents stay normal."""
+    """(points, Z) on the great circle from latent `a` (Z,) to `b`, lengths interpolated linearly: normal latents stay normal."""
     t = torch.linspace(0, 1, points, dtype=a.dtype, device=a.device)[:, None]
     angle = torch.arccos((a @ b / (a.norm() * b.norm())).clamp(-1 + 1e-7, 1 - 1e-7))
     one, two = a / a.norm(), b / b.norm()

@@ -1,4 +1,4 @@
-"""A probe for collapsed modes: which of the kinds of images that the training part has are made too rarely or too often."""
+"""Mode collapse: kinds of training images that are generated too rarely or too often, and near-duplicates."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ BINS = 50
 """Clusters of training images; 100 in the paper, for tens of thousands of images."""
 
 LEVEL = 1.96
-"""Standard errors beyond which a bin counts as different, a twentieth of the bins by chance."""
+"""Standard errors beyond which a cluster counts as different; by chance, one in twenty does."""
 
 
 def mode_rows(
-    view: str,
+    extractor: str,
     generated: np.ndarray,
     generated_labels: np.ndarray,
     real: np.ndarray,
@@ -24,20 +24,20 @@ def mode_rows(
     digest: str,
     seed: int,
 ) -> list[MetricRow]:
-    """Two probes of variety, each with held-out real images in place of generated ones as its floor.
+    """Two metrics of variety, each with held-out real images in place of generated ones as its real reference.
 
     ``ndb`` (number of statistically different bins): the share of `BINS` clusters of training images in which generated images
     are significantly more or less frequent than training images. ``near_duplicates``: the share of generated images that
     are nearer to another one of their class than 99 % of held-out images are to theirs.
 
     Args:
-        view: name of the features.
+        extractor: name of the feature extractor.
         generated: (N, D) features, in the class mix of the held-out ones.
         generated_labels: (N,).
         real: (M, D) held-out features.
         real_labels: (M,).
         train: (T, D) training features.
-        digest: of the view.
+        digest: hash of the extractor.
         seed: of the clusters.
 
     References:
@@ -59,7 +59,7 @@ def mode_rows(
         return share, float(np.sqrt(max(share * (1 - share), 1e-12) / bins.n_clusters))
 
     value, spread = different(generated)
-    rows = [_row("ndb", view, value, spread, different(real)[0], len(generated), digest, seed)]
+    rows = [_row("ndb", extractor, value, spread, different(real)[0], len(generated), digest, seed)]
     near, known = _nearest(generated, generated_labels), _nearest(real, real_labels)
     shares = []
     for c in np.unique(real_labels):
@@ -73,7 +73,7 @@ def mode_rows(
         *rows,
         _row(
             "near_duplicates",
-            view,
+            extractor,
             share,
             spread,
             0.01,
@@ -95,7 +95,9 @@ def _nearest(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return out
 
 
-def _row(kind: str, view: str, value: float, spread: float, floor: float, n: int, digest: str, seed: int) -> MetricRow:
+def _row(
+    kind: str, extractor: str, value: float, spread: float, reference: float, n: int, digest: str, seed: int
+) -> MetricRow:
     low, high = max(value - 1.96 * spread, 0.0), min(value + 1.96 * spread, 1.0)
-    return MetricRow(distance=kind, extractor=view, value=value, low=low, high=high, real_reference=floor, n=n, seed=seed,
+    return MetricRow(kind, extractor, value=value, low=low, high=high, real_reference=reference, n=n, seed=seed,
                      extractor_hash=digest)  # fmt: skip

@@ -1,18 +1,18 @@
-"""Images that are the same picture: turned or mirrored, through JPEG, a little lighter."""
+"""Near-duplicates: images that show the same picture, rotated or mirrored, compressed by JPEG or a little lighter."""
 
 from __future__ import annotations
 
 import numpy as np
 
 NEAR = 4.0
-"""Grey levels (root mean square over pixels and colours) below which two images are one: JPEG and resizing move an image
-by less, two lesions of one class by more."""
+"""Grey levels (root mean square over pixels and colours) below which two images count as one: JPEG and resizing change an
+image by less, two lesions of one class differ by more."""
 
 _BATCH = 512
 
 
 def nearest_copies(images: np.ndarray, others: np.ndarray, near: float = NEAR) -> np.ndarray:
-    """(K, 2) pairs of rows, an image's and another's, that are the same picture, turned or mirrored or not.
+    """(K, 2) pairs of rows, an image's and another's, that show the same picture, rotated or mirrored or not.
 
     Args:
         images: (N, S, S, 3) uint8, S a multiple of 4.
@@ -20,7 +20,7 @@ def nearest_copies(images: np.ndarray, others: np.ndarray, near: float = NEAR) -
         near: root mean square distance in grey levels.
     """
     side = images.shape[1] // 4
-    # Means over cells lie no farther apart than the images, so whatever is near is near in small.
+    # Means over cells lie no farther apart than the images, so images that are near are near in small, too.
     small = _shrink(others, side).reshape(len(others), -1)
     norms = (small**2).sum(1)
     found = []
@@ -49,6 +49,6 @@ def _shrink(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def _turn(images: np.ndarray, turn: int) -> np.ndarray:
-    """One of the eight ways of a square."""
+    """One of the eight rotations and reflections of a square."""
     turned = np.rot90(images, turn % 4, (1, 2))
     return turned[:, :, ::-1] if turn >= 4 else turned

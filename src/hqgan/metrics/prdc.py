@@ -1,4 +1,4 @@
-"""Improved precision and recall: do generated images look real, and are all real ones covered."""
+"""Precision, recall, density and coverage, for whether generated images lie among real ones and cover them all."""
 
 from __future__ import annotations
 

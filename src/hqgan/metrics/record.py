@@ -16,6 +16,7 @@ LABELS = {name: value.label for name, value in VALUES.items()} | {
     "ssim_nearest": "SSIM to the nearest real image",
     "ssim_within": "SSIM within a class",
     "lpips_within": "LPIPS within a class",
+    "mifid": "MiFID",
 }
 """Distances as people read them."""
 
@@ -135,7 +136,7 @@ def rows_from_json(rows: Iterable[Any]) -> list[MetricRow]:
 def _old_name(name: str, extractor: Any) -> tuple[str, Any]:
     """Distance and extractor of a name of the first format, where a missing network's row has its extractor in the name alone."""
     stem = re.sub(r"_\d+(k\d?)?$", "", name)
-    if extractor is None and (missing := re.fullmatch(r"(\w+)_(inception|dinov2)", stem)):
+    if extractor is None and (missing := re.fullmatch(r"(\w+)_(inception|dinov2|neutral)", stem)):
         extractor = missing[2]
     elif stem == "inception_score":
         extractor = "inception"

@@ -1,7 +1,7 @@
-"""Skin tone of generated against real images: the individual typology angle of the border, and what it cannot show.
+"""Skin tone of generated and real images: the individual typology angle at the border, and what it cannot show.
 
 ITA is ``atan2(L* - 50, b*)`` in degrees of CIELAB (D65): above 55 very light, 41 light, 28 intermediate, 10 tan, -30 brown, dark
-below. It is defined for skin under a measured light; dermatoscopes light and white-balance as they like.
+below. It is defined for skin under a measured light; dermatoscopes have lights and white balances of their own.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hqgan.metrics.record import rows_from_json
 from hqgan.report.blocks import Section, Table, Text, png
 
 Result = dict[str, Any]
@@ -59,9 +60,9 @@ def audit_section(found: Result, folder: Path, name: str, real: bool) -> Section
         )
     )
     memory = [
-        [row["name"], f"{row['value']:.3g}", f"{row['floor']:.3g}", f"{row['n']:,}"]
-        for row in found["memory"]
-        if row["value"] is not None
+        [row.label, f"{row.value:.3g}", "" if row.real_reference is None else f"{row.real_reference:.3g}", f"{row.n:,}"]
+        for row in rows_from_json(found["memory"])
+        if row.value is not None
     ]
     section.blocks.append(Table(["memorisation", "value", "real vs. real", "N"], memory))
     if found["flagged"]:

@@ -23,21 +23,21 @@ from hqgan import config
 from hqgan.cli import main as cli
 
 PARSED = {
-    "demo": "trains for minutes; tests/test_run.py trains its preset",
-    "study": "trains classifiers; tests/study does",
-    "compare": "times every contestant; tests/compare does",
-    "presets": "times every preset; tests/test_presets.py does",
-    "serve": "serves until it is stopped; tests/test_cli_serve.py does, and tests/page",
-    "--dp-epsilon": "needs hundreds of lesions; tests/test_private_start.py trains so",
-    "push": "needs the hub; tests/test_hub.py has a stand-in",
+    "demo": "trains for minutes; tests/run/test_run.py trains its preset",
+    "study": "trains classifiers; tests/experiments/study does",
+    "compare": "times every contestant; tests/experiments/compare does",
+    "presets": "times every preset; tests/run/test_presets.py does",
+    "serve": "serves until it is stopped; tests/cli/test_cli_serve.py does, and tests/serve",
+    "--dp-epsilon": "needs hundreds of lesions; tests/run/test_privacy.py trains so",
+    "push": "needs the hub; tests/sampling/test_hub.py has a stand-in",
     "data fetch": "needs the network; tests/data/test_fetch.py has a stand-in",
-    "circuits noise": "simulates a machine; tests/test_noise.py does",
+    "circuits noise": "simulates a machine; tests/evaluation/test_hardware_noise.py does",
     "circuits gradients": "samples hundreds of circuits",
     "--install-completion": "writes into the user's own files",
-    "--check-extractors": "trains and judges every judge; tests/metrics does",
+    "--check-extractors": "trains and checks every feature extractor; tests/metrics does",
     "--machine": "transpiles to a machine",
-    "--backend": "simulates a machine, or needs one; tests/test_generate.py and tests/circuits do",
-    "hf:": "needs the hub; tests/test_hub.py has a stand-in",
+    "--backend": "simulates a machine, or needs one; tests/sampling/test_generate.py and tests/circuits do",
+    "hf:": "needs the hub; tests/sampling/test_hub.py has a stand-in",
     "torchrun": "starts processes; tests/training/test_distributed.py does",
 }
 """Commands, options and the like that are parsed only, and why."""

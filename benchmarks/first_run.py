@@ -23,7 +23,7 @@ from hqgan.metrics.record import rows_from_json
 from hqgan.models.build import figures
 from hqgan.run.log import read_lines
 from hqgan.run.preset_table import seconds_per_step
-from hqgan.training.loop import images_per_step
+from hqgan.training.length import images_per_step
 
 VIEWS = ("derm", "early", "middle")
 """Those that rank planted degradations rightly (docs/results/extractors.md)."""

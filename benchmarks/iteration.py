@@ -27,10 +27,11 @@ from hqgan.circuits.engines.dispatch import simulate
 from hqgan.config import PRESETS, Config, preset
 from hqgan.models.build import build_critic, build_generator
 from hqgan.run.preset_table import seconds_per_step
-from hqgan.runtime.step_streams import stream
+from hqgan.runtime.random_streams import stream
 from hqgan.training import losses
-from hqgan.training.loop import images_per_step, step
+from hqgan.training.length import images_per_step
 from hqgan.training.state import State, layout, new_state
+from hqgan.training.step import step_of
 from hqgan.types import Backend, Batch
 
 
@@ -106,9 +107,9 @@ def against_the_paper(repeats: int) -> dict[str, Any]:
         found = {
             "theirs": seconds(lambda: papers_step(theirs, batch, config), 1 if turn else 0),
             "theirs_circuits": clock.seconds,
-            "ours": seconds(lambda: step(ours, batch, config.training), 5),
+            "ours": seconds(lambda: step_of(ours, config.training, lambda index: batch)(ours), 5),
             "ours_circuits": seconds(lambda: circuits_of_an_iteration(ours), 5),
-            "no_circuits": seconds(lambda: step(no_circuits, batch, config.training), 5),
+            "no_circuits": seconds(lambda: step_of(no_circuits, config.training, lambda index: batch)(no_circuits), 5),
         }
         if turn:  # the first warms up
             for name, value in found.items():

@@ -37,8 +37,9 @@ from hqgan.run.train import resolve_device
 from hqgan.runtime.processes import current_shard
 from hqgan.training.batch_norm import share_batch_norms
 from hqgan.training.distributed import SINGLE, Processes, together
-from hqgan.training.loop import images_per_step, step
+from hqgan.training.length import images_per_step
 from hqgan.training.state import layout, new_state
+from hqgan.training.step import step_of
 from hqgan.types import Batch
 
 SIZES = (32, 64)
@@ -94,23 +95,23 @@ def config_of(size: int, qubits: int) -> Config:
     )
 
 
-def stepper(config: Config, device: torch.device, ranks: Processes) -> Any:
+def stepper(config: Config, device: torch.device, processes: Processes) -> Any:
     """A function that takes a step on random images, as `hqgan presets` does."""
     torch.manual_seed(0)
     generator = build_generator(config, CLASSES)
     critic = build_critic(config, CLASSES, generator)
     state = new_state(generator, critic, config.training, device)
     for network in (generator, critic):
-        share_batch_norms(network, ranks)
+        share_batch_norms(network, processes)
     for circuit in generator.circuits:
-        circuit.share = ranks.share
+        circuit.share = processes.shard
     n, size = config.training.batch, config.data.size
-    images = torch.rand(n, 3, size, size).mul(2).sub(1)[ranks.share.rank :: ranks.share.world]
-    labels = (torch.arange(n) % CLASSES)[ranks.share.rank :: ranks.share.world]
+    images = torch.rand(n, 3, size, size).mul(2).sub(1)[processes.shard.rank :: processes.shard.world]
+    labels = (torch.arange(n) % CLASSES)[processes.shard.rank :: processes.shard.world]
     batch = Batch(images.to(device, memory_format=layout(config.training)), labels.to(device))
 
     def take() -> None:
-        step(state, batch, config.training, ranks)
+        step_of(state, config.training, lambda index: batch, processes)(state)
         if device.type == "cuda":
             torch.cuda.synchronize()
 
@@ -159,10 +160,10 @@ def by_processes(turns: int, steps: int, device: str, threads: int) -> list[dict
 def one_of_several(size: int, qubits: int, steps: int, device: str) -> None:
     """What torchrun starts: prints the median seconds per kimg of three turns."""
     config = config_of(size, qubits)
-    with together(device, current_shard()) as ranks:
-        take = stepper(config, ranks.device or resolve_device(device), ranks)
+    with together(device, current_shard()) as processes:
+        take = stepper(config, processes.device or resolve_device(device), processes)
         seconds = statistics.median(timed(take, steps) for _ in range(3))
-        if ranks.first:
+        if processes.first:
             print(1000 * seconds / images_per_step(config.training))
 
 

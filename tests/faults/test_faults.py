@@ -60,11 +60,11 @@ def test_a_disk_that_refuses(tiny_config, tmp_path, monkeypatch, code):
     """A disk that turns read-only, a right that is taken away, a quota that is used up."""
     real = loop.train
 
-    def refuse(state, batches, config, hooks, record, reporter, ranks):
+    def refuse(state, step, config, hooks, record, reporter, processes):
         def denied(*arguments):
             raise OSError(code, os.strerror(code), str(tmp_path / "run" / "metrics.jsonl"))
 
-        return real(state, batches, config, hooks, denied, reporter, ranks)
+        return real(state, step, config, hooks, denied, reporter, processes)
 
     monkeypatch.setattr("hqgan.run.train.train_loop", refuse)
     with pytest.raises(UserError, match=rf"cannot be written \({os.strerror(code)}\).*run again with `resume`"):

@@ -3,7 +3,7 @@ import torch
 
 from hqgan.config import PRESETS, preset
 from hqgan.models.build import build_critic, build_generator, figures
-from hqgan.runtime.step_streams import stream
+from hqgan.runtime.random_streams import stream
 
 # The authors' own command for ISIC 2019, eight classes (arXiv 2506.21015).
 PAPER = {

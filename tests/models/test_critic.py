@@ -5,10 +5,9 @@ import torch
 
 from hqgan.config import CriticConfig
 from hqgan.models.critic import ConvolutionalCritic
-from hqgan.runtime.step_streams import stream
+from hqgan.runtime.random_streams import stream
 from hqgan.training import losses
-from hqgan.training.augment import augment
-from hqgan.training.loop import gradient_through
+from hqgan.training.augment import Augmentation, augment
 
 
 @pytest.mark.parametrize("head", ["pool", "flat"])
@@ -46,7 +45,7 @@ def test_gradient_passes_through_augmentation(policy):
     draws = rng()
     plain = losses.gradient_of(lambda x: critic(augment(x, policy, draws), labels))
     found = []
-    for gradient in (gradient_through(critic, labels, policy, rng()), plain):
+    for gradient in (Augmentation(policy).gradient(critic, labels, rng()), plain):
         critic.zero_grad()
         value = gradient(images)
         value.square().sum().backward()

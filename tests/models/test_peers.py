@@ -14,7 +14,7 @@ from hqgan.models.baselines.mosaiq import components_of, mosaiq_ansatz
 from hqgan.models.baselines.pqwgan import pqwgan_ansatz
 from hqgan.models.build import build_critic, build_generator, figures
 from hqgan.reporter import SILENT
-from hqgan.runtime.step_streams import stream
+from hqgan.runtime.random_streams import stream
 
 
 def theirs(circuit, qubits, angles, weights):

@@ -1,6 +1,6 @@
 import torch
 
-from hqgan.runtime.step_streams import stream
+from hqgan.runtime.random_streams import stream
 from hqgan.training.augment import augment
 
 IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1

@@ -7,9 +7,18 @@ from hqgan import config as configs
 from hqgan.config import CriticConfig
 from hqgan.models.build import build_critic, build_generator
 from hqgan.models.critic import ConvolutionalCritic
-from hqgan.training import loop, losses
+from hqgan.training import losses
 from hqgan.training.accountant import Plan
-from hqgan.training.dp_step import CHUNK, PairLoss, Private, SecretDraws, clipped_sum, critic_steps, gradients_by_row
+from hqgan.training.dp_step import (
+    CHUNK,
+    PairLoss,
+    Private,
+    PrivateStep,
+    SecretDraws,
+    clipped_sum,
+    critic_steps,
+    gradients_by_row,
+)
 from hqgan.training.state import new_state
 from hqgan.types import Batch
 
@@ -144,7 +153,7 @@ def test_what_the_generator_learns_from_is_the_same_whatever_the_real_images_are
     found = []
     for count in (0, 5):
         state = state_of(config)
-        values, norms = loop.step(state, private_of(count), config.training, with_norms=True)
+        values, norms = PrivateStep(config.training, private_of(count))(state, with_norms=True)
         found.append((values, {k: v for k, v in norms.items() if k != "norm/critic"}, state.average.state_dict()))
     assert set(found[0][0]) == {"loss/generator"}
     assert found[0][:2] == found[1][:2]

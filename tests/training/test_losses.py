@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from hqgan.runtime.step_streams import stream
+from hqgan.runtime.random_streams import stream
 from hqgan.training import losses
 
 REAL, FAKE = torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0])

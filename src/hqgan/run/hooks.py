@@ -15,7 +15,7 @@ from hqgan.data import BatchSampler
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics.evaluator import Evaluator
 from hqgan.run.log import RunLog
-from hqgan.runtime.step_streams import stream
+from hqgan.runtime.random_streams import stream
 from hqgan.sampling.images import latent_seed, make_images, matched_images
 from hqgan.training import ema
 from hqgan.training.state import State

@@ -10,9 +10,9 @@ import torch
 from hqgan.config import PRESETS, Config, preset
 from hqgan.models.build import build_critic, build_generator, figures
 from hqgan.training.accountant import Plan
-from hqgan.training.dp_step import Private
-from hqgan.training.loop import step
+from hqgan.training.dp_step import Private, PrivateStep
 from hqgan.training.state import layout, new_state
+from hqgan.training.step import step_of
 from hqgan.types import Batch
 
 
@@ -48,11 +48,13 @@ def seconds_per_step(config: Config, classes: int, steps: int = 8, device: torch
     batch = Batch(images.to(device), (torch.arange(config.training.batch) % classes).to(device))
     # What the noise is takes no part in how long it takes.
     plan = Plan(1.0, 1e-5, config.privacy.clip, 1.0, 0.1, 1, 10 * config.training.batch)
-    real = Private(plan, classes, lambda now: batch, 0) if config.private else batch
-    step(state, real, config.training)
+    private = Private(plan, classes, lambda index: batch, 0)
+    training = config.training
+    step = PrivateStep(training, private) if config.private else step_of(state, training, lambda index: batch)
+    step(state)
     start = time.perf_counter()
     for _ in range(steps):
-        step(state, real, config.training)
+        step(state)
     return (time.perf_counter() - start) / steps
 
 

@@ -21,7 +21,7 @@ from hqgan.run.log import read_run
 from hqgan.training import checkpoint
 from hqgan.training.accountant import Plan, plan
 from hqgan.training.dp_step import Private
-from hqgan.training.loop import steps_of
+from hqgan.training.length import steps_of
 from hqgan.training.state import dtype_of, layout
 from hqgan.types import Batch, ImageData, Split
 from hqgan.wording import at_most, plural

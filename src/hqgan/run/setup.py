@@ -81,7 +81,7 @@ def start_state(
     data: ImageData,
     split: Split,
     device: torch.device,
-    ranks: Processes,
+    processes: Processes,
     reporter: Reporter,
 ) -> State:
     """The networks, fitted or as the newest checkpoint has them, the same in every process."""
@@ -92,7 +92,7 @@ def start_state(
     critic = build_critic(config, len(data.classes), generator)
     source = generator.source if isinstance(generator, HybridGenerator) else None
     start = checkpoint.latest(out / "checkpoints")
-    with ranks.one_at_a_time():
+    with processes.one_at_a_time():
         rows = evaluation_subset(split).train
         # What a checkpoint holds need not be learnt again, and most generators learn nothing beforehand.
         if start is None and type(generator).fit is not Generator.fit:
@@ -125,15 +125,15 @@ def start_state(
                 f"{start} does not hold what training goes on from ({error}); start in another `out`."
             ) from error
         reporter.message(f"resuming at {state.images:,} images from {start.name}")
-    if ranks.any(ranks.mean({"images": state.images})["images"] != state.images):
+    if processes.any(processes.mean({"images": state.images})["images"] != state.images):
         raise UserError(
             f"The processes see different checkpoints in {out}: put `out` on a disk that all machines share."
         )
-    ranks.make_equal(generator, critic, state.average)
+    processes.make_equal(generator, critic, state.average)
     for network in (generator, critic):
-        share_batch_norms(network, ranks)
+        share_batch_norms(network, processes)
     for circuit in generator.circuits:
-        circuit.share = ranks.share
+        circuit.share = processes.shard
     return state
 
 

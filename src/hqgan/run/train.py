@@ -30,9 +30,12 @@ from hqgan.sampling.images import latent_seed, make_images
 from hqgan.sampling.load import load
 from hqgan.training import checkpoint, distributed
 from hqgan.training.distributed import Processes
-from hqgan.training.loop import Diverged, Hook, Interrupted, images_per_step, steps_of
+from hqgan.training.dp_step import PrivateStep
+from hqgan.training.length import images_per_step, steps_of
+from hqgan.training.loop import Diverged, Hook, Interrupted
 from hqgan.training.loop import train as train_loop
 from hqgan.training.state import State
+from hqgan.training.step import TrainingStep, step_of
 from hqgan.types import ImageData, Split
 
 OWN = ("config.json", "split.json", "run.json", "metrics.jsonl", "timing.jsonl", SECRET)
@@ -89,15 +92,15 @@ def train(
     share = ALL if alone else current_shard()
     check_shares(config, share.world)
     check_process(config, share.world)
-    with distributed.together(config.training.device, share) as ranks:
-        if not ranks.first:
+    with distributed.together(config.training.device, share) as processes:
+        if not processes.first:
             reporter = SILENT
-        with _held(config, out, resume or (is_same_launch(out) and not alone), ranks):
+        with _held(config, out, resume or (is_same_launch(out) and not alone), processes):
             new = not (out / "config.json").exists()
             try:
-                _in_folder(config, out, ranks, reporter)
+                _in_folder(config, out, processes, reporter)
             except UserError:
-                if new and ranks.first and not (out / "run.json").exists():
+                if new and processes.first and not (out / "run.json").exists():
                     # Refused before it began: the mended command finds the folder as this one did.
                     for name in OWN:
                         (out / name).unlink(missing_ok=True)
@@ -108,11 +111,11 @@ def train(
 def _in_folder(
     config: Config,
     out: Path,
-    ranks: Processes,
+    processes: Processes,
     reporter: Reporter,
 ) -> None:
     """Train in a folder that is held."""
-    device = ranks.device or resolve_device(config.training.device)
+    device = processes.device or resolve_device(config.training.device)
     narrow_convolutions()
     data = open_configured(config.data, reporter)  # all decode together what is not in the cache
     for file, reason in data.skipped[:5]:
@@ -126,14 +129,14 @@ def _in_folder(
         sweep(out, "checkpoints/.*.part", "samples/.*.part", *(f".{name}.*.part" for name in OWN))
         run_split(config, data, out)
 
-    ranks.first_alone(write_split)
+    processes.first_alone(write_split)
     split = load_split(out / "split.json", data)
-    state = start_state(config, out, data, split, device, ranks, reporter)
-    _train(config, out, data, split, state, device, ranks, reporter)
+    state = start_state(config, out, data, split, device, processes, reporter)
+    _train(config, out, data, split, state, device, processes, reporter)
 
 
 @contextmanager
-def _held(config: Config, out: Path, resume: bool, ranks: Processes) -> Iterator[None]:
+def _held(config: Config, out: Path, resume: bool, processes: Processes) -> Iterator[None]:
     """A run's folder, fit to be written to; the first process holds it for all."""
     with ExitStack() as stack:
 
@@ -147,9 +150,9 @@ def _held(config: Config, out: Path, resume: bool, ranks: Processes) -> Iterator
             if launch():
                 write_atomically(out / LAUNCH, launch().encode())
 
-        ranks.first_alone(take)
+        processes.first_alone(take)
         yield
-        if ranks.first:
+        if processes.first:
             (out / LAUNCH).unlink(missing_ok=True)
 
 
@@ -160,13 +163,17 @@ def _train(
     split: Split,
     state: State,
     device: torch.device,
-    ranks: Processes,
+    processes: Processes,
     reporter: Reporter,
 ) -> None:
     private = start_private(config, out, data, split, device) if config.private else None
-    batches = private or batches_of(data, split, config, device, ranks.share)
-    if not ranks.first:
-        train_loop(state, batches, config.training, [], _nothing, ranks=ranks)
+    if private:
+        step: TrainingStep = PrivateStep(config.training, private)
+    else:
+        batches = batches_of(data, split, config, device, processes.shard)
+        step = step_of(state, config.training, batches, processes)
+    if not processes.first:
+        train_loop(state, step, config.training, [], _nothing, processes=processes)
         return
     judge = None
     if private is None:  # judges are trained on the training part, and look at real images
@@ -187,7 +194,7 @@ def _train(
         },
         **({"privacy": asdict(private.plan)} if private else {}),
     }
-    log.start(describe, device, ranks.share.world)
+    log.start(describe, device, processes.shard.world)
 
     settle = settler(data, split, config, device)
 
@@ -213,7 +220,7 @@ def _train(
         Hook("checkpoint", steps_of(config.training.checkpoint_kimg, config.training), save),
     ]
     try:
-        train_loop(state, batches, config.training, hooks, log.record, reporter, ranks)
+        train_loop(state, step, config.training, hooks, log.record, reporter, processes)
     except Interrupted:
         save(state)
         if private:

@@ -1,34 +1,80 @@
 """Differentiable augmentation (Zhao et al., arXiv 2006.10738): the same random changes for real and generated images.
 
-The critic never sees an image as it is, so it cannot learn a small data set by heart; gradients flow through to the
-generator.
+The critic never sees an unchanged image, so it cannot memorise a small data set; gradients flow through to the generator.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn import functional as F
 
+from hqgan.config import TrainingConfig
 from hqgan.runtime.random_streams import RandomStream
 
+CERTAIN = 0.6
+"""Mean sign of real images' scores above which adaptive augmentation grows (arXiv 2006.06676, section 3.1)."""
 
-def augment(images: torch.Tensor, policy: Sequence[str], draws: RandomStream, share: float = 1.0) -> torch.Tensor:
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of the images that a critic sees, by a policy (see `augment`)."""
+
+    policy: Sequence[str]
+
+    def __call__(self, images: torch.Tensor, draws: RandomStream, probability: float = 1.0) -> torch.Tensor:
+        """Augmented images (B, 3, H, W)."""
+        return augment(images, self.policy, draws, probability)
+
+    def gradient(
+        self, critic: Any, labels: torch.Tensor, draws: RandomStream, probability: float = 1.0
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The gradient (B, 3, H, W) of a critic's scores with respect to images (B, 3, H, W) that it sees augmented.
+
+        It can be differentiated once more, with respect to the critic's weights. Each call draws from `draws`.
+        """
+
+        def gradient(images: torch.Tensor) -> torch.Tensor:
+            if not self.policy:
+                return critic.gradient(images, labels)
+            images = images.detach().requires_grad_(True)
+            seen = self(images, draws, probability)
+            by_seen = critic.gradient(seen.detach(), labels).to(seen.dtype)
+            return torch.autograd.grad(seen, images, by_seen, create_graph=True)[0]
+
+        return gradient
+
+
+def augment(images: torch.Tensor, policy: Sequence[str], draws: RandomStream, probability: float = 1.0) -> torch.Tensor:
     """Apply the named changes in order.
 
     Args:
-        images: (B, 3, H, W) in [-1, 1]; what comes back may leave that range.
+        images: (B, 3, H, W) in [-1, 1]; results may leave that range.
         policy: any of ``color``, ``translation``, ``cutout``, ``affine``.
         draws: each image gets changes of its own.
-        share: of images, each change on its own, that are changed; the rest stay as they are (arXiv 2006.06676).
+        probability: of each change of each image; unchanged images stay as they are (arXiv 2006.06676).
     """
     changes = {"color": _color, "translation": _translation, "cutout": _cutout, "affine": _affine}
     for name in policy:
         changed = changes[name](images, draws)
-        images = changed if share >= 1 else torch.where(_uniform(images, draws) < share, changed, images)
+        images = changed if probability >= 1 else torch.where(_uniform(images, draws) < probability, changed, images)
     return images
+
+
+def adapted(probability: float, sign: float, config: TrainingConfig) -> float:
+    """The probability of augmentation after a batch: it grows while the critic is too certain (arXiv 2006.06676, section 3.1).
+
+    Args:
+        probability: before the batch.
+        sign: mean sign of the scores of real images.
+        config: ``adaptive_kimg`` is the thousands of images in which the probability moves from 0 to 1.
+    """
+    probability += (1 if sign > CERTAIN else -1) * config.batch / (1000 * config.adaptive_kimg)
+    return min(max(probability, 0.0), 1.0)
 
 
 def _uniform(images: torch.Tensor, draws: RandomStream) -> torch.Tensor:

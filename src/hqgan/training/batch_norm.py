@@ -28,7 +28,7 @@ class _Sum(torch.autograd.Function):
 class _SharedBatchNorm(_BatchNorm):
     """A batch norm that in training knows the means and variances of the whole batch."""
 
-    ranks: Processes
+    processes: Processes
 
     def _check_input_dim(self, input: torch.Tensor) -> None:  # noqa: A002 - torch's name
         pass
@@ -38,7 +38,7 @@ class _SharedBatchNorm(_BatchNorm):
         if not self.training:
             return super().forward(x)
         given, x = x.dtype, x if x.dtype == torch.float64 else x.float()
-        rank, world = self.ranks.share.rank, self.ranks.share.world
+        rank, world = self.processes.shard.rank, self.processes.shard.world
         count, places = x.numel() // x.shape[1], [0, *range(2, x.dim())]
         variance, mean = torch.var_mean(x, places, unbiased=False)
         # Everyone's moments side by side: their spread is added to the mean variance, which loses no digits.
@@ -66,11 +66,11 @@ class _SharedBatchNorm(_BatchNorm):
         return (out if self.bias is None else out + self.bias.view(shape)).to(given)
 
 
-def share_batch_norms(module: nn.Module | None, ranks: Processes) -> None:
+def share_batch_norms(module: nn.Module | None, processes: Processes) -> None:
     """Let the batch norms in `module` see the whole batch while it trains; names and weights stay as they are."""
-    if module is None or ranks.share.world == 1:
+    if module is None or processes.shard.world == 1:
         return
     for part in module.modules():
         if isinstance(part, _BatchNorm):
             part.__class__ = _SharedBatchNorm
-            part.ranks = ranks  # type: ignore[assignment]
+            part.processes = processes  # type: ignore[assignment]

@@ -29,17 +29,17 @@ class Processes:
     """The processes that train one model; by default this one alone.
 
     Attributes:
-        share: the rows of each batch that this one holds.
+        shard: the rows of each batch that this one holds.
         fabric: what joins them, a ``lightning_fabric.Fabric``; None for one process.
     """
 
-    share: Shard = ALL
+    shard: Shard = ALL
     fabric: Any = None
 
     @property
     def first(self) -> bool:
         """Whether this process is the one that writes, evaluates and speaks."""
-        return self.share.rank == 0
+        return self.shard.rank == 0
 
     @property
     def device(self) -> torch.device | None:
@@ -133,17 +133,17 @@ SINGLE = Processes()
 
 
 @contextmanager
-def together(device: str, share: Shard) -> Iterator[Processes]:
+def together(device: str, shard: Shard) -> Iterator[Processes]:
     """The processes that share a training, met at the start and, if all went well, at the end.
 
     Args:
-        share: this process's, as torchrun has told it.
+        shard: of this process, as torchrun has told it.
         device: ``auto``, ``cpu`` or ``cuda``; each process takes the accelerator of its number on its machine.
 
     Raises:
         UserError: lightning-fabric is not there, or the device is not one that each process can have.
     """
-    world = share.world
+    world = shard.world
     if world == 1:
         yield SINGLE
         return

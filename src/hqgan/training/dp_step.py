@@ -17,12 +17,12 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 
 from hqgan.config import TrainingConfig
-from hqgan.runtime.random_streams import RandomStream
-from hqgan.runtime.step_streams import stream
+from hqgan.runtime.random_streams import RandomStream, stream
 from hqgan.training import losses
 from hqgan.training.accountant import Plan
 from hqgan.training.augment import augment
 from hqgan.training.state import State
+from hqgan.training.step import AdversarialStep, Values
 from hqgan.types import Batch
 
 CHUNK = 16
@@ -44,6 +44,27 @@ class Private:
     classes: int
     sample: Callable[[int], Batch]
     secret: int = field(repr=False)
+
+
+class PrivateStep(AdversarialStep):
+    """A training step whose critic steps are private; the generator's step never sees a real image.
+
+    Args:
+        config: losses, their weights, numbers of steps.
+        private: what the critic steps draw from.
+    """
+
+    def __init__(self, config: TrainingConfig, private: Private) -> None:
+        super().__init__(config, private.sample)
+        self.private = private
+
+    def train_critic(self, state: State) -> tuple[Batch, Values]:
+        """Train the critic on Poisson samples; return generated images and no losses, which the noise would not cover."""
+        return critic_steps(state, self.private, self.config), {}
+
+    def log_values(self, state: State) -> Values:
+        """The epsilon spent so far."""
+        return {"privacy/epsilon": self.private.plan.spent(state.step * self.config.critic_steps)}
 
 
 class SecretDraws(RandomStream):

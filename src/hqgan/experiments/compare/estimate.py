@@ -21,7 +21,7 @@ from hqgan.experiments.compare.contestants import (
 from hqgan.experiments.folder import read_settings
 from hqgan.run import train as runs
 from hqgan.run.preset_table import seconds_per_step
-from hqgan.training.loop import images_per_step, steps_of
+from hqgan.training.length import images_per_step, steps_of
 
 TIMED = 16
 """Steps that are timed; penalties that come every 8 or 16 steps are among them."""

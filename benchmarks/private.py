@@ -19,7 +19,8 @@ import torch
 from hqgan import config as configs
 from hqgan.data import load_split, open_configured
 from hqgan.evaluation.audit import audit
-from hqgan.run.train import is_finished, train
+from hqgan.run.folder import is_finished
+from hqgan.run.train import train
 from hqgan.sampling.images import matched_images
 from hqgan.sampling.load import load
 from hqgan.types import ImageData, Split

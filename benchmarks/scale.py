@@ -32,8 +32,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hqgan.config import Config, preset
 from hqgan.models.build import build_critic, build_generator
-from hqgan.run.setup import narrow_convolutions
-from hqgan.run.train import resolve_device
+from hqgan.run.setup import tf32_for_convolutions
+from hqgan.runtime.devices import resolve_device
 from hqgan.runtime.processes import current_shard
 from hqgan.training.batch_norm import share_batch_norms
 from hqgan.training.distributed import SINGLE, Processes, together
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--point", nargs=2, type=int, metavar=("SIZE", "QUBITS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    narrow_convolutions()
+    tf32_for_convolutions()
     if options.point:
         one_of_several(*options.point, options.steps, options.device)
         return

@@ -26,6 +26,7 @@ from hqgan.errors import UserError
 from hqgan.evaluation.real_images import data_of
 from hqgan.reporter import SILENT, PrintReporter, Reporter
 from hqgan.run import train as runs
+from hqgan.runtime.devices import resolve_device
 from hqgan.sampling import generate as generation
 from hqgan.sampling import load as trained
 from hqgan.sampling.dataset import AugmentedImages
@@ -79,7 +80,7 @@ def load(run: str | Path, device: str = "cpu") -> Model:
     Raises:
         UserError: there is none, or it is damaged.
     """
-    return Model(trained.load(run, str(runs.resolve_device(device)), PrintReporter()))
+    return Model(trained.load(run, str(resolve_device(device)), PrintReporter()))
 
 
 @dataclass(frozen=True)

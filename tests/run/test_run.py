@@ -191,7 +191,7 @@ def test_full_disk_at_a_checkpoint_loses_nothing(tiny_run, tiny_config, tmp_path
 
 
 def test_unknown_device():
-    from hqgan.run.train import resolve_device
+    from hqgan.runtime.devices import resolve_device
 
     with pytest.raises(UserError, match="device 'quantum' cannot be used"):
         resolve_device("quantum")
@@ -205,7 +205,7 @@ def test_import_loads_no_torch():
 def test_real_beside_generated(tiny_run, tmp_path):
     from PIL import Image
 
-    from hqgan.run.train import draw_beside_real
+    from hqgan.run.pictures import draw_beside_real
 
     draw_beside_real(tiny_run, tmp_path / "picture.png", columns=3)
     with Image.open(tmp_path / "picture.png") as image:

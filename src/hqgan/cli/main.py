@@ -54,7 +54,8 @@ app.add_typer(train.app)
 def demo(out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] = Path("runs/demo")) -> None:
     """Train the preset `demo` on procedural lesions and generate images. The same command continues a run that was stopped."""
     from hqgan import config as configs
-    from hqgan.run.train import draw_beside_real, last_evaluation, stored_config
+    from hqgan.run.folder import last_evaluation, stored_config
+    from hqgan.run.pictures import draw_beside_real
     from hqgan.sampling.generate import generate as write_images
     from hqgan.sampling.load import load
     from hqgan.sampling.request import counts_by_class

@@ -39,7 +39,7 @@ def report(
         if (path / "config.json").exists():
             _draw_circuit(path, path / CIRCUIT)
             if real:
-                from hqgan.run.train import draw_beside_real
+                from hqgan.run.pictures import draw_beside_real
 
                 draw_beside_real(path, path / BESIDE)
     write_report(paths, out, real)

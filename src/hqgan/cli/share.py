@@ -77,7 +77,8 @@ def generate(
 ) -> None:
     """Generate images by class, with a manifest, a contact sheet and a model card."""
     from hqgan.circuits.backends.registry import backend_of
-    from hqgan.run.train import last_evaluation, resolve_device
+    from hqgan.run.folder import last_evaluation
+    from hqgan.runtime.devices import resolve_device
     from hqgan.sampling.generate import BACKEND
     from hqgan.sampling.generate import generate as write_images
     from hqgan.sampling.load import load, on_backend
@@ -145,7 +146,7 @@ def export(
     from rich.table import Table
 
     from hqgan.evaluation.real_images import data_of
-    from hqgan.run.train import resolve_device
+    from hqgan.runtime.devices import resolve_device
     from hqgan.sampling import export as exporting
     from hqgan.sampling.dataset import lacking
     from hqgan.sampling.load import load
@@ -201,7 +202,7 @@ def push(
     ] = False,
 ) -> None:
     """Upload weights, config and model card to the Hugging Face hub; `hqgan generate hf:OWNER/NAME` uses them."""
-    from hqgan.run.train import last_evaluation
+    from hqgan.run.folder import last_evaluation
     from hqgan.sampling import hub
     from hqgan.sampling.load import load
     from hqgan.sampling.model_card import model_card

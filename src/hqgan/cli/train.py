@@ -107,7 +107,7 @@ def run_config(out: Path, preset: str | None, changes: dict[str, Any], resume: b
         lr: learning rate of the generator, to which the critic's keeps its ratio.
     """
     from hqgan import config as configs
-    from hqgan.run.train import stored_config
+    from hqgan.run.folder import stored_config
 
     stored = stored_config(out) if resume or is_same_launch(out) else None
     kept = stored if preset is None else None

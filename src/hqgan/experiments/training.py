@@ -8,6 +8,7 @@ from hqgan.config import Config
 from hqgan.experiments.splits import check_run
 from hqgan.reporter import Reporter
 from hqgan.run import train as runs
+from hqgan.run.folder import is_finished
 from hqgan.types import ImageData, Split
 
 
@@ -32,7 +33,7 @@ def train_on_split(
     Raises:
         UserError: the folder holds a run of another config, other data or another split.
     """
-    if not runs.is_finished(config, path):
+    if not is_finished(config, path):
         reporter.message(title)
         runs.train(config, path, resume=True, reporter=reporter, alone=True)
     check_run(path, data, split)

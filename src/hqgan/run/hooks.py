@@ -1,4 +1,4 @@
-"""What a run does every so often: settle the average, draw samples, evaluate."""
+"""What a run does at intervals: recalibrate the average's batch norms, draw samples, evaluate, write checkpoints."""
 
 from __future__ import annotations
 
@@ -10,47 +10,93 @@ from typing import Any
 import numpy as np
 import torch
 
-from hqgan.config import Config
 from hqgan.data import BatchSampler
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics.evaluator import Evaluator
 from hqgan.run.log import RunLog
+from hqgan.run.mode import RunMode
+from hqgan.run.setup import Setup
 from hqgan.runtime.random_streams import stream
 from hqgan.sampling.images import latent_seed, make_images, matched_images
-from hqgan.training import ema
+from hqgan.training import checkpoint, ema
+from hqgan.training.length import steps_of
+from hqgan.training.loop import Diverged, Hook
 from hqgan.training.state import State
-from hqgan.types import ImageData, Split
+from hqgan.types import ImageData
 
 GRID_COLUMNS = 8
-SETTLING_IMAGES = 512
-"""Generated images on which the averaged generator's norms are measured before it is used."""
+RECALIBRATION_IMAGES = 512
+"""Generated images on which the batch norms of the averaged generator are measured before it is used."""
+
+Recalibrate = Callable[[State], State]
 
 
-def settler(data: ImageData, split: Split, config: Config, device: torch.device) -> Callable[[State], State]:
-    """What readies the averaged generator for use: its batch norms' statistics, from images as training makes them."""
-    training = config.training
-    if config.private:  # the mix of the real images is theirs
-        labels = torch.arange(SETTLING_IMAGES, device=device) % len(data.classes)
+def hooks_of(
+    setup: Setup, recalibrate: Recalibrate, save: Callable[[State], None], evaluator: Evaluator | None, log: RunLog
+) -> list[Hook]:
+    """Samples, evaluation and checkpoints, in this order, at the intervals of the config."""
+
+    def every(kimg: float) -> int:
+        return steps_of(kimg, training)
+
+    training = setup.config.training
+    hooks = [
+        Hook(
+            "sample", every(training.sample_kimg), lambda state: sample_grid(recalibrate(state), setup.data, setup.out)
+        )
+    ]
+    if evaluator:
+        hooks += [
+            Hook("evaluate", every(training.evaluate_kimg), lambda state: evaluate(recalibrate(state), evaluator, log))
+        ]
+    return [*hooks, Hook("checkpoint", every(training.checkpoint_kimg), save)]
+
+
+def checkpoint_writer(
+    setup: Setup, mode: RunMode, description: dict[str, Any], recalibrate: Recalibrate, log: RunLog
+) -> Callable[[State], None]:
+    """A function that writes a checkpoint of a state; it raises `Diverged` where a weight is not finite."""
+
+    def save(state: State) -> None:
+        recalibrate(state)
+        tensors = state.tensors()
+        bad = [k for k, v in tensors.items() if v.is_floating_point() and not torch.isfinite(v).all()]
+        if bad:
+            raise Diverged(f"Training diverged at step {state.step}: {bad[0]} is no longer finite")
+        average = {k.removeprefix("ema/"): v for k, v in tensors.items() if k.startswith("ema/")}
+        values = {**description, **state.values(), "ema_sha256": checkpoint.tensors_hash(average)}
+        log.flush()
+        name = f"images-{state.images:09d}"
+        checkpoint.write(setup.out / "checkpoints", name, tensors, values | mode.checkpoint_values(state))
+
+    return save
+
+
+def recalibrator(setup: Setup) -> Recalibrate:
+    """A function that measures the batch norms of a state's averaged generator on images as training generates them."""
+    data, split, device, training = setup.data, setup.split, setup.device, setup.config.training
+    if setup.config.private:  # how many real images each class has is private
+        labels = torch.arange(RECALIBRATION_IMAGES, device=device) % len(data.classes)
     else:
         sampler = BatchSampler(data.labels[split.train], training.batch, training.seed, training.balanced)
-        rows = np.concatenate([sampler.batch(step) for step in range(-(-SETTLING_IMAGES // training.batch))])
-        labels = torch.from_numpy(data.labels[split.train][rows[:SETTLING_IMAGES]]).to(device)
+        rows = np.concatenate([sampler.batch(step) for step in range(-(-RECALIBRATION_IMAGES // training.batch))])
+        labels = torch.from_numpy(data.labels[split.train][rows[:RECALIBRATION_IMAGES]]).to(device)
 
-    settled = -1  # the step; sample, evaluation and checkpoint often fall on one
+    done_at = -1  # the step; sample, evaluation and checkpoint often fall on one
 
-    def settle(state: State) -> State:
-        nonlocal settled
-        if state.step != settled:
-            noise = stream(training.seed, "settling noise", 0).normal(SETTLING_IMAGES, state.generator.noise_size)
+    def recalibrate(state: State) -> State:
+        nonlocal done_at
+        if state.step != done_at:
+            noise = stream(training.seed, "settling noise", 0).normal(RECALIBRATION_IMAGES, state.generator.noise_size)
             ema.recalibrate_batch_norm(state.average, noise.to(device), labels)
-            settled = state.step
+            done_at = state.step
         return state
 
-    return settle
+    return recalibrate
 
 
 def sample_grid(state: State, data: ImageData, out: Path) -> None:
-    """The same latents each time, a row for each class, by the averaged generator."""
+    """Write a picture of images by the averaged generator, a row for each class, from the same latents each time."""
     classes = range(len(data.classes))
     labels = [c for c in classes for _ in range(GRID_COLUMNS)]
     seeds = [latent_seed(0, data.classes[c], i) for c in classes for i in range(GRID_COLUMNS)]
@@ -60,10 +106,10 @@ def sample_grid(state: State, data: ImageData, out: Path) -> None:
     write_png(out / "samples" / f"images-{state.images:09d}.png", labelled_rows(rows, title=f"{state.images:,} images"))
 
 
-def evaluate(state: State, judge: Evaluator, log: RunLog) -> dict[str, Any]:
-    """What the judge says of the averaged generator; the time it takes is none of training's."""
+def evaluate(state: State, evaluator: Evaluator, log: RunLog) -> dict[str, Any]:
+    """Measure the averaged generator; the time it takes does not count as training."""
     start = time.perf_counter()
-    images = matched_images(state.average, judge.classes, judge.labels, seed=0)  # type: ignore[arg-type]
-    rows = judge(images, judge.labels)
+    images = matched_images(state.average, evaluator.classes, evaluator.labels, seed=0)  # type: ignore[arg-type]
+    rows = evaluator(images, evaluator.labels)
     log.skip(time.perf_counter() - start)
     return {"rows": [row.as_json() for row in rows]}

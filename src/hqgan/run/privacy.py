@@ -30,12 +30,6 @@ SECRET = "private-seed"
 """File in a run's folder; whoever has it can take the noise off what was trained."""
 
 
-def check_process(config: Config, world: int) -> None:
-    """Refuse several processes."""
-    if config.private and world > 1:
-        raise UserError("Private training runs in one process: its samples vary in size and cannot be shared out.")
-
-
 def start_private(config: Config, out: Path, data: ImageData, split: Split, device: torch.device) -> Private:
     """Draw the secret and plan the noise, or go on with those of the run in `out`.
 

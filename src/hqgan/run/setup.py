@@ -1,9 +1,10 @@
-"""What a run starts with: its split, its networks as they are now, its batches."""
+"""What a run starts with: its split, its networks, its batches of real images."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ from hqgan.models.build import build_critic, build_generator
 from hqgan.models.hybrid import HybridGenerator
 from hqgan.models.latent import PrototypeLatent
 from hqgan.reporter import Reporter
-from hqgan.runtime.processes import Shard
 from hqgan.sampling.load import facts_of
 from hqgan.training import checkpoint
 from hqgan.training.batch_norm import share_batch_norms
@@ -31,10 +31,32 @@ from hqgan.training.state import State, dtype_of, layout, new_state
 from hqgan.types import Batch, ImageData, Split
 
 
-def check_shares(config: Config, world: int) -> None:
-    """Refuse what several processes would not train as one does."""
+@dataclass(frozen=True)
+class Setup:
+    """What a run works with; fixed before its first step.
+
+    Attributes:
+        out: the run's folder.
+        device: where networks are.
+        processes: which processes train together.
+        reporter: receives messages and progress.
+    """
+
+    config: Config
+    out: Path
+    data: ImageData
+    split: Split
+    device: torch.device
+    processes: Processes
+    reporter: Reporter
+
+
+def check_processes(config: Config, world: int) -> None:
+    """Refuse what several processes would not train exactly as one does."""
     if world == 1:
         return
+    if config.private:
+        raise UserError("Private training runs in one process: its samples vary in size and cannot be shared out.")
     batch, generator = config.training.batch, config.generator
     if batch % world:
         raise UserError(
@@ -50,14 +72,14 @@ def check_shares(config: Config, world: int) -> None:
         raise UserError("The branch of noise measures moments of whole batches; train it by one process.")
 
 
-def narrow_convolutions() -> None:
+def tf32_for_convolutions() -> None:
     """On CUDA, TF32 for convolutions in single precision; never for matrix products, by which circuits are simulated."""
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def run_split(config: Config, data: ImageData, out: Path) -> Split:
-    """The run's split, and its config beside it: the config first, for what has none is not known as a run."""
+    """Read or draw the run's split and write it with the config, the config first: a folder without one is not known as a run."""
     path = out / "split.json"
     if path.exists():
         split = load_split(path, data)
@@ -75,16 +97,9 @@ def run_split(config: Config, data: ImageData, out: Path) -> Split:
     return split
 
 
-def start_state(
-    config: Config,
-    out: Path,
-    data: ImageData,
-    split: Split,
-    device: torch.device,
-    processes: Processes,
-    reporter: Reporter,
-) -> State:
-    """The networks, fitted or as the newest checkpoint has them, the same in every process."""
+def start_state(setup: Setup) -> State:
+    """The networks, new or from the newest checkpoint in the run's folder, the same in every process."""
+    config, out, data, device, processes = setup.config, setup.out, setup.data, setup.device, setup.processes
     random.seed(config.training.seed)
     torch.manual_seed(config.training.seed)
     np.random.seed(config.training.seed % 2**32)  # noqa: NPY002 - libraries that draw globally draw the same
@@ -93,14 +108,14 @@ def start_state(
     source = generator.source if isinstance(generator, HybridGenerator) else None
     start = checkpoint.latest(out / "checkpoints")
     with processes.one_at_a_time():
-        rows = evaluation_subset(split).train
-        # What a checkpoint holds need not be learnt again, and most generators learn nothing beforehand.
+        rows = evaluation_subset(setup.split).train
+        # A checkpoint holds what `fit` learnt, and most generators learn nothing before training.
         if start is None and type(generator).fit is not Generator.fit:
             generator.fit(
-                to_float(data.images[rows]), torch.from_numpy(data.labels[rows]), config.training.seed, reporter
+                to_float(data.images[rows]), torch.from_numpy(data.labels[rows]), config.training.seed, setup.reporter
             )
         if isinstance(source, PrototypeLatent):
-            reporter.message("training the feature network that prototypes start from")
+            setup.reporter.message("training the feature network that prototypes start from")
             means = train_proto(
                 data.images,
                 data.labels,
@@ -112,19 +127,7 @@ def start_state(
             source.start_from(torch.from_numpy(means))
     state = new_state(generator, critic, config.training, device)
     if start is not None:
-        tensors, values = checkpoint.read(start)
-        # A private run's checkpoints hold no fingerprint: `private_start` sees to it.
-        if not config.private and facts_of(values, start).data.fingerprint != data.fingerprint:
-            raise UserError(
-                f"{config.data.path} is not the data that {out} was trained on; give that, or another `out`."
-            )
-        try:
-            state.restore(tensors, values)
-        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"{start} does not hold what training goes on from ({error}); start in another `out`."
-            ) from error
-        reporter.message(f"resuming at {state.images:,} images from {start.name}")
+        _resume(setup, state, start)
     if processes.any(processes.mean({"images": state.images})["images"] != state.images):
         raise UserError(
             f"The processes see different checkpoints in {out}: put `out` on a disk that all machines share."
@@ -137,20 +140,36 @@ def start_state(
     return state
 
 
-def batches_of(
-    data: ImageData, split: Split, config: Config, device: torch.device, share: Shard
-) -> Callable[[int], Batch]:
-    """A process's share of the real images of each step."""
-    training = config.training
+def _resume(setup: Setup, state: State, start: Path) -> None:
+    """Make `state` what the checkpoint `start` holds."""
+    config, data = setup.config, setup.data
+    tensors, values = checkpoint.read(start)
+    # A private run's checkpoints hold no fingerprint: `start_private` compares the data itself.
+    if not config.private and facts_of(values, start).data.fingerprint != data.fingerprint:
+        raise UserError(
+            f"{config.data.path} is not the data that {setup.out} was trained on; give that, or another `out`."
+        )
+    try:
+        state.restore(tensors, values)
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{start} does not hold what training goes on from ({error}); start in another `out`."
+        ) from error
+    setup.reporter.message(f"resuming at {state.images:,} images from {start.name}")
+
+
+def batches_of(setup: Setup) -> Callable[[int], Batch]:
+    """A function from the index of a step to this process's shard of its real images; a pure function of the config's seed."""
+    data, split, shard, training = setup.data, setup.split, setup.processes.shard, setup.config.training
     sampler = BatchSampler(data.labels[split.train], training.batch, training.seed, training.balanced)
 
     def batch(step: int) -> Batch:
-        rows = split.train[share.rows(sampler.batch(step))]
+        rows = split.train[shard.rows(sampler.batch(step))]
         images = data.images[rows]
         if training.dihedral:
             ways = dihedral_ways(training.batch, np.random.default_rng([training.seed, step]))
-            images = augment_dihedral(images, share.rows(ways))
-        floats = to_float(images).to(device, dtype_of(training), memory_format=layout(training))
-        return Batch(floats, torch.from_numpy(data.labels[rows]).to(device))
+            images = augment_dihedral(images, shard.rows(ways))
+        floats = to_float(images).to(setup.device, dtype_of(training), memory_format=layout(training))
+        return Batch(floats, torch.from_numpy(data.labels[rows]).to(setup.device))
 
     return batch

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from hqgan.io.images import png
-from hqgan.run.train import last_evaluation
+from hqgan.run.folder import last_evaluation
 from hqgan.sampling.generate import MANIFEST
 from hqgan.sampling.images import BATCH, images_of_noise, latent_seed, noise_of
 from hqgan.sampling.load import Loaded

@@ -11,7 +11,8 @@ from hqgan.errors import UserError
 from hqgan.evaluation.audit import FLAGGED
 from hqgan.evaluation.real_images import data_of
 from hqgan.reporter import SILENT, Reporter
-from hqgan.run.train import resolve_device, stored_config
+from hqgan.run.folder import stored_config
+from hqgan.runtime.devices import resolve_device
 from hqgan.sampling.hub import PREFIX
 from hqgan.sampling.load import Loaded, load
 from hqgan.sampling.request import read_dropped

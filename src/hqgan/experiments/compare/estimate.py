@@ -19,8 +19,9 @@ from hqgan.experiments.compare.contestants import (
     run_path,
 )
 from hqgan.experiments.folder import read_settings
-from hqgan.run import train as runs
+from hqgan.run.folder import is_finished
 from hqgan.run.preset_table import seconds_per_step
+from hqgan.runtime.devices import resolve_device
 from hqgan.training.length import images_per_step, steps_of
 
 TIMED = 16
@@ -57,7 +58,7 @@ def seconds_of(config: Config) -> float:
 
 def _a_step(config: Config) -> float:
     """Seconds of a training step on this machine."""
-    return seconds_per_step(config, CLASSES, TIMED, runs.resolve_device(config.training.device))
+    return seconds_per_step(config, CLASSES, TIMED, resolve_device(config.training.device))
 
 
 def lengths(settings: Settings, before: Mapping[str, float]) -> dict[str, float | None]:
@@ -99,7 +100,7 @@ def hours(settings: Settings, out: Path) -> list[TrainingTime]:
             folder = data_folder(open_configured(config_of(one, data, 0, settings, None).data))
             for seed in range(settings.seeds):
                 own = config_of(one, data, seed, settings, kimg[one.run])
-                done += runs.is_finished(own, run_path(out, folder, one, seed))
+                done += is_finished(own, run_path(out, folder, one, seed))
         total = len(settings.data) * settings.seeds
         left = (total - done) * seconds / 3600
         rows.append(TrainingTime(one.run, seconds / config.training.kimg, config.training.kimg, total, done, left))

@@ -1,0 +1,111 @@
+"""What differs between ordinary and private training: the step, what may be looked at, what is written down."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import numpy as np
+
+from hqgan.evaluation.extractors import build_evaluator
+from hqgan.metrics.evaluator import Evaluator
+from hqgan.run.privacy import facts, sentence, start_private
+from hqgan.run.setup import Setup, batches_of
+from hqgan.training.dp_step import PrivateStep
+from hqgan.training.state import State
+from hqgan.training.step import TrainingStep, step_of
+
+
+class RunMode(Protocol):
+    """Ordinary or private training, as a run sees it."""
+
+    @property
+    def step(self) -> TrainingStep:
+        """What the training loop repeats."""
+        ...
+
+    def evaluator(self) -> Evaluator | None:
+        """What measures samples during training; None where nothing may look at real images."""
+        ...
+
+    def description(self) -> dict[str, Any]:
+        """Facts about the data for run.json and checkpoints."""
+        ...
+
+    def checkpoint_values(self, state: State) -> dict[str, Any]:
+        """Further values of a checkpoint."""
+        ...
+
+    def report(self, state: State) -> None:
+        """Tell the reporter at the end what there is to tell."""
+        ...
+
+
+class Ordinary:
+    """Training on real images as they are."""
+
+    def __init__(self, setup: Setup, state: State) -> None:
+        self.setup = setup
+        self.step: TrainingStep = step_of(state, setup.config.training, batches_of(setup), setup.processes)
+
+    def evaluator(self) -> Evaluator:
+        """An evaluator on the validation part."""
+        setup = self.setup
+        setup.reporter.message(
+            "training the feature extractors and computing reference statistics on the validation part"
+        )
+        return build_evaluator(setup.data, setup.split, setup.split.validation, setup.config.data.seed, setup.reporter)
+
+    def description(self) -> dict[str, Any]:
+        """Name, licence, fingerprint and training images by class."""
+        data, train = self.setup.data, self.setup.split.train
+        counts = np.bincount(data.labels[train], minlength=len(data.classes)).tolist()
+        fields = {
+            "name": data.name,
+            "licence": data.licence,
+            "fingerprint": data.fingerprint,
+            "training_images": counts,
+        }
+        return {"data": fields}
+
+    def checkpoint_values(self, state: State) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    def report(self, state: State) -> None:
+        """Nothing."""
+
+
+class PrivateMode:
+    """Training with differential privacy (docs/privacy.md): real images are seen by private critic steps alone."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.private = start_private(setup.config, setup.out, setup.data, setup.split, setup.device)
+        self.step: TrainingStep = PrivateStep(setup.config.training, self.private)
+
+    def evaluator(self) -> None:
+        """None: feature extractors are trained on the training part, and look at real images."""
+
+    def description(self) -> dict[str, Any]:
+        """Name, licence and plan. Fingerprint and counts would change with every single image."""
+        data = self.setup.data
+        fields = {"name": data.name, "licence": data.licence, "fingerprint": "", "training_images": []}
+        return {"data": fields, "privacy": asdict(self.private.plan)}
+
+    def checkpoint_values(self, state: State) -> dict[str, Any]:
+        """The plan and what was spent of it."""
+        return {"privacy": facts(self.private, self._critic_steps(state))}
+
+    def report(self, state: State) -> None:
+        """The privacy spent."""
+        plan = self.private.plan
+        self.setup.reporter.message(sentence(plan.spent(self._critic_steps(state)), plan))
+
+    def _critic_steps(self, state: State) -> int:
+        return state.step * self.setup.config.training.critic_steps
+
+
+def mode_of(setup: Setup, state: State) -> RunMode:
+    """The mode that a run's config asks for."""
+    return PrivateMode(setup) if setup.config.private else Ordinary(setup, state)

@@ -17,7 +17,7 @@ from torch import nn
 from hqgan.circuits.layer import QuantumLayer
 from hqgan.config import HybridConfig, preset
 from hqgan.models.ablations import SharedMlp
-from hqgan.models.hybrid import ansatz_of
+from hqgan.models.quantum_branch import ansatz_of
 
 TURN = 40
 """Steps of a branch before the next one has its turn."""

@@ -96,3 +96,22 @@ def test_importing_the_package_is_light():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         package.nothing  # noqa: B018
+
+
+def test_a_reporter_receives_messages_and_progress(tiny_changes, tmp_path):
+    class Heard(package.Reporter):
+        def __init__(self):
+            self.messages, self.images = [], []
+
+        def message(self, text):
+            self.messages.append(text)
+
+        def progress(self, task, done, total, unit="images"):
+            if task == "training":
+                self.images.append((done, total))
+
+    changes = {k: v for k, v in tiny_changes.items() if k not in ("data.path", "training.kimg")}
+    heard = Heard()
+    package.train("demo:160", tmp_path / "run", preset="demo", kimg=0.016, changes=changes, reporter=heard)
+    assert heard.images == [(8, 16), (16, 16)]
+    assert heard.messages

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Model", "UserError", "load", "open_data", "train"]
+__all__ = ["Model", "PrintReporter", "Reporter", "UserError", "load", "open_data", "train"]
 
 if TYPE_CHECKING:
-    from hqgan.api import Model, UserError, load, open_data, train
+    from hqgan.api import Model, PrintReporter, Reporter, UserError, load, open_data, train
 
 
 def __getattr__(name: str) -> Any:

@@ -34,7 +34,7 @@ from hqgan.sampling.images import images_of, numbered
 from hqgan.types import ImageData, Split
 from hqgan.wording import listed
 
-__all__ = ["Model", "UserError", "load", "open_data", "train"]
+__all__ = ["Model", "PrintReporter", "Reporter", "UserError", "load", "open_data", "train"]
 
 
 def train(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import nn
@@ -40,7 +40,7 @@ _IMAGE_CRITICS: dict[type, Any] = {
 
 def build_generator(config: Config, classes: int) -> Generator:
     """A freshly initialised generator; draws from torch's global random state."""
-    return _GENERATORS[type(config.generator)](config.generator, classes, config.data.size)
+    return _row(_GENERATORS, config.generator)(config.generator, classes, config.data.size)
 
 
 def build_critic(config: Config, classes: int, generator: Generator) -> Critic | None:
@@ -51,7 +51,14 @@ def build_critic(config: Config, classes: int, generator: Generator) -> Critic |
         case c.FeatureCriticConfig() as features:
             assert isinstance(generator, MosaiqGenerator | LatentqganGenerator)
             return FeatureCritic(features, classes, generator.features)
-    return _IMAGE_CRITICS[type(config.critic)](config.critic, classes, config.data.size)
+    return _row(_IMAGE_CRITICS, config.critic)(config.critic, classes, config.data.size)
+
+
+def _row(table: Mapping[type, Any], section: Any) -> Any:
+    """The class that a section of the config is built by; ValueError where the table has no row for it."""
+    if type(section) not in table:
+        raise ValueError(f"no row of the table in hqgan.models.build builds {type(section).__name__}")
+    return table[type(section)]
 
 
 def circuit_of(config: Config) -> Ansatz | None:

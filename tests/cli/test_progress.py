@@ -35,10 +35,12 @@ def test_the_end_of_a_training_has_a_line_and_the_next_one_starts_anew(clock, ca
 
 def test_a_terminal_gets_bars_which_end_with_the_work(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with pytest.raises(KeyboardInterrupt), Terminal() as reporter:
+    with Terminal() as reporter:
         reporter.progress("circuits", 1, 3, "circuits")
+        assert not reporter._bars.finished
+        assert reporter._bars.live.is_started
         reporter.message("beside the bar")
-        raise KeyboardInterrupt
+    assert not reporter._bars.live.is_started
     err = capsys.readouterr().err
     assert "circuits" in err
     assert "beside the bar" in err

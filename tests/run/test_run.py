@@ -16,7 +16,7 @@ from calls import Calls
 from hqgan import config as configs
 from hqgan.errors import UserError
 from hqgan.run.train import train
-from hqgan.training import checkpoint, loop
+from hqgan.training import checkpoint, losses
 from hqgan.training.loop import Interrupted
 
 
@@ -159,7 +159,7 @@ def test_a_folder_of_something_else_is_left_alone(tiny_config, tmp_path):
 
 
 def test_divergence_stops_and_names_the_last_good_checkpoint(tiny_config, tmp_path, monkeypatch):
-    real = loop.losses.generator_loss
+    real = losses.generator_loss
 
     def nan_later(kind, fake, scores):
         loss = real(kind, fake, scores)
@@ -167,7 +167,7 @@ def test_divergence_stops_and_names_the_last_good_checkpoint(tiny_config, tmp_pa
         return loss * float("nan") if nan_later.calls > 5 else loss
 
     nan_later.calls = 0
-    monkeypatch.setattr(loop.losses, "generator_loss", nan_later)
+    monkeypatch.setattr(losses, "generator_loss", nan_later)
     with pytest.raises(UserError, match=r"diverged at step 6: loss/generator is nan; the last good .*images-000000032"):
         train(tiny_config, tmp_path / "run")
     tensors, _ = checkpoint.read(checkpoint.latest(tmp_path / "run" / "checkpoints"))

@@ -10,7 +10,7 @@ from hqgan.config import CriticConfig, FeatureCriticConfig
 from hqgan.runtime.random_streams import RandomStream
 
 LEAK = 0.2
-"""Slope of the leaky ReLU below nought."""
+"""Slope of the leaky ReLU below zero."""
 
 
 class Critic(nn.Module):
@@ -68,8 +68,8 @@ class ConvolutionalCritic(Critic):
     def gradient(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The gradient (B, 3, size, size) of the scores by the images, differentiable once by the critic's weights.
 
-        For gradient penalties: the layers are passed backwards by hand, since autograd's derivative of its own gradient convolves
-        with kernels as large as the maps, and goes back through activations whose second derivative is nought.
+        For gradient penalties. The backward pass is written by hand because autograd's second derivative is slow: it convolves
+        with kernels as large as the feature maps, and goes through activations whose second derivative is zero.
         """
         slopes, x = [], images
         with torch.no_grad():

@@ -27,7 +27,7 @@ class PrototypeLatent(nn.Module):
         self.spread = nn.Parameter(torch.zeros(classes))
 
     def start_from(self, class_means: torch.Tensor) -> None:
-        """Set the prototypes to class means (classes, 1280) of a network that never judges the result."""
+        """Set the prototypes to class means (classes, 1280) of a network that is never used for evaluation."""
         with torch.no_grad():
             self.prototypes.copy_(class_means)
 

@@ -21,7 +21,7 @@ from hqgan.errors import UserError
 from hqgan.runtime.processes import ALL, Shard, current_shard
 
 PATIENCE = timedelta(hours=6)
-"""How long a process waits for the others: as long as the first may take to decode a data set or to judge."""
+"""How long a process waits for the others: as long as the first may take to decode a data set or to evaluate."""
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def clipped_sum(loss: nn.Module, rows: tuple[torch.Tensor, ...], clip: float) ->
 
     Args:
         loss: takes one row of each tensor.
-        rows: tensors of equal length, which may be nought.
+        rows: tensors of equal length, which may be zero.
         clip: of the norm over all parameters together.
     """
     total = {name: torch.zeros_like(p) for name, p in loss.named_parameters()}

@@ -1,8 +1,8 @@
 """Denoising diffusion (Ho et al., arXiv 2006.11239), class-conditional; images by DDIM (Song et al., arXiv 2010.02502).
 
 A small U-Net of residual blocks with self-attention at its smallest map, and the cosine schedule of arXiv 2102.09672, which
-suits small images better than the linear one. What the network predicts is the velocity of arXiv 2202.00512 (appendix D): from
-predicted noise, an image at the noisy end is a division by almost nought, and few steps never get its colours right.
+suits small images better than the linear one. The network predicts the velocity of arXiv 2202.00512 (appendix D). If it predicted
+the noise, an image at the noisy end would be a division by almost zero, and few steps would never get its colours right.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
 
 Every convolution, transposed convolution and linear layer of the presets' generators and critics is run forward and backward on
 one thread. Shapes, batch size and memory layout are recorded from the networks themselves, as training calls them: a critic sees
-real and generated images in one batch. Times are the processor time of this process, so that other work on the machine
-disturbs them little. Float32 and bfloat16 take turns, and a row is the median of the repeats. Below 1, a ratio says that
-bfloat16 is faster.
+real and generated images in one batch, and its gradient penalty passes the convolutions backwards on one of the two. Times are
+the processor time of this process, so that other work on the machine disturbs them little. Float32 and bfloat16 take turns, and
+a row is the median of the repeats. Below 1, a ratio says that bfloat16 is faster.
 
 Outputs and gradients are compared with float64: an error is the norm of the difference over the norm of the right values. The
 script exits with 1 if one is larger than bfloat16's rounding explains.
@@ -26,6 +26,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hqgan.config import preset
 from hqgan.models.build import build_critic, build_generator
@@ -36,6 +37,18 @@ CLASSES = 7
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 LIMITS = {torch.float32: 1e-4, torch.bfloat16: 2e-2}
 """Largest relative error; bfloat16 keeps 8 bits, so that each rounding is off by up to 0.4 %."""
+
+
+class Backwards(nn.Module):
+    """A critic's convolution passed backwards, which is how its gradient penalty differentiates it."""
+
+    def __init__(self, layer: nn.Conv2d) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The gradient by the layer's input of what has the gradient `x` by its output."""
+        return F.conv_transpose2d(x, self.layer.weight, stride=self.layer.stride, padding=self.layer.padding)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -123,12 +136,21 @@ def calls(name: str) -> list[tuple[str, nn.Module, Tensor]]:
         critic(torch.cat([torch.rand_like(images) * 2 - 1, images]), labels.repeat(2))
     for hook in hooks:
         hook.remove()
+    passed = [(layer, given[:batch].float()) for network, layer, given in found if network == "critic"]
+    with torch.no_grad():
+        found += [
+            ("penalty", Backwards(layer), torch.randn_like(layer(x)))
+            for layer, x in passed
+            if isinstance(layer, nn.Conv2d)
+        ]
     return found
 
 
 def described(module: nn.Module) -> str:
     if isinstance(module, nn.Linear):
         return f"linear {module.in_features}-{module.out_features}"
+    if isinstance(module, Backwards):
+        return f"backwards {described(module.layer)}"
     assert isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
     kind = "conv" if isinstance(module, nn.Conv2d) else "transposed"
     kernel, stride = "x".join(map(str, module.kernel_size)), module.stride[0]
@@ -169,7 +191,7 @@ def errors(module: nn.Module, given: Tensor) -> dict[str, float]:
             # Numbers that bfloat16 holds exactly: a bias's gradient is their sum, in which most of them cancel.
             direction = torch.randn(out.shape, generator=torch.Generator().manual_seed(0)).bfloat16()
         out.backward(direction.to(out.dtype))
-        gradients = [leaf.grad, *(p.grad for p in network.parameters())]
+        gradients = [leaf.grad, *(p.grad for p in network.parameters())]  # a penalty has no use for the bias
         found[precision] = [out.detach().double(), *(g.double() for g in gradients if g is not None)]
     right = found.pop("fp64")
     return {
@@ -197,7 +219,11 @@ def table(rows: list[Row]) -> str:
         )
     lines += ["", "| preset | layers | fp32, ms | bf16, ms | ratio |", "| --- | --- | ---: | ---: | ---: |"]
     for name in Counter(r.preset for r in rows):
-        for kinds, of in ((("conv", "transposed"), "convolutions"), (("linear",), "linear"), (("",), "all")):
+        for kinds, of in (
+            (("conv", "transposed", "backwards"), "convolutions"),
+            (("linear",), "linear"),
+            (("",), "all"),
+        ):
             chosen = [r for r in rows if r.preset == name and r.layer.startswith(kinds)]
             if chosen:
                 fp32, bf16 = (sum(r.uses * total(r, p) for r in chosen) for p in ("fp32", "bf16"))

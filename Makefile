@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes --no-deps
-LOCKS := requirements/base.lock requirements/torch.lock requirements/torch-cpu.lock
+LOCKS := requirements/base.lock requirements/torch.lock
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -17,11 +17,9 @@ env: $(STAMP) ## make .venv with the locked versions of every extra but medmnist
 
 $(STAMP): pyproject.toml $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
-	@echo "Installing the locked versions into $(VENV); the first time takes a few minutes."
+	@echo "Installing the locked versions into $(VENV); the first time takes a few minutes, and on Linux 7.4 GB of disk."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(INSTALL) -r requirements/base.lock
-	@# The CPU-only torch where pip is set up to find it, otherwise PyPI's (on Linux with the CUDA packages).
-	@$(INSTALL) -r requirements/torch-cpu.lock 2>/dev/null || $(INSTALL) -r requirements/torch.lock
+	@$(INSTALL) $(LOCKS:%=-r %)
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

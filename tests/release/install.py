@@ -72,30 +72,16 @@ def main() -> None:
 
 
 def locked() -> str:
-    """The locked versions without their hashes, torch's CPU build where pip finds one."""
+    """The locked versions without their hashes."""
     texts = [(ROOT / "requirements" / name).read_text() for name in ("base.lock", "torch.lock")]
-    rows = re.findall(r"^([A-Za-z0-9_.-]+==[^\s\\;]+(?:\s*;[^\\\n]+)?)", "\n".join(texts), re.M)
-    return "\n".join(row for row in rows if not row.startswith("torch=="))
+    return "\n".join(re.findall(r"^([A-Za-z0-9_.-]+==[^\s\\;]+(?:\s*;[^\\\n]+)?)", "\n".join(texts), re.M))
 
 
 def install(place: Path, what: str, constraints: Path) -> None:
     """By pip, into an environment."""
     start = time.monotonic()
-    torch = re.search(r"^torch==[^\s\\]+", (ROOT / "requirements" / "torch-cpu.lock").read_text(), re.M)
-    assert torch
-    pip = [
-        place / "bin" / "python",
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "install",
-        "--quiet",
-        "-c",
-        constraints,
-    ]
-    if subprocess.run([*pip, torch[0]], capture_output=True, check=False).returncode:
-        print("no CPU-only torch to be had here: PyPI's")
-    subprocess.run([*pip, what], check=True)
+    pip = [place / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    subprocess.run([*pip, "-c", constraints, what], check=True)
     print(f"pip install {Path(what).name}: {time.monotonic() - start:.0f} s", flush=True)
 
 

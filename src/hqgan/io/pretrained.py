@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -18,31 +16,10 @@ if TYPE_CHECKING:
 
 Tensors = dict[str, "torch.Tensor"]
 
-_DECLARED: list[torch.library.Library] = []
-"""Kept, since what a library declares goes when it does."""
 
-
-@cache
 def library(name: str) -> ModuleType:
-    """``timm``, ``torchvision.models``, ``torch_fidelity...``: a library that imports torchvision.
-
-    PyPI's torchvision is built for PyPI's torch. Beside a CPU-only torch its compiled operators do not load, and it then fails
-    at import, since it describes two of them to torch without looking. Nothing here calls them: they are declared without
-    a body first.
-    """
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return importlib.import_module(name)
-        except RuntimeError as error:
-            if "operator torchvision::" not in str(error):
-                raise
-        _DECLARED.append(torch.library.Library("torchvision", "FRAGMENT"))
-        for operator in ("nms", "qnms"):
-            _DECLARED[0].define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        return importlib.import_module(name)
+    """``timm``, ``torchvision.models``, ``torch_fidelity...``: what takes seconds to import, imported where it is used."""
+    return importlib.import_module(name)
 
 
 def load_weights(

@@ -1,4 +1,4 @@
-"""What `import hqgan` offers: from data to images in a few lines. The package's face loads this when it is first asked.
+"""What `import hqgan` offers: from data to images in a few lines. `hqgan/__init__.py` imports it on first use.
 
 Example:
     >>> import hqgan

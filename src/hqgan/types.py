@@ -129,12 +129,12 @@ class Trainable(Protocol):
         ...
 
     def after_step(self, generator_loss: float, critic_loss: float) -> None:
-        """Told the losses of each finished step."""
+        """Called after each step with its losses."""
         ...
 
 
 class Backend(Protocol):
-    """What runs a circuit."""
+    """A function that runs circuits."""
 
     def __call__(self, ansatz: Any, angles: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Readout (B, k, M) of encoding angles (B, k, n) and weights (k, L, n, R), all in radians."""

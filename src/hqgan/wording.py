@@ -1,4 +1,4 @@
-"""Counts and lists as they stand in sentences. Imports nothing of the package."""
+"""Counts and lists for use in sentences. Imports nothing of the package."""
 
 from __future__ import annotations
 

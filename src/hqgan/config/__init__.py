@@ -1,4 +1,4 @@
-"""What a run is made of, as validated data: models, presets, JSON in and out, one sentence for each mistake."""
+"""Configs: the validated settings of a run; presets; reading and writing them as JSON."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def read(path: Path) -> Config:
 
 
 def write(config: Config, path: Path) -> None:
-    """Write the resolved config, every field, as JSON, whole or not at all."""
+    """Write the resolved config, every field, as JSON, atomically."""
     write_atomically(path, (config.model_dump_json(indent=2) + "\n").encode())
 
 

@@ -1,4 +1,4 @@
-"""What a critic may be, as a validated section of a config."""
+"""Settings of the critics, as validated sections of a config."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CriticConfig(Section):
 
 
 class FeatureCriticConfig(Section):
-    """Hidden layers of its own for each class, on features instead of images (MosaiQ, LatentQGAN)."""
+    """Separate hidden layers for each class, on features instead of images (MosaiQ, LatentQGAN)."""
 
     kind: Literal["features"] = "features"
     """Kind of critic: hidden layers on features."""
@@ -57,7 +57,7 @@ class ResidualCriticConfig(Section):
 
 
 class NoCriticConfig(Section):
-    """None: for models that learn by a loss of their own."""
+    """No critic: for generators that define a loss themselves."""
 
     kind: Literal["none"] = "none"
     """Kind of critic: none."""

@@ -1,4 +1,4 @@
-"""What a generator may be, as validated sections of a config."""
+"""Settings of the generators, as validated sections of a config."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The presets: each a config's values, all else being the defaults."""
+"""The presets: named sets of config values; all other fields have their defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a config may not ask for together with differential privacy, and why."""
+"""Settings that are not allowed together with differential privacy, and why."""
 
 from __future__ import annotations
 

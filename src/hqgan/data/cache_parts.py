@@ -115,7 +115,7 @@ class _Started:
         return self.folder / "images" / f".{self.key}.lock"
 
     def make_parts(self, make: Make, reporter: Reporter) -> None:
-        """Make the parts that nobody is making; then wait for the others, and make those that were left unfinished."""
+        """Make the parts that no other process is making; then wait for the others, and make those that they left unfinished."""
         making, count = self._making, len(self.files)
         for wait in (False, True):
             for number, (start, stop) in enumerate(self._parts):

@@ -54,7 +54,7 @@ class Decoded(NamedTuple):
 
 
 def decode(path: Path, size: int, fit: Fit = "crop") -> Decoded:
-    """Decode, rotate as EXIF says, put on white where transparent, make it a square, resize antialiased.
+    """Decode an image, rotate it by EXIF, put transparent parts on white, make it square, and resize it with antialiasing.
 
     Whatever is wrong with the file is returned as a reason and not raised, since files come from strangers and
     Pillow's decoders raise many kinds of exceptions.

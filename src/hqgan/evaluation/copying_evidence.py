@@ -115,7 +115,7 @@ def single(evidence: Evidence, rows: list[dict[str, Any]]) -> tuple[list[dict[st
 
 @dataclass(frozen=True)
 class Closest:
-    """The training image that a generated one lies nearest to.
+    """The nearest training image of a generated image.
 
     Attributes:
         row: of the data.

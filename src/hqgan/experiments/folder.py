@@ -24,7 +24,7 @@ _KINDS: dict[Any, Kind] = {"study": "study", "compare": "comparison"}
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file atomically."""
     write_atomically(path, (json.dumps(values, indent=1, allow_nan=False) + "\n").encode())
 
 

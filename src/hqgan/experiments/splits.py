@@ -19,7 +19,7 @@ from hqgan.types import ImageData, Split
 
 @dataclass(frozen=True)
 class DataInfo:
-    """What a result says of its data.
+    """Facts about the data of a result.
 
     Attributes:
         name: of the data set's layout.

@@ -77,7 +77,7 @@ def mean_of_known(values: Sequence[float | None]) -> float | None:
 
 
 def no_verdict(seeds: int) -> tuple[list[str], str]:
-    """What to say of too few seeds: a sentence of its own, and how every other sentence begins; both empty from `VERDICT` on."""
+    """A sentence for too few seeds, and how all other sentences then begin; both empty from `VERDICT` seeds on."""
     if seeds >= VERDICT:
         return [], ""
     return [

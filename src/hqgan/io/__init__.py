@@ -1,1 +1,1 @@
-"""Files: whole or not at all, locked, images, safetensors tables, pretrained networks."""
+"""Files: atomic writes, locks, images, safetensors tables, pretrained networks."""

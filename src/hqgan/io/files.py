@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all; reading JSON of a size that facts have. Imports nothing of the package."""
+"""Writing a file atomically, that is whole or not at all; reading JSON of limited size. Imports nothing of the package."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def others(folder: Path, *own: str) -> list[Path]:
 
 
 def sweep(folder: Path, *patterns: str) -> None:
-    """Remove what killed processes left half written, where the glob `patterns` say; nobody else may be writing there."""
+    """Remove incomplete files of killed processes that match the glob `patterns`; no other process may be writing there."""
     for path in (path for pattern in patterns for path in folder.glob(pattern)):
         if re.fullmatch(r"\..+\.\d+\.part", path.name):
             path.unlink(missing_ok=True)

@@ -97,7 +97,7 @@ def png(image: np.ndarray) -> bytes:
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
-    """Write one uint8 image (H, W, 3) as PNG, whole or not at all; equal pixels give equal bytes."""
+    """Write one uint8 image (H, W, 3) as PNG, atomically; equal pixels give equal bytes."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(png(image))

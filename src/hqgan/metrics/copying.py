@@ -40,7 +40,7 @@ class Test:
 def equal_lesions(
     labels: np.ndarray, groups: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of as many training as held-out images of each class, one image a lesion.
+    """Rows of equally many training and held-out images of each class, one image per lesion.
 
     Args:
         labels: (N,) class indices of all images.
@@ -161,7 +161,7 @@ def halves(members: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: in
 
 
 def authenticity(generated: np.ndarray, train: np.ndarray) -> float:
-    """Share of generated images that lie farther from their nearest training image than that lies from its own nearest.
+    """Share of generated images that are farther from their nearest training image than it is from its nearest neighbour.
 
     About a half for new images of the same distribution, 0 for copies.
 

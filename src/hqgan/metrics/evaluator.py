@@ -36,7 +36,7 @@ Part = tuple[str | None, str]
 
 
 class Evaluator:
-    """Measures generated images again and again against one set of held-out real ones.
+    """Compares sets of generated images with one set of held-out real images.
 
     Whatever does not depend on the generated images is computed once, here.
 

@@ -58,7 +58,7 @@ class Corrupted:
 
 @dataclass(frozen=True)
 class ExtractorCheck:
-    """What one distance in one feature extractor says of the corrupted images.
+    """Distances of corrupted images by one metric in one feature extractor, and whether they rank the corruptions correctly.
 
     Attributes:
         extractor: name of the feature extractor.

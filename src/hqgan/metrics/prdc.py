@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage, for whether generated images lie among real ones and cover them all."""
+"""Precision, recall, density and coverage: whether generated images are among real ones, and cover them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def density_coverage(real: np.ndarray, cross: np.ndarray, k: int = NEIGHBOURS) -
 
 
 def depth(real: np.ndarray, generated: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
-    """How deep each generated image lies among real ones, (M,): the more the deeper.
+    """Depth (M,) of each generated image among real ones: a larger value is deeper.
 
     The number of real balls of `density_coverage` that it lies in; among equals, the nearer to a real image the deeper, by
     less than one ball. With k real images or fewer the balls reach to the farthest.

@@ -93,7 +93,7 @@ class MetricRow:
         return label if self.key == self.distance else f"{label} ({self.extractor})"
 
     def as_json(self) -> dict[str, Any]:
-        """The row as JSON values; ``key`` stands first, `class_name` as ``class``."""
+        """The row as JSON values; ``key`` comes first, `class_name` as ``class``."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {"key": self.key, **{"class" if name == "class_name" else name: v for name, v in values.items()}}
 

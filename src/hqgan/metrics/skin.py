@@ -59,7 +59,7 @@ def lab(colours: np.ndarray) -> np.ndarray:
 
 
 def report(generated: LabelledImages, real: LabelledImages, classes: Sequence[str], seed: int) -> dict[str, Any]:
-    """Typology angles of generated and of held-out real images, over all and by class.
+    """Individual typology angles (ITA) of generated and held-out real images, over all classes and by class.
 
     Returns:
         ``rows`` of ``{class, generated, real, low, high, n, groups}``: medians in degrees, the 95 % interval of their difference

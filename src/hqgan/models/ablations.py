@@ -1,4 +1,4 @@
-"""What may stand where the circuits stand: the ablations of the quantum branch.
+"""Replacements of the circuits: the ablations of the quantum branch.
 
 Each takes encoding angles (B, k, n) to numbers (B, k, m), as the circuits do, so that nothing around it changes.
 """

@@ -1,4 +1,4 @@
-"""What every generator is to the rest of the package."""
+"""The interface of all generators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hqgan.reporter import Reporter
 class Generator(nn.Module, ABC):
     """Class-conditional images from noise; a `hqgan.types.Trainable`.
 
-    What most generators have no use for does nothing here.
+    Methods that most generators do not need do nothing here.
 
     Attributes:
         noise_size: length of the normal noise vector that one image takes; all randomness enters through it.
@@ -25,7 +25,7 @@ class Generator(nn.Module, ABC):
 
     @abstractmethod
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Disjoint parameter lists that together hold every parameter; the one named ``circuit`` has a rate of its own."""
+        """Disjoint parameter lists that together hold every parameter; the group ``circuit`` has a learning rate of its own."""
 
     @property
     def circuits(self) -> list[QuantumLayer]:
@@ -33,7 +33,7 @@ class Generator(nn.Module, ABC):
         return [module for module in self.modules() if isinstance(module, QuantumLayer)]
 
     def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, reporter: Reporter) -> None:
-        """Learn from training images (N, 3, S, S) in [-1, 1] what has to stand before the first step."""
+        """Fit what the generator needs before the first step (such as a PCA) on training images (N, 3, S, S) in [-1, 1]."""
 
     def real_to_critic(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Real images (B, 3, S, S) as the critic sees them."""
@@ -48,7 +48,7 @@ class Generator(nn.Module, ABC):
         return None
 
     def after_step(self, generator_loss: float, critic_loss: float) -> None:
-        """Told the losses of each finished step."""
+        """Called after each step with its losses."""
 
 
 def parameters_of(modules: dict[str, list[Any]]) -> dict[str, list[nn.Parameter]]:

@@ -14,7 +14,7 @@ LEAK = 0.2
 
 
 class Critic(nn.Module):
-    """Scores (B,) of images, or of what stands for them, as members of classes (B,); higher is more real."""
+    """Scores (B,) of images, or of their features, given classes (B,); higher is more real."""
 
     def gradient(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The gradient of the scores by the images, in their shape, differentiable once by the critic's weights."""
@@ -22,7 +22,7 @@ class Critic(nn.Module):
         return torch.autograd.grad(self(images, labels).sum(), images, create_graph=True)[0]
 
     def auxiliary(self, images: torch.Tensor, draws: RandomStream) -> torch.Tensor | None:
-        """A task of its own on real images, to be minimised with its loss, or None."""
+        """An additional loss on real images, to be minimised with the critic's loss, or None."""
         return None
 
 

@@ -84,7 +84,7 @@ class HybridGenerator(Generator):
 
     @property
     def circuits(self) -> list[QuantumLayer]:
-        """The circuits of its quantum branch; none where an ablation stands there."""
+        """The circuits of the quantum branch; empty if an ablation replaces them."""
         return [] if self.removed or not isinstance(self.sites.circuit, QuantumLayer) else [self.sites.circuit]
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

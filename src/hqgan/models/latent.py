@@ -37,7 +37,7 @@ class PrototypeLatent(nn.Module):
         return self.mean(self.prototypes)[labels] + sigma[labels, None] * noise
 
     def penalty(self) -> torch.Tensor:
-        """Mean hinge, margin 1, on the distances of the normalised prototypes; keeps classes apart."""
+        """Mean hinge, margin 1, on the distances of the normalised prototypes; keeps the prototypes of classes separate."""
         normalised = F.normalize(self.prototypes, dim=1)
         first, second = torch.triu_indices(len(normalised), len(normalised), 1, device=normalised.device)
         return F.relu(1 - (normalised[first] - normalised[second]).norm(dim=1)).mean()

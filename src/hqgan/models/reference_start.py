@@ -8,7 +8,7 @@ GAIN = nn.init.calculate_gain("leaky_relu", 0.2)
 
 
 def draw_reference_start(generator: nn.Module) -> None:
-    """Draw every layer anew, from torch's global random state.
+    """Initialise every layer again, from torch's global random state.
 
     Convolutions: Kaiming normal, gain of ReLU, bias 0. Linear maps: orthogonal with the gain of leaky ReLU 0.2, bias 0.02.
     Norms: 1 and 0. Embeddings: normal, deviation 0.02. Transposed convolutions, circuits and prototypes stay as they were.

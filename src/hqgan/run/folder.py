@@ -1,4 +1,4 @@
-"""A run's folder: what it holds, whether a run may start or go on there, and who writes to it."""
+"""A run's folder: its contents, whether a run may start or resume in it, and its lock."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def held(config: Config, out: Path, resume: bool, processes: Processes) -> Itera
 
 
 def check_folder(config: Config, out: Path, resume: bool) -> None:
-    """Whether a run of `config` may start in `out`, or go on there.
+    """Check whether a run of `config` may start or resume in `out`.
 
     Raises:
         UserError: `out` is a file, holds other files, or holds a run that is not to be resumed or has another config.

@@ -42,7 +42,7 @@ class RunMode(Protocol):
 
 
 class Ordinary:
-    """Training on real images as they are."""
+    """Ordinary training, without differential privacy."""
 
     def __init__(self, setup: Setup, state: State) -> None:
         self.setup = setup
@@ -94,7 +94,7 @@ class PrivateMode:
         return {"data": fields, "privacy": asdict(self.private.plan)}
 
     def checkpoint_values(self, state: State) -> dict[str, Any]:
-        """The plan and what was spent of it."""
+        """The privacy plan and the epsilon spent."""
         return {"privacy": facts(self.private, self._critic_steps(state))}
 
     def report(self, state: State) -> None:

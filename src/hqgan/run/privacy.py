@@ -31,7 +31,7 @@ SECRET = "private-seed"
 
 
 def start_private(config: Config, out: Path, data: ImageData, split: Split, device: torch.device) -> Private:
-    """Draw the secret and plan the noise, or go on with those of the run in `out`.
+    """Draw the secret and plan the noise, or read those of the run in `out` that is resumed.
 
     Raises:
         UserError: the guarantee would not hold: images without a lesion, too few lesions, a delta that lets one be published, a
@@ -61,12 +61,12 @@ def start_private(config: Config, out: Path, data: ImageData, split: Split, devi
 
 
 def facts(private: Private, steps: int) -> dict[str, Any]:
-    """What a checkpoint says of its privacy: the plan, the critic steps done, and the epsilon that they spent."""
+    """Privacy facts for a checkpoint: the plan, the critic steps done, and the epsilon that they spent."""
     return {**asdict(private.plan), "done": steps, "spent": private.plan.spent(steps)}
 
 
 def sentence(spent: float, planned: Plan) -> str:
-    """What a finished run says of its privacy."""
+    """A sentence on the privacy of a finished run."""
     return (
         f"privacy spent: epsilon {at_most(spent)} at delta {planned.delta:g} for any one of {planned.lesions:,} lesions; publish "
         f"only what docs/privacy.md lists, never {SECRET} or split.json"

@@ -44,7 +44,7 @@ def export(
     dropped: Collection[int] = (),
     reporter: Reporter = SILENT,
 ) -> dict[str, dict[str, tuple[int, int]]]:
-    """Write ``OUT/SIDE/CLASS/FILE`` and ``OUT/SIDE/metadata.csv``, whole or not at all.
+    """Write ``OUT/SIDE/CLASS/FILE`` and ``OUT/SIDE/metadata.csv``, atomically.
 
     torchvision's ImageFolder reads a side, timm's train.py the whole folder, and Hugging Face datasets' imagefolder the whole
     folder with its metadata: file_name, label, source (``real`` or ``generated``), group (lesion or patient), origin (file, or

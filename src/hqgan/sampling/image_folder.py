@@ -1,4 +1,4 @@
-"""Generated images from a folder by class, whoever made them: ``folder/<class>/*.png``."""
+"""Generated images of any origin from a folder by class: ``folder/<class>/*.png``."""
 
 from __future__ import annotations
 

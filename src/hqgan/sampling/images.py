@@ -1,4 +1,4 @@
-"""From latent seeds to images: the same seed, class and number give the same image, however many are asked for."""
+"""From latent seeds to images: the same seed, class and number give the same image, whatever the total number."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def latent_seed(seed: int, name: str, index: int) -> int:
 
 
 def noise_of(latent_seeds: Sequence[int], size: int) -> torch.Tensor:
-    """Normal noise (B, size), each row from a seed of its own.
+    """Normal noise (B, size), each row from its own seed.
 
     By NumPy's generator, since torch's takes 32 bits of a seed on the CPU: among a million images some would be equal.
     """
@@ -66,7 +66,7 @@ def images_of_noise(generator: Generator, labels: Sequence[int], noise: torch.Te
 
 
 def images_of(loaded: Loaded, made: Sequence[tuple[str, str, int]]) -> tuple[np.ndarray, Iterator[np.ndarray]]:
-    """Labels (N,) int64, and uint8 images (S, S, 3) one after the other, of what `numbered` lists."""
+    """Labels (N,) int64, and an iterator of uint8 images (S, S, 3), for the images that `numbered` lists."""
     labels = np.array([loaded.classes.index(name) for _, name, _ in made], np.int64)
     return labels, make_images(loaded.generator, labels.tolist(), [latent for _, _, latent in made])
 

@@ -1,4 +1,4 @@
-"""A trained generator from its checkpoint, which may be a stranger's; and the same with its circuits elsewhere."""
+"""Loads a trained generator from a checkpoint, which need not be trusted; and moves its circuits to another backend."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hqgan.types import Backend
 
 @dataclass(frozen=True)
 class Loaded:
-    """A trained generator (its moving average) and what is known of it.
+    """A trained generator (its moving average) and the facts in its checkpoint.
 
     Attributes:
         path: the checkpoint's JSON.
@@ -57,7 +57,7 @@ class DataFacts(BaseModel):
 
 
 class PrivacyFacts(BaseModel):
-    """Of a private run, as `hqgan.run.privacy.facts` says."""
+    """Privacy facts of a private run, as written by `hqgan.run.privacy.facts`."""
 
     spent: StrictFloat
     delta: StrictFloat
@@ -69,7 +69,7 @@ class PrivacyFacts(BaseModel):
 
 
 class Facts(BaseModel):
-    """What has to stand in a checkpoint's JSON for its generator to be used."""
+    """The fields that a checkpoint's JSON needs for its generator to be used."""
 
     config: dict[str, Any]
     classes: tuple[StrictStr, ...] = Field(min_length=2, max_length=10_000)

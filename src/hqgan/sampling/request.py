@@ -1,4 +1,4 @@
-"""What is asked of a generator: how many images of each class, and which images to leave out."""
+"""Which images to generate: how many of each class, and which to leave out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hqgan.wording import listed
 
 
 def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Sequence[str]) -> dict[str, int]:
-    """``--per-class 200`` and ``--class df=500`` as a count for each class asked for.
+    """``--per-class 200`` and ``--class df=500`` as a count for each class.
 
     Raises:
         UserError: nothing asked for, an unknown class, or not a whole number.

@@ -72,7 +72,7 @@ def one_of(value: Any, what: str, offered: Sequence[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as it stands in a message, cut short. A number of thousands of digits is not written out."""
+    """A value as it is shown in a message, cut short. A number of thousands of digits is not written out."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**20:
         return "a number with so many digits"
     if isinstance(value, str):

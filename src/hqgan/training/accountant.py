@@ -13,7 +13,7 @@ from hqgan.errors import UserError
 
 @dataclass(frozen=True)
 class Plan:
-    """What the guarantee of a private run rests on; fixed before its first step, and all of it public.
+    """The parameters of a private run's guarantee; fixed before the first step, and all public.
 
     Attributes:
         epsilon: never exceeded, at `delta`, for adding or removing one lesion.
@@ -33,7 +33,7 @@ class Plan:
     lesions: int
 
     def spent(self, steps: int) -> float:
-        """Epsilon at `delta` after so many critic steps."""
+        """Epsilon at `delta` after a number of critic steps."""
         if steps > self.steps:
             raise ValueError(f"{steps} critic steps are more than the {self.steps} planned")
         return spent(self.noise_multiplier, self.sampling_rate, steps, self.delta)

@@ -67,7 +67,7 @@ class _SharedBatchNorm(_BatchNorm):
 
 
 def share_batch_norms(module: nn.Module | None, processes: Processes) -> None:
-    """Let the batch norms in `module` see the whole batch while it trains; names and weights stay as they are."""
+    """Make the batch norms in `module` use the whole batch of all processes in training; names and weights do not change."""
     if module is None or processes.shard.world == 1:
         return
     for part in module.modules():

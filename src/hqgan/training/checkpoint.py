@@ -1,4 +1,4 @@
-"""Checkpoints: tensors in safetensors, everything else in JSON beside it. Written whole or not at all; never pickled.
+"""Checkpoints: tensors in safetensors, everything else in JSON beside it. Written atomically; never pickled.
 
 A checkpoint is two files, `NAME.safetensors` and `NAME.json`. The JSON is renamed into place last and holds the size
 and SHA-256 of the other, so a checkpoint exists when its JSON does, and a cut or changed one is refused.

@@ -38,21 +38,21 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this process is the one that writes, evaluates and speaks."""
+        """Whether this process is the one that writes, evaluates and prints."""
         return self.shard.rank == 0
 
     @property
     def device(self) -> torch.device | None:
-        """Where this process computes, if that was settled by joining."""
+        """The device of this process, if it was set by joining the others."""
         return self.fabric.device if self.fabric else None
 
     def wait(self) -> None:
-        """Until all have come here."""
+        """Wait until all processes have called this."""
         if self.fabric:
             self.fabric.barrier()
 
     def first_alone(self, work: Callable[[], None]) -> None:
-        """Have the first process do something for all, who wait for it; what it refuses is refused by all.
+        """Let the first process do something while the others wait; if it raises UserError, all do.
 
         Raises:
             UserError: what `work` raised in the first one.
@@ -78,7 +78,7 @@ class Processes:
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
-        """First the first process of each machine, then its others: they find in the cache what that one left there."""
+        """Let the first process of each machine go first, then the others, which find its results in the cache."""
         if self.fabric is None:
             yield
             return
@@ -86,7 +86,7 @@ class Processes:
             yield
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Make every process's gradients their mean over all, which for equal shares is the whole batch's.
+        """Replace gradients by their mean over all processes: for equal shards, the gradient of the whole batch.
 
         A weight that nobody's images have used keeps no gradient, so that its optimiser leaves it alone, as for one process;
         some weights belong to a class, and a share may have none of it.
@@ -108,18 +108,18 @@ class Processes:
                 gradient.copy_(mean.view(gradient.shape))
 
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Means over all processes of numbers that each has under the same names."""
+        """Means over all processes of numbers with the same names."""
         if self.fabric is None or not values:
             return dict(values)
         own = torch.tensor(list(values.values()), dtype=torch.float64, device=self.fabric.device)
         return dict(zip(values, self.fabric.all_reduce(own, reduce_op="mean").tolist(), strict=True))
 
     def any(self, flag: bool) -> bool:
-        """Whether it is true in one of the processes."""
+        """Whether it is true in any process."""
         return self.mean({"flag": float(flag)})["flag"] > 0
 
     def make_equal(self, *modules: nn.Module | None) -> None:
-        """Give every process the first one's weights and buffers."""
+        """Copy the weights and buffers of the first process to all."""
         if self.fabric is None:
             return
         for module in modules:
@@ -134,7 +134,7 @@ SINGLE = Processes()
 
 @contextmanager
 def together(device: str, shard: Shard) -> Iterator[Processes]:
-    """The processes that share a training, met at the start and, if all went well, at the end.
+    """The processes that share a training; they synchronise at the start and, without errors, at the end.
 
     Args:
         shard: of this process, as torchrun has told it.

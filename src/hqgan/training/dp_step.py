@@ -68,7 +68,7 @@ class PrivateStep(AdversarialStep):
 
 
 class SecretDraws(RandomStream):
-    """Draws that nobody can guess who does not know the secret: torch's own generators take 32 bits of a seed on the CPU.
+    """Random draws that cannot be guessed without the secret; torch's own generators use only 32 bits of a seed on the CPU.
 
     Args:
         secret: 256 bits.
@@ -94,7 +94,7 @@ class SecretDraws(RandomStream):
 
 
 class PairLoss(nn.Module):
-    """The critic's loss for one real image and a generated one of its class: what a lesion's gradient is of.
+    """The critic's loss for one real image and a generated one of its class; its gradient is that of a lesion.
 
     Args:
         critic: see `hqgan.models.critic`; it scores each image alone.
@@ -166,7 +166,7 @@ def _penalise(critic: Any, images: torch.Tensor, classes: int, config: TrainingC
 
 
 def clipped_sum(loss: nn.Module, rows: tuple[torch.Tensor, ...], clip: float) -> dict[str, torch.Tensor]:
-    """Gradients of `loss` by its parameters, one for each row, each cut to the norm `clip`, and summed.
+    """Gradients of `loss` by its parameters, one for each row, each clipped to the norm `clip`, and summed.
 
     Args:
         loss: takes one row of each tensor.

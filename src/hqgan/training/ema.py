@@ -38,7 +38,7 @@ def update(average: nn.Module, module: nn.Module, images_seen: int, images: int,
 
 @torch.no_grad()
 def recalibrate_batch_norm(average: nn.Module, noise: torch.Tensor, labels: torch.Tensor, batch: int = 64) -> None:
-    """Measure the batch norms of `average` anew.
+    """Measure the statistics of the batch norms of `average` again.
 
     Averaged weights make other activations than the trained ones, and the averaged statistics are those of neither
     (arXiv 1803.05407, section 3.3). What comes out depends on the weights, noise and labels alone.

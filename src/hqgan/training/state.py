@@ -67,7 +67,7 @@ class State:
         }
 
     def restore(self, tensors: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> None:
-        """Become the state that `tensors` and `values` were taken from."""
+        """Restore the state from which `tensors` and `values` were taken."""
         for prefix, module in self._modules().items():
             module.load_state_dict(_under(tensors, f"{prefix}/"))
         for prefix, optimiser in self._optimisers().items():
@@ -99,7 +99,7 @@ class State:
 
 
 def layout(config: TrainingConfig) -> torch.memory_format:
-    """How weights and images lie in memory: convolutions on a CPU are a tenth faster with the channels last.
+    """Memory layout of weights and images: on a CPU, convolutions are a tenth faster with the channels last.
 
     With few images a step, laying the weights' gradients out so costs more than that (`benchmarks/iteration.py --presets`).
     """

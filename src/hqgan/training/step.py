@@ -171,7 +171,7 @@ class AdversarialStep:
 
 
 class OwnLossStep:
-    """One step of a generator that has a `loss` of its own and no critic; arguments as of `AdversarialStep`."""
+    """One step of a generator that defines `loss` and has no critic; arguments as for `AdversarialStep`."""
 
     def __init__(self, config: TrainingConfig, batches: Callable[[int], Batch], processes: Processes = SINGLE) -> None:
         self.config, self.batches, self.processes = config, batches, processes

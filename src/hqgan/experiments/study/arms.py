@@ -1,4 +1,4 @@
-"""The arms of a study: each says what a classifier is trained on.
+"""The arms of a study: each defines what a classifier is trained on.
 
 A ratio of 1 adds as many generated images to every rare class as it takes to reach the mean class size.
 """

@@ -40,7 +40,7 @@ class Sampling:
 
 
 def in_epochs(shown: TrainingImages, sampling: Sampling) -> Batches:
-    """Every image once in each epoch, in a new random order, so that a class is drawn as often as its size says."""
+    """Every image once in each epoch, in a new random order, so that a class is drawn in proportion to its size."""
     left = np.empty(0, np.int64)
 
     def batch(step: int) -> tuple[np.ndarray, np.ndarray]:

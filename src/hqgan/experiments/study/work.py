@@ -126,7 +126,7 @@ def finished(task: Task) -> Tested | None:
 
 
 def run(task: Task) -> str:
-    """Train and test one classifier and write its result, whole or not at all.
+    """Train and test one classifier and write its result atomically.
 
     Returns:
         The name of the arm.

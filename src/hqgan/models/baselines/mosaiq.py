@@ -24,7 +24,7 @@ def mosaiq_ansatz(qubits: int, layers: int) -> Ansatz:
 
 
 def components_of(sub_generators: int, qubits: int) -> list[list[int]]:
-    """Which components each sub-generator makes: a strong one, and weak ones from the end, so that all carry alike."""
+    """Components of each sub-generator: a strong one, and weak ones from the end, so that all carry similar variance."""
     last, weak = sub_generators * qubits - 1, qubits - 1
     return [[i, *(last - weak * i - j for j in range(weak))] for i in range(sub_generators)]
 

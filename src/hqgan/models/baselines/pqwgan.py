@@ -55,5 +55,5 @@ class PqwganGenerator(Generator):
         return (2 * shares - 1).reshape(-1, 3, self.size, self.size)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """All of it is circuits."""
+        """All parameters are those of circuits."""
         return {"circuit": list(self.circuit.parameters())}

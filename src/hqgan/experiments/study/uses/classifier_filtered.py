@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def score(cell: Cell, settings: Settings, reporter: Reporter) -> Callable[[Pool], np.ndarray]:
-    """Train a classifier on the seed's real training images; an image scores 1 if it is put into the class asked for, else 0.
+    """Train a classifier on the seed's real training images; an image scores 1 if it is assigned to its class, else 0.
 
     It is the small classifier, trained as the arm ``oversampled`` is, with its own random seed.
     """

@@ -1,4 +1,4 @@
-"""As balanced-mix, with only the generated images that lie where real training images of their class lie densest."""
+"""As balanced-mix, with only the generated images in the regions where real training images of their class are densest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated images of the rare classes are added to the real ones, and all images are drawn alike."""
+"""Generated images of the rare classes are added to the real ones, and all images are drawn with equal probability."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def export(
     from hqgan.sampling import export as exporting
     from hqgan.sampling.dataset import lacking
     from hqgan.sampling.load import load
-    from hqgan.sampling.request import counts_by_class, read_dropped
+    from hqgan.sampling.request import Request, counts_by_class, read_dropped
 
     if balanced and class_:
         raise UserError("--balanced and --class both say how many images are added; give one of them.")
@@ -167,10 +167,8 @@ def export(
     dropped = read_dropped(drop_copies, loaded.checkpoint_hash) if drop_copies else frozenset()
     place = Path(data or loaded.config.data.path)
     with reporter:
-        found = exporting.export(
-            loaded, real, split, place if place.is_dir() else None, counts, out,
-            originals=originals, seed=seed, dropped=dropped, reporter=reporter,
-        )  # fmt: skip
+        request, root = Request(counts, seed, dropped), place if place.is_dir() else None
+        found = exporting.export(loaded, real, split, root, request, out, originals=originals, reporter=reporter)
     table = Table("class", "train, real", "train, generated", "validation", "test")
     for name in real.classes:
         row = [found["train"][name][0], found["train"][name][1], found["validation"][name][0], found["test"][name][0]]

@@ -18,7 +18,7 @@ from hqgan.wording import listed
 
 
 def lacking(labels: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
-    """How many images each class has less than the largest one.
+    """How many images each class lacks to be as large as the largest one.
 
     Args:
         labels: (N,) int64, of the real images.

@@ -7,7 +7,6 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -23,6 +22,7 @@ from hqgan.sampling.dataset import check_same_classes
 from hqgan.sampling.images import images_of, numbered
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
+from hqgan.sampling.request import Request
 from hqgan.types import ImageData, Split
 
 TABLE = "metadata.csv"
@@ -36,12 +36,10 @@ def export(
     data: ImageData,
     split: Split,
     root: Path | None,
-    counts: Mapping[str, int],
+    request: Request,
     out: Path,
     *,
     originals: Originals = "resized",
-    seed: int = 0,
-    dropped: Collection[int] = (),
     reporter: Reporter = SILENT,
 ) -> dict[str, dict[str, tuple[int, int]]]:
     """Write ``OUT/SIDE/CLASS/FILE`` and ``OUT/SIDE/metadata.csv``, atomically.
@@ -56,12 +54,10 @@ def export(
         data: what it was trained on.
         split: the run's.
         root: the data's folder, for originals; None for procedural images.
-        counts: generated images by class name.
+        request: the generated images.
         out: a folder that is not there yet, or is empty.
-        originals: real images as ``resized`` to the generated ones' size, so that sharpness does not tell which is which, or
+        originals: real images as ``resized`` to the generated ones' size, so that sharpness does not distinguish them, or
             their files as a ``copy`` or a ``link``.
-        seed: of the generated images.
-        dropped: latent seeds of generated images to leave out.
         reporter: receives how many images are written, as task ``exporting``.
 
     Returns:
@@ -78,7 +74,7 @@ def export(
     if root is not None:
         check_outside(root, out)
     _check_free(out)
-    made = numbered(data.classes, counts, seed, dropped)
+    made = numbered(data.classes, request.counts, request.seed, request.dropped)
     total = sum(len(getattr(split, side)) for side in SIDES) + len(made)
     done = 0
     out.parent.mkdir(parents=True, exist_ok=True)

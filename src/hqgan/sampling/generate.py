@@ -29,12 +29,12 @@ from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
 
 SHARD = 32 * BATCH
-"""Images after which a call that is stopped can go on."""
+"""Images of a shard, after each of which a stopped call can continue."""
 
 MANIFEST = "manifest.csv"
 UNFINISHED = f"{MANIFEST}.unfinished"
 MARKS = ".shards"
-"""Folder of empty files, one for each shard that is whole."""
+"""Folder of empty files, one for each complete shard."""
 BACKEND = "backend.json"
 
 
@@ -52,8 +52,9 @@ def generate(
 
     `out` gets ``<class>/<class>-00000.png``, ``manifest.csv`` (file, class, seed, latent seed, checkpoint hash),
     ``contact-sheet.png`` and ``MODEL_CARD.md``. The same seed gives the same bytes, and image number i of a class is the
-    same however many are asked for. They are written in shards of `SHARD`; what is stopped goes on with the first shard that is
-    not whole, and several processes take turns with the shards. The one that ends last writes the rest.
+    same however many are asked for.
+    They are written in shards of `SHARD`; a call that was stopped continues with the first shard that is not complete, and
+    several processes divide the shards among them. The one that ends last writes the rest.
 
     On another backend there is ``backend.json`` too: how far readouts (radius 1) and images (grey levels of 256) lie from those
     of the exact simulator, at most and on average.
@@ -123,7 +124,7 @@ def _finish(
     metrics: Sequence[MetricRow],
     manifest: bytes,
 ) -> None:
-    """What belongs to the images, once they are all there; the manifest last."""
+    """Write what belongs to the images once they are all there; the manifest last."""
     sheet: dict[str, list[np.ndarray]] = {}
     for file, name, _ in rows:
         if len(sheet.setdefault(name, [])) < 8:
@@ -138,7 +139,7 @@ def _finish(
 
 
 def _sweep(out: Path) -> None:
-    """Remove what only unfinished calls need. Whoever waits for the lock still finds the manifest."""
+    """Remove what only unfinished calls need. A process that waits for the lock still finds the manifest."""
     sweep(out, "*/.*.part", ".*.part")
     shutil.rmtree(out / MARKS, ignore_errors=True)
     for name in (UNFINISHED, LOCK):
@@ -146,7 +147,7 @@ def _sweep(out: Path) -> None:
 
 
 def _refuse_torn(shards: Sequence[Sequence[tuple[str, str, int]]], out: Path) -> None:
-    """Marks can outlive a power cut that files do not."""
+    """Refuse shards with missing or cut-off images: after a power cut the mark of a shard can be there and its images not."""
     torn = [number for number, shard in enumerate(shards) if not all(is_whole_png(out / file) for file, _, _ in shard)]
     for number in torn:
         (out / MARKS / f"{number:06d}").unlink()
@@ -172,7 +173,7 @@ def _deviation(loaded: Loaded, watched: Watched, rows: Sequence[tuple[str, str, 
 
 @contextmanager
 def _turn(out: Path, manifest: bytes) -> Iterator[None]:
-    """Hold a folder that several processes write to for as long as it takes to look and to decide.
+    """Lock a folder that several processes write to, while it is checked and claimed.
 
     Raises:
         UserError: it holds anything but this very call's images; it is left as it is.
@@ -193,7 +194,7 @@ def _refuse_others(out: Path, manifest: bytes) -> None:
 
 
 def _claim(out: Path, manifest: bytes) -> bool:
-    """Say whose folder it is.
+    """Mark the folder as this call's.
 
     Returns:
         Whether all images are there already.

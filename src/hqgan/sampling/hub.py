@@ -1,4 +1,4 @@
-"""Trained generators on the Hugging Face hub: weights, facts and a card; no optimiser, no path of this machine, no image."""
+"""Trained generators on the Hugging Face hub: weights, facts and a card; no optimiser state, paths or images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hqgan.reporter import SILENT, Reporter
 from hqgan.training import checkpoint
 
 PREFIX = "hf:"
-"""Of a place on the hub, as in hf:owner/name; anything else is a path."""
+"""How places on the hub begin, as in hf:owner/name; anything else is a path."""
 NAME = "checkpoint"
 KEPT = ("config", "classes", "data", "step", "images", "ema_sha256", "privacy")
-"""Of a checkpoint's JSON, that goes along."""
+"""Fields of a checkpoint's JSON that are uploaded."""
 FRONT = """---
 library_name: hqgan
 pipeline_tag: unconditional-image-generation
@@ -120,7 +120,7 @@ def pull(repo: str, *, reporter: Reporter = SILENT) -> Path:
 
 @contextmanager
 def _sentences(repo: str) -> Iterator[None]:
-    """Whatever the hub answers, as a sentence."""
+    """Turn every error of the hub into a sentence."""
     from huggingface_hub import errors
 
     try:

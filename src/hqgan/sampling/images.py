@@ -58,7 +58,7 @@ def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Seque
 def images_of_noise(generator: Generator, labels: Sequence[int], noise: torch.Tensor) -> np.ndarray:
     """uint8 images (B, S, S, 3), up to `BATCH`, of labels (B) and noise (B, noise_size); the generator in evaluation mode."""
     device = next(generator.parameters()).device
-    # Another backend's time is dear, and its shots depend on the batch anyhow.
+    # Time on another backend is expensive, and its shots depend on the batch anyway.
     filler = 0 if watched_backend(generator) else BATCH - len(labels)
     whole = torch.cat([noise, noise_of([0] * filler, generator.noise_size)]).to(device)
     images = generator(whole, torch.tensor([*labels, *[0] * filler], device=device))

@@ -52,7 +52,7 @@ def model_card(
             "",
             *_privacy(values.get("privacy")),
             "## Intended use",
-            "- Research on generative models and on augmenting rare classes, with a test on real images never seen.",
+            "- Research on generative models and on augmenting rare classes, with a test on held-out real images.",
             "- Not for diagnosis, treatment, or any decision about a person; not as evidence of what a disease looks like.",
             "",
             "## Metrics",
@@ -73,7 +73,7 @@ def _counted(classes: Sequence[str], counts: Sequence[int]) -> str:
 
 
 def _privacy(facts: Mapping[str, Any] | None) -> list[str]:
-    """Of a private run's checkpoint: what holds, for whom, and what it rests on."""
+    """The privacy guarantee of a private run: for whom it holds, and on what it rests."""
     if facts is None:
         return []
     return [
@@ -111,7 +111,7 @@ _BRANCHES = {
     "noise": "noise",
     "none": "nothing",
 }
-"""What stands where the circuits would, in an ablation."""
+"""What replaces the circuits in an ablation."""
 
 
 def _has_circuits(config: Config) -> bool:

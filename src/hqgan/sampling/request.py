@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hqgan.errors import UserError
 from hqgan.wording import listed
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which images to generate.
+
+    Attributes:
+        counts: images by class name.
+        seed: of the images.
+        dropped: latent seeds of images to leave out (`read_dropped`); the next numbers take their places.
+    """
+
+    counts: Mapping[str, int]
+    seed: int = 0
+    dropped: Collection[int] = ()
 
 
 def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Sequence[str]) -> dict[str, int]:

@@ -262,7 +262,7 @@ def table(found: dict[str, Any]) -> list[Any]:
         ""
         if found["verified"]
         else (
-            "Unverified: the split is that of --seed, not known to be the one that these images' generator was trained on."
+            "Unverified: the split is that of the given seed, not known to be the one that these images' generator was trained on."
         )
     )
     return [nearest, attacks, memory, *([warning] if warning else []), found["sentence"]]

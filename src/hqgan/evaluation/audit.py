@@ -262,7 +262,8 @@ def table(found: dict[str, Any]) -> list[Any]:
         ""
         if found["verified"]
         else (
-            "Unverified: the split is that of the given seed, not known to be the one that these images' generator was trained on."
+            "Unverified: the split is that of the given seed, which may not be the split that the generator of these images "
+            "was trained on."
         )
     )
     return [nearest, attacks, memory, *([warning] if warning else []), found["sentence"]]

@@ -104,7 +104,7 @@ def stepper(config: Config, device: torch.device, processes: Processes) -> Any:
     for network in (generator, critic):
         share_batch_norms(network, processes)
     for circuit in generator.circuits:
-        circuit.share = processes.shard
+        circuit.shard = processes.shard
     n, size = config.training.batch, config.data.size
     images = torch.rand(n, 3, size, size).mul(2).sub(1)[processes.shard.rank :: processes.shard.world]
     labels = (torch.arange(n) % CLASSES)[processes.shard.rank :: processes.shard.world]

@@ -21,7 +21,7 @@ from circuit_cases import inputs
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.backends import ibm
-from hqgan.circuits.backends.qiskit import fake_machine
+from hqgan.circuits.backends.qiskit_machines import fake_machine
 from hqgan.circuits.engines.dispatch import simulate
 
 ANSATZ = Ansatz(3, 2, readout=("X0", "Z0", "Z1Z2"))

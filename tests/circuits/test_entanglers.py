@@ -14,7 +14,7 @@ from circuit_cases import assert_agree, inputs
 from hqgan.circuits import reference as reference_module
 from hqgan.circuits.analysis import drawing
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.backends import ibm, qiskit
+from hqgan.circuits.backends import ibm, qiskit_machines
 from hqgan.circuits.backends.registry import backend_of
 from hqgan.circuits.engines import dispatch
 from hqgan.circuits.engines.dispatch import simulate
@@ -66,7 +66,13 @@ def on_ibm(ansatz: Ansatz, folder: Path) -> object:
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     """What is kept for a circuit is kept by its entangler's name, which means something else in each of these tests."""
-    kept = dispatch.make_plan, light_cones, qiskit.translated, qiskit.transpiled, qiskit._placed
+    kept = (
+        dispatch.make_plan,
+        light_cones,
+        qiskit_machines.translated,
+        qiskit_machines.transpiled,
+        qiskit_machines.fitted,
+    )
     for function in kept:
         function.cache_clear()
     yield

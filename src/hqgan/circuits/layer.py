@@ -1,4 +1,4 @@
-"""A circuit as a layer of a network."""
+"""A circuit as a layer of a neural network."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class QuantumLayer(nn.Module):
         ansatz: the circuit.
         weights: (k, L, n, R) parameter in radians, started uniform in [0, start); HybridQ's start is 1 (arXiv 2506.21015v1).
         backend: what runs the circuits, a `hqgan.types.Backend`; may be replaced at any time.
-        shots: measurements whose scatter is added to the readouts while training; 0 for none.
-        share: of a batch that several processes hold together.
+        shots: in training, readouts get the random error of so many measurements; 0 for exact readouts.
+        shard: this process's part of a batch that several processes divide.
     """
 
-    share = ALL
+    shard = ALL
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class QuantumLayer(nn.Module):
         shots: int = 0,
         generator: torch.Generator | None = None,
     ) -> None:
-        """Draw the weights uniform in [0, start) from `generator`, or from torch's global one."""
+        """Draw the weights uniformly from [0, start) with `generator`, or with torch's global one."""
         super().__init__()
         if sub_generators < 1:
             raise UserError(f"A quantum layer needs at least 1 sub-generator, not {sub_generators}.")
@@ -45,14 +45,14 @@ class QuantumLayer(nn.Module):
         self.weights = nn.Parameter(start * torch.rand(sub_generators, *ansatz.weight_shape, generator=generator))
 
     def forward(self, angles: Tensor) -> Tensor:
-        """Readout (B, k, M) of encoding angles (B, k, n) in radians; UserError if the shape is another.
+        """Readout (B, k, M) of encoding angles (B, k, n) in radians; UserError if they have another shape.
 
-        Never in less than 32 bits, whatever is mixed around it: the errors of 16 bits add up over a circuit's gates.
+        Computes in at least 32 bits, even under autocast: the errors of 16 bits would add up over a circuit's gates.
         """
         with torch.autocast(angles.device.type, enabled=False):
             angles = angles if angles.dtype == torch.float64 else angles.float()
             readout = self.backend(self.ansatz, angles, self.weights)
-        return scattered(readout, self.shots, self.ansatz, self.share) if self.training and self.shots else readout
+        return add_shot_noise(readout, self.shots, self.ansatz, self.shard) if self.training and self.shots else readout
 
     def extra_repr(self) -> str:
         """One line for print(model)."""
@@ -60,18 +60,18 @@ class QuantumLayer(nn.Module):
         return f"sub_generators={len(self.weights)}, qubits={a.qubits}, layers={a.layers}, readouts={a.readouts}"
 
 
-def scattered(readout: Tensor, shots: int, ansatz: Ansatz, share: Shard = ALL) -> Tensor:
-    """Readouts with shot noise: normal noise with the variance of `shots` shots, and no gradient through the noise.
+def add_shot_noise(readout: Tensor, shots: int, ansatz: Ansatz, shard: Shard = ALL) -> Tensor:
+    """Readouts as a finite number of shots would estimate them: plus normal noise of the shots' variance, without gradient.
 
-    Each readout scatters on its own; real ones that are read in one basis, or shares that add up to 1, are correlated. Draws from
-    torch's global state, for a whole batch of which this process may hold a `share`.
+    The noise of different readouts is independent; on a machine, readouts measured in one basis and probabilities are correlated.
+    Draws from torch's global generator for the whole batch, of which this process holds a `shard`.
     """
     exact = readout.detach()
-    whole = torch.randn(share.world * len(exact), *exact.shape[1:], dtype=exact.dtype, device=exact.device)
-    return readout + share.rows(whole) * shot_variance(exact, shots, ansatz).sqrt()
+    whole = torch.randn(shard.world * len(exact), *exact.shape[1:], dtype=exact.dtype, device=exact.device)
+    return readout + shard.rows(whole) * shot_variance(exact, shots, ansatz).sqrt()
 
 
 def shot_variance(readout: Tensor, shots: int, ansatz: Ansatz) -> Tensor:
-    """Variance of readouts (..., M) over shots: (1 - e^2) / shots for expectations, p (1 - p) / shots for probabilities."""
+    """Variance of readouts (..., M) due to shots: (1 - e^2) / shots of an expectation, p (1 - p) / shots of a probability."""
     variance = readout * (1 - readout) if ansatz.probabilities else 1 - readout.square()
     return variance.clamp_min(0) / shots

@@ -1,8 +1,8 @@
 """Circuits cut down to what a readout depends on: its light cone. Imports no torch.
 
-Walking back from a readout, a gate that shares no qubit with what has been met so far cancels against its own inverse. In a
-circuit of few layers of neighbouring gates few qubits are left, whatever the circuit's width; a staircase of CNOTs leaves
-most. The cone is therefore taken from the gates (Bravyi, Gosset and Movassagh, arXiv 1909.11485).
+Going back from a readout, a gate on none of the qubits met so far cancels against its own inverse. A circuit of few layers of
+neighbouring gates depends on few qubits, however wide it is, whereas a chain of CNOTs depends on most. So the cone is found from
+the gates themselves (Bravyi, Gosset and Movassagh, arXiv 1909.11485).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Cone:
 
     Attributes:
         ansatz: the smaller circuit; its qubit i stands for `qubits[i]`.
-        qubits: of the larger one, in rising order.
-        places: where in the larger readout the smaller one's stand.
+        qubits: of the larger circuit, in rising order.
+        places: positions of the smaller circuit's readouts among the larger one's.
     """
 
     ansatz: Ansatz
@@ -31,7 +31,7 @@ class Cone:
 
 @lru_cache(maxsize=32)
 def light_cones(ansatz: Ansatz) -> tuple[Cone, ...]:
-    """The cones of all readouts, those on the same qubits as one; for probabilities a single one, the ansatz itself."""
+    """The cones of all readouts; those on the same qubits are one cone, and probabilities have the ansatz itself as theirs."""
     everything = tuple(range(ansatz.qubits))
     if ansatz.probabilities:
         return (Cone(ansatz, everything, tuple(range(ansatz.readouts))),)

@@ -1,6 +1,6 @@
-"""The slow, obvious simulator: gate by gate, as a textbook has it, with autograd's own gradients.
+"""The slow, obvious simulator: gate by gate, as in a textbook, with autograd's own gradients.
 
-It is what `statevector` is tested against, and shares no code with it.
+The engines are tested against it, and it shares no code with them.
 """
 
 from __future__ import annotations

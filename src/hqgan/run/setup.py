@@ -136,7 +136,7 @@ def start_state(setup: Setup) -> State:
     for network in (generator, critic):
         share_batch_norms(network, processes)
     for circuit in generator.circuits:
-        circuit.share = processes.shard
+        circuit.shard = processes.shard
     return state
 
 

@@ -20,7 +20,7 @@ from hqgan.errors import UserError
 @given(ansatzes(max_qubits=6, known_to="qiskit"), st.integers(1, 3), st.integers(1, 2), st.integers(0, 1000))
 def test_states_agree_with_qiskit(ansatz: Ansatz, b: int, k: int, seed: int) -> None:
     info = pytest.importorskip("qiskit.quantum_info")
-    from hqgan.circuits.backends.qiskit import translated
+    from hqgan.circuits.backends.qiskit_machines import translated
 
     angles, weights = (x.detach() for x in inputs(ansatz, b, k, seed=seed))
     plan = make_plan(ansatz, angles.dtype, angles.device)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqgan.circuits.ansatz import Ansatz, paper_ansatz
-from hqgan.circuits.backends.qiskit import aer_backend, fake_backend, fake_machine, translated, transpiled
+from hqgan.circuits.backends.qiskit import aer_backend, fake_backend
+from hqgan.circuits.backends.qiskit_machines import fake_machine, translated, transpiled
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.errors import UserError
 
@@ -67,7 +68,7 @@ def test_shots_scatter_as_they_should(ansatz: Ansatz) -> None:
     assert not torch.equal(found, aer_backend(shots=2000, seed=1)(ansatz, *arguments))
 
 
-def test_depolarising_noise_draws_expectations_to_nought() -> None:
+def test_depolarising_noise_draws_expectations_to_zero() -> None:
     ansatz = Ansatz(3, 3)
     arguments = plain(ansatz, 3, 1)
     exact = simulate(ansatz, *arguments)

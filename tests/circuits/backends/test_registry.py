@@ -49,7 +49,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
     builtins_import = builtins.__import__
     monkeypatch.setattr(builtins, "__import__", missing)
-    monkeypatch.setattr("hqgan.circuits.backends.qiskit.import_module", missing)
+    monkeypatch.setattr("hqgan.circuits.backends.qiskit_machines.import_module", missing)
     with pytest.raises(UserError, match=r'pip install "hqgan\[quantum\]"'):
         backend_of(name)
 

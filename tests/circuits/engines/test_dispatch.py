@@ -60,7 +60,7 @@ def test_ancillas_keep_the_runs_that_find_them_in_zero(ansatz: Ansatz, ancillas:
             torch.testing.assert_close(value, wanted, rtol=0, atol=1e-11 / chance**2)
 
 
-def test_ancillas_never_found_in_zero_leave_nought() -> None:
+def test_ancillas_never_found_in_zero_leave_zeros() -> None:
     ansatz = Ansatz(2, 0, readout=("probabilities",), ancillas=1)
     assert torch.equal(postselected(ansatz, torch.tensor([0.0, 0.0, 0.25, 0.75])), torch.zeros(2))
 

@@ -12,7 +12,7 @@ from hqgan.errors import UserError
 from hqgan.wording import plural
 
 MOST_QUBITS = 64
-"""Of a picture; more would be a stripe."""
+"""Most qubits of a drawing; with more it would be too narrow to read."""
 JOINTS = {symbol for entangler in ENTANGLERS.values() for symbol in entangler.symbols or ()}
 """Symbols that are drawn on the wire, without a box."""
 
@@ -26,7 +26,7 @@ class Column:
 
 
 def columns(ansatz: Ansatz) -> tuple[list[Column], list[Column], list[Column]]:
-    """Columns of the encoding, of one layer and of the readout, in the order of time; UserError beyond 64 qubits."""
+    """Columns of the encoding, of one layer and of the readout, from left to right; UserError beyond 64 qubits."""
     if ansatz.qubits > MOST_QUBITS:
         raise UserError(f"A drawing has up to {MOST_QUBITS} qubits, not {ansatz.qubits}; see `hqgan circuits info`.")
     everywhere = range(ansatz.qubits)
@@ -42,7 +42,7 @@ def columns(ansatz: Ansatz) -> tuple[list[Column], list[Column], list[Column]]:
 
 
 def drawn(ansatz: Ansatz) -> str:
-    """Lines of text, qubit 0 first."""
+    """A circuit drawn as lines of text, qubit 0 first."""
     n = ansatz.qubits
     encoding, layer, readout = columns(ansatz)
     number = len(f"q{n - 1}")
@@ -81,7 +81,7 @@ def drawn(ansatz: Ansatz) -> str:
 
 
 def draw(ansatz: Ansatz, path: Path) -> None:
-    """Write a picture; the file's ending chooses its kind, .svg or .png."""
+    """Draw a circuit into a file, .svg or .png."""
     check_ending(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -103,7 +103,7 @@ def _depth(ansatz: Ansatz) -> int:
 
 
 def _on(machine: str, ansatz: Ansatz) -> MachineInfo:
-    from hqgan.circuits.backends.qiskit import fake_machine, transpiled
+    from hqgan.circuits.backends.qiskit_machines import fake_machine, transpiled
 
     circuit = transpiled(fake_machine(machine), ansatz)
     return MachineInfo(circuit.depth(), circuit.num_nonlocal_gates())

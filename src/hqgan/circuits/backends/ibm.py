@@ -1,7 +1,7 @@
-"""IBM's quantum machines: a plan that is confirmed, and jobs that are written down before anyone waits for them.
+"""IBM's quantum machines: a plan is shown and confirmed, and a job is written down before its result is waited for.
 
-The token is IBM's own business: their library finds it in its saved account or in the environment. What goes into the job book
-is the machine, the job's id and when it was sent.
+IBM's library finds the token itself, in its saved account or in the environment; it is not stored here. The book of jobs holds
+the machine, the job's id and when it was sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import numpy as np
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.backends.qiskit import in_order, read, require_qiskit, submit, transpiled, values_of
+from hqgan.circuits.backends.qiskit import in_order, read, submit, values_of
+from hqgan.circuits.backends.qiskit_machines import require_qiskit, transpiled
 from hqgan.circuits.engines.plan import sorted_words
 from hqgan.errors import UserError
 from hqgan.types import Backend
@@ -35,15 +36,15 @@ OVERHEAD = 2.0
 
 @dataclass(frozen=True)
 class JobPlan:
-    """What a job would take.
+    """What a job would cost.
 
     Attributes:
         machine: its name.
-        circuits: how many are run, bases counted.
-        shots: of each.
-        depth: of one, after transpilation.
-        two_qubit_gates: of one, after transpilation.
-        seconds: of machine time, estimated without mitigation, which may take several times as long.
+        circuits: number of circuits that are run, each basis counted.
+        shots: measurements of each circuit.
+        depth: gates of one circuit in sequence, after transpilation.
+        two_qubit_gates: of one circuit, after transpilation.
+        seconds: of machine time, estimated without mitigation; with it, a job may take several times as long.
     """
 
     machine: str
@@ -61,6 +62,18 @@ class JobPlan:
         )
 
 
+@dataclass(frozen=True)
+class _Settings:
+    """What `ibm_backend` was given."""
+
+    name: str
+    folder: Path
+    confirm: Callable[[JobPlan], bool]
+    shots: int
+    mitigation: int
+    seed: int
+
+
 def ibm_backend(
     name: str,
     *,
@@ -70,9 +83,9 @@ def ibm_backend(
     mitigation: int = 0,
     seed: int = 0,
 ) -> Backend:
-    """A backend on a machine of IBM's; each call is one job of many circuits, paid for once.
+    """A backend on one of IBM's machines; each call is one job of many circuits, paid for once.
 
-    A call whose job stands in `folder`'s book collects that job, whoever sent it, and sends nothing.
+    Where `folder`'s book of jobs has an equal job, a call collects its result and sends nothing.
 
     Args:
         name: the machine, e.g. ``brisbane``, or ``least-busy``.
@@ -83,10 +96,11 @@ def ibm_backend(
         seed: of transpilation.
 
     Raises:
-        UserError: Qiskit is not installed. When run: no account, no such machine, no connection, a plan that was not confirmed,
-            or a job that failed.
+        UserError: Qiskit is not installed. When run: There is no account, no such machine or no connection, the plan was not
+            confirmed, or the job failed.
     """
     require_qiskit()
+    settings = _Settings(name, folder, confirm, shots, mitigation, seed)
 
     def run(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
         values = values_of(ansatz, angles, weights)
@@ -95,7 +109,7 @@ def ibm_backend(
         service = _service()
         job = _guarded(lambda: _sent_before(service, folder, tag))
         if job is None:
-            job = _guarded(lambda: _send(service, folder, tag, name, ansatz, values, shots, mitigation, seed, confirm))
+            job = _guarded(lambda: _send(settings, service, tag, ansatz, values))
         result = _guarded(job.result, f"The job {job.job_id()} gave no result")
         return in_order(ansatz, read(ansatz, result), angles)
 
@@ -103,7 +117,7 @@ def ibm_backend(
 
 
 def job_plan(machine: Any, circuit: Any, ansatz: Ansatz, rows: int, shots: int) -> JobPlan:
-    """What `rows` sets of angles would take on a machine."""
+    """What a job of `rows` sets of angles would cost on a machine, its circuit already transpiled."""
     circuits = rows * len(sorted_words(ansatz))
     delay = getattr(machine, "default_rep_delay", None) or DELAY
     seconds = OVERHEAD + circuits * shots * delay
@@ -136,30 +150,20 @@ def _sent_before(service: Any, folder: Path, tag: str) -> Any | None:
     return found[0] if found else None
 
 
-def _send(
-    service: Any,
-    folder: Path,
-    tag: str,
-    name: str,
-    ansatz: Ansatz,
-    values: np.ndarray,
-    shots: int,
-    mitigation: int,
-    seed: int,
-    confirm: Callable[[JobPlan], bool],
-) -> Any:
+def _send(settings: _Settings, service: Any, tag: str, ansatz: Ansatz, values: np.ndarray) -> Any:
+    name, shots, folder = settings.name, settings.shots, settings.folder
     if name == LEAST_BUSY:
         machine = service.least_busy(min_num_qubits=ansatz.qubits, operational=True, simulator=False)
     else:
         machine = service.backend(name if name.startswith("ibm_") else f"ibm_{name}")
-    circuit = transpiled(machine, ansatz, seed)
+    circuit = transpiled(machine, ansatz, settings.seed)
     positions = circuit.layout.final_index_layout()[: ansatz.qubits]
     planned = job_plan(machine, circuit, ansatz, len(values), shots)
-    if not confirm(planned):
+    if not settings.confirm(planned):
         raise UserError(f"Nothing was sent: {planned}. Confirm it, or give `yes`.")
     entry = {"machine": machine.name, "job": None, "sent": datetime.datetime.now(datetime.UTC).isoformat()}
     _write(folder, tag, entry)
-    job = submit(ansatz, machine, circuit, positions, values, shots, mitigation, tags=[tag])
+    job = submit(ansatz, machine, circuit, positions, values, shots, settings.mitigation, tags=[tag])
     _write(folder, tag, entry | {"job": job.job_id()})
     return job
 
@@ -185,7 +189,7 @@ def _write(folder: Path, tag: str, entry: dict[str, Any]) -> None:
 
 
 def _guarded(call: Callable[[], Any], what: str = "IBM's service cannot do this") -> Any:
-    """The call's result; what IBM's library or the network says otherwise, as one sentence without tokens."""
+    """The call's result; an error of IBM's library or the network becomes a UserError of one sentence, without tokens."""
     from qiskit.exceptions import QiskitError
     from qiskit_ibm_runtime.accounts.exceptions import AccountNotFoundError
     from requests import RequestException

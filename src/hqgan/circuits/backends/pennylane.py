@@ -19,7 +19,7 @@ def pennylane_backend(device: str = "default.qubit", *, diff_method: str = "best
     """A backend that runs circuits on a PennyLane device, one sub-generator after the other.
 
     Args:
-        device: PennyLane's name of it, e.g. ``default.qubit`` or ``lightning.qubit``.
+        device: PennyLane's name of the device, e.g. ``default.qubit`` or ``lightning.qubit``.
         diff_method: how PennyLane finds gradients; ``best`` is backpropagation on ``default.qubit`` and the adjoint
             method on ``lightning.qubit``.
 
@@ -33,7 +33,7 @@ def pennylane_backend(device: str = "default.qubit", *, diff_method: str = "best
     try:
         qml.device(device, wires=1)
     except Exception as error:
-        # Each plug-in raises what it likes, and its reason is the useful part.
+        # Plug-ins raise exceptions of any kind; their reason is what the user needs.
         raise UserError(f"PennyLane cannot make the device {device!r}: {error}") from error
 
     def run(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ def _circuit(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Any:
 
 
 def apply_gates(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> None:
-    """Queue an ansatz's gates, by angles (n,) or (B, n) and weights (L, n, R) in radians, in PennyLane's present tape."""
+    """Queue an ansatz's gates, by angles (n,) or (B, n) and weights (L, n, R) in radians, on PennyLane's current tape."""
     import pennylane as qml
 
     rotations = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ}

@@ -32,16 +32,16 @@ def backend_of(
     folder: Path = Path(),
     confirm: Callable[[JobPlan], bool] = lambda plan: False,
 ) -> Backend:
-    """The backend of a name.
+    """Make the backend of this name.
 
     Args:
         name: ``statevector`` (ours), ``pennylane:<device>``, ``aer``, ``fake:<machine>``, ``ibm:<machine>``, ``ibm:least-busy``.
         shots: measurements of each circuit in each basis; None for exact numbers, on fake and real machines for 1024.
-        noise: of ``aer``, see there.
-        mitigation: of ``fake`` and ``ibm``, see there.
-        seed: of shots and of transpilation.
-        folder: where the jobs of ``ibm`` are written down.
-        confirm: shown what ``ibm`` would take before anything is sent.
+        noise: gate error of ``aer``, see `aer_backend`.
+        mitigation: level of ``fake`` and ``ibm``, see `fake_backend`.
+        seed: random seed for shots and transpilation.
+        folder: where the book of ``ibm``'s jobs is kept.
+        confirm: is shown what a job on ``ibm`` would cost, and says whether to send it.
 
     Raises:
         UserError: There is no such backend, it is not installed, or it does not take an option that was given.
@@ -67,7 +67,7 @@ def backend_of(
 
 
 class Watched:
-    """A backend that also runs the exact simulator.
+    """A backend that also runs the exact simulator and records how far its readouts are from the exact ones.
 
     Attributes:
         largest: the largest difference of a readout so far.
@@ -91,5 +91,5 @@ class Watched:
 
     @property
     def mean(self) -> float:
-        """See the class."""
+        """Mean absolute difference of all readouts so far; nan before the first."""
         return self._sum / self._count if self._count else math.nan

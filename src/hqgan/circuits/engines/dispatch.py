@@ -1,7 +1,7 @@
 """The simulator: every sample of every sub-generator in one call, differentiable once by the adjoint method.
 
-What is worth simulating is decided here, how it is done elsewhere: a circuit whose readouts depend on few qubits is cut down to
-`light_cones`; the rest runs in `compiled` loops where circuits are large and the device is a CPU, in `matrices` otherwise.
+This module only chooses how to run a circuit. If its readouts depend on few qubits, it is cut down to its `light_cones`; if not,
+the compiled engine runs it where it is large and the device is a CPU, and the torch engine otherwise.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.engines import torch_engine as matrices
+from hqgan.circuits.engines import torch_engine
 from hqgan.circuits.engines.gates import amplitudes_of, postselected
 from hqgan.circuits.engines.plan import make_plan, no_autocast
 from hqgan.circuits.light_cones import Cone, light_cones
 from hqgan.errors import UserError
 
 COMPILED_FROM = 10
-"""Qubits from which a CPU takes the compiled engine; below, what it saves in an iteration is not worth compiling it."""
+"""Qubits from which a CPU uses the compiled engine; for fewer it saves too little to be worth compiling."""
 CONES_BELOW = 1 / 8
-"""Share of the whole state's numbers that the cones' states may have together; many small circuits cost more by the number."""
+"""Light cones are used where their states have less than this fraction of the whole state's numbers; a number costs more in many
+small circuits than in a large one."""
 
 
 def simulate(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
@@ -39,8 +40,8 @@ def simulate(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
         (B, k, M) readouts: expectations in [-1, 1] in the order of the ansatz, or probabilities of the basis states.
 
     Raises:
-        UserError: The shapes do not fit the ansatz or each other, an argument is not finite, or no state of so many qubits fits
-            into memory.
+        UserError: The shapes do not fit the ansatz or each other, an argument is not finite, a state of so many qubits does not
+            fit into memory, or the engine does not know the entangler.
     """
     check_inputs(ansatz, angles, weights)
     dtype = torch.promote_types(torch.promote_types(angles.dtype, weights.dtype), torch.float32)
@@ -74,12 +75,12 @@ def over_cones(
 
 
 def _whole(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
-    """Readouts (B, k, M) from whole states, by the engine that suits; arguments are of one real type."""
+    """Readouts (B, k, M) from whole states, on the engine that suits; the arguments have one real type."""
     plan = make_plan(ansatz, angles.dtype, angles.device)
     keep = torch.is_grad_enabled() and (angles.requires_grad or weights.requires_grad)
     # Contiguous: torch would wake its threads for the cosines of a transposed view, and they would stay in the way.
     amplitudes = amplitudes_of(ansatz, angles.transpose(0, 1).contiguous(), weights[:, : plan.absorbed])
-    run = matrices.run
+    run = torch_engine.run
     if angles.device.type == "cpu" and ansatz.qubits >= COMPILED_FROM:
         from hqgan.circuits.engines.numba.engine import run  # compiles, or loads what was compiled before
     return run(plan, keep, amplitudes, weights).transpose(0, 1)

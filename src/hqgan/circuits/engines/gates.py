@@ -21,7 +21,7 @@ def kron(factors: Tensor) -> Tensor:
 
 def _rotate(gate: str, angle: Tensor, top: Tensor, bottom: Tensor) -> tuple[Tensor, Tensor]:
     """Apply a rotation to amplitudes of |0> and |1>, or to the two rows of a matrix."""
-    # Not torch.cos: MKL's would wake threads that then spin on the core that the circuits want, for some milliseconds.
+    # Not torch.cos: MKL's version wakes threads that then occupy, for some milliseconds, the core that the circuits need.
     turn = torch.polar(torch.ones_like(angle), angle / 2)
     cos, sin = turn.real, turn.imag
     if gate == "ry":
@@ -58,7 +58,7 @@ def fused_gates(rotations: Sequence[str], weights: Tensor, groups: Sequence[int]
 def postselected(ansatz: Ansatz, probabilities: Tensor) -> Tensor:
     """(..., 2^(n-a)) from the probabilities (..., 2^n) of all basis states, given that the a ancillas are in |0>.
 
-    Nought where they never are.
+    Zero where the ancillas are never found in |0>.
     """
     kept = probabilities[..., : ansatz.readouts]  # the ancillas are the highest bits
     return kept / kept.sum(-1, keepdim=True).clamp_min(torch.finfo(kept.dtype).tiny)

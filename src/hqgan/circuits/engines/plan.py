@@ -1,4 +1,4 @@
-"""What the simulator works out once for an ansatz: its layout, entanglers and readouts as constant tensors."""
+"""What the engines work out once for an ansatz: groups of qubits, entanglers and readouts as constant tensors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from hqgan.circuits.entanglers import is_diagonal, required
 from hqgan.errors import UserError
 from hqgan.wording import plural
 
-# Bytes of state that one pass works on. Larger batches are cut: a state that falls out of the cache halves the speed.
-# An accelerator wants them whole, as far as they fit.
+# Bytes of state that one pass works on. Larger batches are cut, since a state that does not fit into the cache halves the speed.
+# An accelerator is faster on whole batches, as far as they fit.
 _CHUNK_CPU = 1 << 20
 _CHUNK_ACCELERATOR = 1 << 30
 SIMULATOR = "The statevector simulator"
@@ -26,9 +26,9 @@ SIMULATOR = "The statevector simulator"
 
 @dataclass(frozen=True)
 class Family:
-    """Pauli words that one change of basis makes diagonal, all at once.
+    """Pauli words that one change of basis makes diagonal together.
 
-    A diagonal word's sign at a basis state is the product of a sign for each half of its qubits; words share halves.
+    A diagonal word's sign at a basis state is the product of a sign for each half of the qubits; words can have a half in common.
     """
 
     basis: list[Tensor] | None  # for each group (d, d), to the words' basis; None for Z words and probabilities
@@ -39,7 +39,7 @@ class Family:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What an ansatz needs on a device, all of it constant."""
+    """The constants of an ansatz on a device."""
 
     ansatz: Ansatz
     dtype: torch.dtype  # of a state; complex if the ansatz is
@@ -56,7 +56,7 @@ class Plan:
 
 @lru_cache(maxsize=32)
 def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
-    """Work the plan out, or give the one made before.
+    """Make the plan of an ansatz, or return the one made before.
 
     Args:
         ansatz: the circuit.
@@ -97,12 +97,12 @@ def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
 
 
 def no_autocast(device: torch.device) -> torch.autocast:
-    """Mixed precision would run the matrix products in 8 or 11 bits, and lose the norm of the state."""
+    """Turns autocast off, which would run matrix products in 8 or 11 bits and lose the state's norm."""
     return torch.autocast(device.type, enabled=False)
 
 
 def even_groups(n: int, most: int = 4) -> tuple[int, ...]:
-    """So many qubits in as few groups of at most `most` as can be, the larger ones first."""
+    """Sizes of the fewest groups of at most `most` into which n qubits can be divided evenly, the larger ones first."""
     count = -(-n // most)
     return tuple(n // count + (i < n % count) for i in range(count))
 
@@ -135,7 +135,7 @@ def bit_of(index: Tensor, qubit: int, n: int) -> Tensor:
 
 
 def sorted_words(ansatz: Ansatz) -> list[tuple[tuple[str, ...], list[int]]]:
-    """The readout's words in as few families as a greedy search finds.
+    """The readout's Pauli words, sorted into families that are measured together; a greedy search keeps the families few.
 
     Returns:
         For each family the Pauli to which each qubit is turned, Z where none is, and the places of its words in the readout;
@@ -156,7 +156,7 @@ def sorted_words(ansatz: Ansatz) -> list[tuple[tuple[str, ...], list[int]]]:
 
 
 def halved(masks: list[int], lower: int) -> tuple[list[int], list[int], list[tuple[int, int]]]:
-    """The distinct upper parts of some masks, the distinct lower parts of `lower` bits, and which of these a mask has."""
+    """Masks cut in two: the distinct upper parts, the distinct lower parts (`lower` bits), and which two each mask has."""
     uppers, lowers = (
         list(dict.fromkeys(m >> lower for m in masks)),
         list(dict.fromkeys(m & (1 << lower) - 1 for m in masks)),

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 
-def only_once(gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What a backward pass found, so that to differentiate it is refused where a graph of it is asked for."""
+def single_backward(gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The gradients of a backward pass, made to raise RuntimeError when they are differentiated again."""
     if not torch.is_grad_enabled():
         return gradients
-    # create_graph=True: what comes next must not take these for constants.
-    return tuple(_OnlyOnce.apply(x.requires_grad_()) for x in gradients)
+    # create_graph=True: these must not pass for constants.
+    return tuple(_SingleBackward.apply(x.requires_grad_()) for x in gradients)
 
 
-class _OnlyOnce(torch.autograd.Function):
+class _SingleBackward(torch.autograd.Function):
     """The identity, which cannot be differentiated.
 
     torch's own ``once_differentiable`` lets a second derivative pass, wrong, when the loss is linear in the readout.

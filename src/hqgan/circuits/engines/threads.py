@@ -1,4 +1,4 @@
-"""Work on the simulator's chunks, shared among the CPU's threads."""
+"""The simulator's chunks of work, divided among the CPU's threads."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ import torch
 T = TypeVar("T")
 
 
-def shared(work: Callable[[Sequence[int]], T], count: int, device: torch.device) -> list[T]:
-    """Run `work` on contiguous shares of `count` chunks, one share a CPU thread; results in order.
+def in_threads(work: Callable[[Sequence[int]], T], count: int, device: torch.device) -> list[T]:
+    """Run `work` on `count` chunks, a contiguous block of them on each CPU thread; results in order.
 
     A product of 16x16 matrices is too small to be split: two threads on one are slower than one alone.
     """
     threads = torch.get_num_threads()
     parts = min(threads, count)
-    chunks = [range(i * count // parts, (i + 1) * count // parts) for i in range(parts)]
-    if device.type != "cpu" or len(chunks) < 2:
+    blocks = [range(i * count // parts, (i + 1) * count // parts) for i in range(parts)]
+    if device.type != "cpu" or len(blocks) < 2:
         return [work(range(count))]
 
-    def alone(share: Sequence[int]) -> T:
+    def alone(block: Sequence[int]) -> T:
         # Whether gradients are recorded is a property of the thread.
         with torch.no_grad():
-            return work(share)
+            return work(block)
 
     torch.set_num_threads(1)
     try:
-        others = [_pool(parts - 1).submit(alone, share) for share in chunks[1:]]
-        return [alone(chunks[0]), *(other.result() for other in others)]
+        others = [_pool(parts - 1).submit(alone, block) for block in blocks[1:]]
+        return [alone(blocks[0]), *(other.result() for other in others)]
     finally:
         torch.set_num_threads(threads)
 
 
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads that wait between calls: a new one starts on the core of its parent, and for some milliseconds stays there."""
+    """Threads that wait between calls: a new one would start on its parent's core and stay there for some milliseconds."""
     return ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.engines.numba.pauli_frame import framed, word_signs
+from hqgan.circuits.engines.numba.pauli_frame import pauli_frame, word_signs
 from hqgan.circuits.reference import reference
 
 
@@ -16,7 +16,7 @@ from hqgan.circuits.reference import reference
 def test_small_angles_and_a_pauli_are_the_same_circuit(ansatz: Ansatz, seed: int) -> None:
     angles, weights = (x.detach() for x in inputs(ansatz, 2, 3, seed=seed))
     weights = 5 * weights
-    frame = framed(ansatz, weights.numpy())
+    frame = pauli_frame(ansatz, weights.numpy())
     assert np.abs(frame.angles).max(initial=0) <= np.pi / 2 + 1e-12
     given_, small = reference(ansatz, angles, weights), reference(ansatz, angles, torch.from_numpy(frame.angles))
     if ansatz.probabilities:
@@ -31,7 +31,7 @@ def test_small_angles_and_a_pauli_are_the_same_circuit(ansatz: Ansatz, seed: int
 def test_signs_are_the_derivatives_of_the_small_angles() -> None:
     ansatz = Ansatz(4, 3, rotations=("rz", "ry"), readout=("X0", "Y3"))
     _, weights = (x.detach().numpy() for x in inputs(ansatz, 1, 2, seed=3))
-    frame, step = framed(ansatz, 3 * weights), 1e-6
-    nudged = framed(ansatz, 3 * weights + step)
+    frame, step = pauli_frame(ansatz, 3 * weights), 1e-6
+    nudged = pauli_frame(ansatz, 3 * weights + step)
     # A nudge over the edge of a quarter turn would show as a jump of pi.
     np.testing.assert_allclose((nudged.angles - frame.angles) / step, frame.signs, atol=1e-6)

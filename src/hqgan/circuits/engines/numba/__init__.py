@@ -1,1 +1,1 @@
-"""The same method as `matrices` in compiled loops, for a CPU; `engine.run` is its door."""
+"""The compiled engine: the torch engine's method in loops that numba compiles, for a CPU; called by `engine.run`."""

@@ -1,4 +1,4 @@
-"""Compiled: the first layers of a circuit on two halves of its bits, and back; `branches` tells why.
+"""Compiled: the first layers of a circuit on two halves of its bits, and back; `branches` explains why.
 
 A half's vectors stand in `Work.halves`, side 0 the upper one: the product that the encoding makes, then after each layer all of
 its branches, each with its real part before its imaginary one.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from hqgan.circuits.engines.numba.elementwise import scaled
 from hqgan.circuits.engines.numba.jit import compiled
-from hqgan.circuits.engines.numba.sweeps import sweep, sweep_back
+from hqgan.circuits.engines.numba.layout import address_of
+from hqgan.circuits.engines.numba.structs import Layers, Layout
+from hqgan.circuits.engines.numba.sweeps import sweep, undo_sweep
 from hqgan.circuits.engines.numba.vectors import add_product_to, write_product
 
 
@@ -59,7 +61,7 @@ def side_of(circuit, side):
 
 
 @compiled
-def ends(circuit):
+def last_branches(circuit):
     """Where in a half's vectors the last layer's begin and end."""
     first, count = 0, 1
     for _ in range(circuit.split_layers):
@@ -68,19 +70,21 @@ def ends(circuit):
 
 
 @compiled
-def in_rows(circuit, side, count):
-    """How `count` vectors of a half stand in rows, as in `sweeps.sweep`: like one state, without empty rows."""
-    bits = circuit.bits[side] - circuit.where[0]
+def layout_of(circuit, side, count):
+    """How `count` vectors of a half stand in rows: like one state, without empty rows."""
+    lane_bits = circuit.layout.lane_bits
+    bits = circuit.bits[side] - lane_bits
     while count > 1:
         bits, count = bits + 1, count // 2
-    return circuit.where[0], bits, bits
+    return Layout(lane_bits, bits, bits)
 
 
 @compiled
-def first_halves(amplitudes, k, circuit, call, work, kind):
+def simulate_halves(amplitudes, k, circuit, call, work):
     """Fill the vectors of `work.halves` from a circuit's amplitudes (n, 2, 2)."""
     for side in range(2):
         vectors, masks = work.halves[side][0], circuit.masks[side]
+        layers = Layers(circuit.axes, call.half_gates[side][k], circuit.codes, call.patterns[k])
         lowest, bits = side_of(circuit, side)
         product(amplitudes, lowest, bits, vectors[0])
         before, count = 0, 1
@@ -89,40 +93,45 @@ def first_halves(amplitudes, k, circuit, call, work, kind):
             for e in range(many):
                 for part in range(2):
                     write_product(
-                        vectors[here + e, part], vectors[before + e // len(masks), part], masks[e % len(masks)], kind
+                        vectors[here + e, part],
+                        vectors[before + e // len(masks), part],
+                        masks[e % len(masks)],
+                        circuit.kind,
                     )
             flat = vectors[here : here + many].reshape(-1)
             rows = flat.reshape((-1, work.both.shape[2]))
             sweep(
-                rows, rows, work.buffer[0], in_rows(circuit, side, 2 * many), circuit.half_sweeps[side, layer],
-                circuit.kinds, call.half_gates[side][k], circuit.codes, call.patterns[k], kind,
+                rows, rows, work.sweep_buffer[0], layout_of(circuit, side, 2 * many), circuit.half_sweeps[side, layer], layers,
+                circuit.kind,
             )  # fmt: skip
             scaled(flat, flat, call.half_scales[side, k, layer])
             before, count = here, many
 
 
 @compiled
-def first_halves_back(amplitudes, k, circuit, call, work, by_amplitudes, sums, kind):
-    """Pass the gradient by the last layer's vectors back: to by_amplitudes, and the gates' gradients to sums of each side."""
-    first, _ = ends(circuit)
+def backward_halves(amplitudes, k, circuit, call, work, by_amplitudes, sums):
+    """From the gradient by the last layer's vectors to that by amplitudes, and the gates' gradients in sums of each side."""
+    first, _ = last_branches(circuit)
     for side in range(2):
         vectors, by, masks = work.halves[side][0], work.halves[side][1], circuit.masks[side]
+        layers = Layers(circuit.axes, call.half_gates[side][k], circuit.codes, call.patterns[k])
         lowest, bits = side_of(circuit, side)
-        gap = by.ctypes.data - vectors.ctypes.data
+        gap = address_of(by) - address_of(vectors)
         by[:first] = 0
         here = first
         for layer in range(circuit.split_layers - 1, -1, -1):
             count = len(masks) ** layer
             before, many = here - count, count * len(masks)
-            sweep_back(
-                vectors[here:].ctypes.data, gap, work.buffer, in_rows(circuit, side, 2 * many),
-                circuit.half_sweeps[side, layer], circuit.kinds, call.half_gates[side][k], circuit.codes, call.patterns[k],
-                sums[side][k], kind,
+            undo_sweep(
+                address_of(vectors[here:]), gap, work.sweep_buffer, layout_of(circuit, side, 2 * many),
+                circuit.half_sweeps[side, layer], layers, sums[side][k], circuit.kind,
             )  # fmt: skip
             flat = by[here : here + many].reshape(-1)
             scaled(flat, flat, call.half_scales[side, k, layer])
             for e in range(many):
                 for part in range(2):
-                    add_product_to(by[before + e // len(masks), part], by[here + e, part], masks[e % len(masks)], kind)
+                    add_product_to(
+                        by[before + e // len(masks), part], by[here + e, part], masks[e % len(masks)], circuit.kind
+                    )
             here = before
         product_back(amplitudes, lowest, bits, vectors[0], by[0], by_amplitudes)

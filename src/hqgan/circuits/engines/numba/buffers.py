@@ -1,4 +1,4 @@
-"""Memory that one call leaves to the next: fresh pages cost as much as the arithmetic that fills them."""
+"""Memory that one call hands to the next, since fresh pages cost as much time as the arithmetic that fills them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 import torch
 
 _SPARE: dict[int, list[torch.Tensor]] = {}
-"""By size in bytes. Taking from a list and adding to it need no lock."""
+"""Free memory by size in bytes. Taking from a list and adding to it need no lock."""
 _SIZES = 16
-"""Kept at most, so that calls of many sizes do not fill the memory."""
+"""Different sizes kept at most, so that calls of many sizes do not fill the memory."""
 
 
-class Room:
-    """An array whose memory goes on to the next room of its size when this one is forgotten.
+class Buffer:
+    """An array whose memory goes to the next buffer of its size when this one is deleted.
 
     Args:
-        shape: of the array; it starts at the boundary of a row and holds what was there.
+        shape: of the array; it starts at the boundary of a row (64 bytes) and holds whatever numbers were there.
         dtype: of its numbers.
     """
 

@@ -1,7 +1,7 @@
 """Compiled loops over single numbers of a state: layouts, permutations, probabilities.
 
-Basis states stand in rows as in `kernels`. The places of a state in memory are used as one long vector where no row needs to
-be told from another; what stands in the empty rows does not matter.
+LAYOUT.md shows how a state stands in rows. Where rows do not matter, the memory of a state is used as one long vector; what
+its empty rows hold does not matter either.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def lay_out(half, plane, width, out):
 
 @compiled
 def lay_out_back(by_out, plane, width, by_half):
-    """Add what `lay_out` passes back."""
+    """Add the gradient by the lower halves, given that by what `lay_out` writes."""
     for r in range(0, len(by_half), 2):
         by_u, by_v, by_re, by_im = by_out[r], by_out[r + 1], by_half[r], by_half[r + 1]
         if width == 0:
@@ -54,17 +54,17 @@ def scaled(target, source, factor):
 
 
 @compiled
-def permute(state, room, moves):
-    """Number i of a state becomes number moves[i]."""
+def permute(state, scratch, moves):
+    """Number i of a state becomes what number moves[i] was."""
     for i in range(len(moves)):
-        room[i] = state[moves[i]]
+        scratch[i] = state[moves[i]]
     for i in range(len(moves)):
-        state[i] = room[i]
+        state[i] = scratch[i]
 
 
 @compiled
-def spread(squares, i, width, factor, flips, values):
-    """Write a block's probabilities; flips: bits of a basis index that are the other way round."""
+def write_probabilities(squares, i, width, factor, flips, values):
+    """Write a block's probabilities; flips: bits of a basis index that are inverted."""
     count = len(squares) // 2 if width else len(squares)
     for x in range(min(count, len(values) - i * count)):
         if width:
@@ -75,8 +75,8 @@ def spread(squares, i, width, factor, flips, values):
 
 
 @compiled
-def gather(diagonal, i, width, flips, gradient):
-    """The reverse of `spread`."""
+def read_probability_gradients(diagonal, i, width, flips, gradient):
+    """Read a block's gradients by its probabilities, the reverse of `write_probabilities`."""
     count = len(diagonal) // 2 if width else len(diagonal)
     diagonal[:] = 0
     for x in range(min(count, len(gradient) - i * count)):

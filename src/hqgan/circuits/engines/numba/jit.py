@@ -16,12 +16,12 @@ def compiled(function: Any) -> Any:
     return _kept(numba.njit(nogil=True, cache=True), function)
 
 
-def by_address(arguments: int, function: Any) -> Any:
-    """Compile a function of so many int64 once, to be called by its address.
+def by_address(arguments: list[Any], function: Any) -> Any:
+    """Compile a function of arguments of these types once, to be called by its address.
 
     A compiled function that calls another one by name gets a copy of it, so what is large would be compiled again and again.
     """
-    return _kept(numba.cfunc(numba.void(*[numba.int64] * arguments), cache=True), function)
+    return _kept(numba.cfunc(numba.void(*arguments), cache=True), function)
 
 
 def _kept(decorator: Any, function: Any) -> Any:

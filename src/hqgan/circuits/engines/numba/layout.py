@@ -1,12 +1,20 @@
-"""Compiled: where the rows of a state stand. `low` is the count of row bits of the first group, as in `sweeps.sweep`.
+"""Compiled: where the rows of a state stand. `low` is `structs.Layout.first_bits`.
 
-Row j stands in row j + (j >> low): rows that differ in a high bit alone would else fall on one line of the cache.
+Row j stands in place j + (j >> low), so that rows that differ in a high bit alone do not fall on one line of the cache.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from hqgan.circuits.engines.numba.jit import compiled
 from hqgan.circuits.engines.numba.simd import BYTES
+
+
+@compiled
+def address_of(array):
+    """An array's address as a signed number, as the structs have them."""
+    return np.int64(array.ctypes.data)
 
 
 @compiled
@@ -17,12 +25,12 @@ def stride(bit, low):
 
 @compiled
 def row_of(rest, start, width, low):
-    """The row whose bits are `rest` but for `width` bits from `start` on, which are nought, and where it stands in bytes."""
+    """The row whose bits are `rest` with `width` zeros put in from bit `start` on, and where it stands in bytes."""
     j = (rest & ((1 << start) - 1)) | (rest >> start) << (start + width)
-    return j, place(j, low)
+    return j, row_address(j, low)
 
 
 @compiled
-def place(j, low):
+def row_address(j, low):
     """Where a row stands, in bytes."""
     return (j + (j >> low)) * BYTES

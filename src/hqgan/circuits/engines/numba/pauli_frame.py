@@ -1,8 +1,9 @@
-"""Rotations by no more than a quarter turn: half turns are Paulis, and Paulis can wait until the end.
+"""Makes every rotation one by at most a quarter turn, by moving half turns, which are Paulis, to the end of the circuit.
 
-A rotation by t about P is one by t - m pi, then P^m but for a phase. Entanglers turn a Pauli into another one, and a rotation
-behind a Pauli that anticommutes with its axis is one by the opposite angle. What has gathered at the end changes the signs
-of expectations, or the order of probabilities. Gottesman, quant-ph/9807006, calls it the Heisenberg representation.
+A rotation by t about P is, but for a phase, one by t - m pi followed by P^m. A Pauli that passes an entangler becomes another
+Pauli, and one that passes a rotation about an axis with which it anticommutes changes the sign of its angle. The Pauli that
+arrives at the end changes the signs of expectations, or the order of probabilities. Gottesman, quant-ph/9807006, calls this the
+Heisenberg representation.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from hqgan.circuits.entanglers import required
 _AXES = {"rx": (True, False), "ry": (True, True), "rz": (False, True)}
 
 
-class Framed(NamedTuple):
-    """Layers of a circuit with small angles, and the Pauli that stands behind them."""
+class PauliFrame(NamedTuple):
+    """Layers of a circuit with small angles, and the Pauli that follows them."""
 
     angles: np.ndarray  # (k, L, n, R) in radians, from -pi/2 to pi/2
     signs: np.ndarray  # (k, L, n, R), 1 or -1: the derivative of such an angle by the given one
@@ -29,18 +30,18 @@ class Framed(NamedTuple):
     z: np.ndarray  # (k, n) bool: the same of Z; Y has both
 
 
-def framed(ansatz: Ansatz, weights: np.ndarray) -> Framed:
-    """Make the angles of layers small, each followed by its entanglers.
+def pauli_frame(ansatz: Ansatz, weights: np.ndarray) -> PauliFrame:
+    """Make the angles of some layers small; each layer is followed by its entanglers.
 
     Args:
-        ansatz: of which the layers are.
-        weights: (k, L, n, R) in radians, any number of layers, and of the first rotations.
+        ansatz: the circuit.
+        weights: (k, L, n, R) in radians, of any number of layers, and of the first R rotations of each.
     """
     k, layers, n, each = weights.shape
     x, z = np.zeros((2, k, n), bool)
     changes = _changes(required(ansatz.entangler, "paulis", "The compiled engine")) if ansatz.pairs else []
     if not (np.abs(weights) > np.pi / 2).any():
-        return Framed(weights.astype(np.float64), np.ones_like(weights, np.float64), x, z)
+        return PauliFrame(weights.astype(np.float64), np.ones_like(weights, np.float64), x, z)
     angles, signs = np.empty((2, k, layers, n, each))
     for layer in range(layers):
         for r, gate in enumerate(ansatz.rotations[:each]):
@@ -58,7 +59,7 @@ def framed(ansatz: Ansatz, weights: np.ndarray) -> Framed:
                 after = [reduce(xor, (before[i] for i in terms), False) for _, terms in changes]
                 for (i, _), value in zip(changes, after, strict=True):
                     before[i][:] = value
-    return Framed(angles, signs, x, z)
+    return PauliFrame(angles, signs, x, z)
 
 
 def _changes(paulis: tuple[str, str, str, str]) -> list[tuple[int, list[int]]]:
@@ -68,8 +69,8 @@ def _changes(paulis: tuple[str, str, str, str]) -> list[tuple[int, list[int]]]:
     return [(new, terms) for new, terms in enumerate(sums) if terms != [new]]
 
 
-def word_signs(ansatz: Ansatz, frame: Framed) -> np.ndarray:
-    """(k, words) 1 or -1: the sign of each of the readout's words behind the Pauli."""
+def word_signs(ansatz: Ansatz, frame: PauliFrame) -> np.ndarray:
+    """(k, words) 1 or -1: the sign that the Pauli gives to each word of the readout."""
     signs = np.ones((len(frame.x), len(ansatz.words)))
     if not (frame.x.any() or frame.z.any()):
         return signs

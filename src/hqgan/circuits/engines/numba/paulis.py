@@ -1,7 +1,6 @@
 """Compiled: readouts of single qubits, straight from a final state: expectations of X, Y, Z, and the adjoint that they make.
 
-A pass takes 2^m rows that differ in one part of a group's bits, as the sweeps in `kernels` do; the first part takes the bits of
-the lanes too.
+A pass takes 2^m rows that differ in one part of a group's bits, as `sweeps` do; the first part takes the bits of the lanes too.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from hqgan.circuits.engines.numba.jit import compiled
-from hqgan.circuits.engines.numba.layout import row_of, stride
-from hqgan.circuits.engines.numba.simd import BYTES, INT, Rows
+from hqgan.circuits.engines.numba.layout import address_of, row_of, stride
+from hqgan.circuits.engines.numba.simd import BYTES, INT, Rows, unpacked
+from hqgan.circuits.engines.numba.structs import Codes, Part
 
 
 def _on_rows(rows, letter, x, y):
@@ -48,8 +48,9 @@ def _letters(rows, only, wanted, act):
             act(letter)
 
 
-def _patterns(rows, count, codes, code_step, patterns):
-    return [rows.load(rows.at(patterns, BYTES, rows.byte(rows.at(codes, j, code_step)))) for j in range(count)]
+def _patterns(rows, count, codes):
+    found = (rows.byte(rows.at(codes.address, j, codes.row)) for j in range(count))
+    return [rows.load(rows.at(codes.patterns, BYTES, code)) for code in found]
 
 
 # Bits of a part, whether it is the first one, and the letter that is known now, if any: four bits take X alone, so that the rows'
@@ -57,30 +58,30 @@ def _patterns(rows, count, codes, code_step, patterns):
 _PARTS = [(bits, first, 0 if bits == 4 else None) for bits in (1, 2, 3, 4) for first in (False, True)]
 
 
-def _each_part(b, width, first, emit):
+def _each_part(b, part, emit):
     """Call emit(bits, first, only) in a branch of its own for each kind of part."""
     for bits, is_first, only in _PARTS:
-        same = b.icmp_signed("==", width, ir.Constant(INT, bits))
-        with b.if_then(b.and_(same, b.icmp_signed("==", first, ir.Constant(INT, int(is_first))))):
+        same = b.icmp_signed("==", part.bits, ir.Constant(INT, bits))
+        with b.if_then(b.and_(same, b.icmp_signed("==", part.first, ir.Constant(INT, int(is_first))))):
             emit(bits, is_first, only)
 
 
 @intrinsic
-def expect(context, width, first, source, step, codes, code_step, patterns, sums, lane_sums, wanted, kind):
-    """Add to sums (bits, 3, lanes) what 2^width rows have to do with the expectations of X, Y, Z.
+def expect(context, part, source, step, codes, sums, lane_sums, wanted, kind):
+    """Add to sums (bits, 3, lanes) what 2^bits rows, a step apart, add to the expectations of X, Y, Z of a part's bits.
 
     The first part gives the rows the last signs and factor, and takes the lanes' bits with it.
     """
 
     def emit(ctx, b, sig, arguments):
-        width, first, source, step, codes, code_step, patterns, sums, lane_sums, wanted, _ = arguments
+        part, source, step, codes, sums, lane_sums, wanted, _ = unpacked(b, sig, arguments)
         rows = Rows(b, kind)
 
-        def part(bits, first, only):
+        def emit_part(bits, first, only):
             count = 1 << bits
             state = [rows.load(rows.at(source, j, step)) for j in range(count)]
             if first:
-                for j, pattern in enumerate(_patterns(rows, count, codes, code_step, patterns)):
+                for j, pattern in enumerate(_patterns(rows, count, codes)):
                     state[j] = b.fmul(state[j], pattern)
                     rows.store(state[j], rows.at(source, j, step))
 
@@ -109,33 +110,30 @@ def expect(context, width, first, source, step, codes, code_step, patterns, sums
 
             _letters(rows, only, wanted, act)
 
-        _each_part(b, width, first, part)
+        _each_part(b, part, emit_part)
         return ctx.get_dummy_value()
 
-    return types.void(*[types.int64] * 10, kind), emit
+    return types.void(part, *[types.int64] * 2, codes, *[types.int64] * 3, kind), emit
 
 
 @intrinsic
-def observe(
-    context, width, first, last, source, target, undone, step, codes, code_step, signs, factors, lane_factors, wanted, kind
-):  # fmt: skip
-    """Add to 2^width rows the sum of X, Y, Z of the bits, times factors (bits, 3), of a state.
+def observe(context, part, source, target, undone, step, codes, factors, lane_factors, wanted, kind):
+    """Add to 2^bits rows, a step apart, the sum of X, Y, Z of a part's bits, times factors (bits, 3), applied to a state.
 
-    The first part writes instead, takes the lanes' bits with it, and takes the last signs back from the state; the last part
-    takes them back from the sum.
+    The first part writes instead of adding, takes the lanes' bits with it, and writes the state without the last signs to
+    `undone`; the last part takes the last signs back from the sum.
     """
 
     def emit(ctx, b, sig, arguments):
-        width, first, last, source, target, undone, step, codes, code_step, *others = arguments
-        signs, factors, lane_factors, wanted, _ = others
+        part, source, target, undone, step, codes, factors, lane_factors, wanted, _ = unpacked(b, sig, arguments)
         rows = Rows(b, kind)
-        is_last = b.icmp_signed("!=", last, ir.Constant(INT, 0))
+        is_last = b.icmp_signed("!=", part.last, ir.Constant(INT, 0))
 
-        def part(bits, first, only):
+        def emit_part(bits, first, only):
             count = 1 << bits
             state = [rows.load(rows.at(source, j, step)) for j in range(count)]
             places = [rows.at(target, j, step) for j in range(count)]
-            patterns = _patterns(rows, count, codes, code_step, signs)
+            patterns = _patterns(rows, count, codes)
             if first:
                 for j, (row, pattern) in enumerate(zip(state, patterns, strict=True)):
                     rows.store(b.fmul(row, pattern), rows.at(undone, j, step))
@@ -169,57 +167,52 @@ def observe(
                 value = row if only is not None else b.load(row)
                 rows.store(b.fmul(value, b.select(is_last, pattern, ones)), place)
 
-        _each_part(b, width, first, part)
+        _each_part(b, part, emit_part)
         return ctx.get_dummy_value()
 
-    return types.void(*[types.int64] * 13, kind), emit
+    return types.void(part, *[types.int64] * 4, codes, *[types.int64] * 3, kind), emit
 
 
 @compiled
-def expectations(state, where, parts, codes, patterns, wanted, sums, kind):
+def expectations(state, layout, parts, codes, patterns, wanted, sums, kind):
     """Add the expectations of a final state (rows, lanes) to sums (n, 3, lanes), by bit and X, Y, Z, lane by lane.
 
     Args:
-        state: final, but for the last signs and factor, which it gets.
-        where: as in `sweeps.sweep`.
+        state: final, but for the last signs and factor, which are multiplied in here.
+        layout: a `structs.Layout`.
         parts: (parts, 2): first bit among the rows, bits; four bits only if X alone is wanted.
-        codes: as in `sweeps.sweep`.
+        codes: (2^row bits,) uint8: which pattern a row has.
         patterns: (patterns, lanes): the last signs and factor.
         wanted: 1, 2, 4 for X, Y, Z, or their sum.
         sums: (n, 3, lanes).
-        kind: as in `sweeps.sweep`.
+        kind: a `structs.Kind`.
     """
-    lane_bits, row_bits, low = where
-    at, table, lanes_at = state.ctypes.data, patterns.ctypes.data, sums.ctypes.data
-    for part in range(len(parts)):
-        start, width = parts[part, 0], parts[part, 1]
-        step = stride(start, low)
-        here = lanes_at + (lane_bits + start) * 3 * BYTES
-        for rest in range(1 << (row_bits - width)):
-            j, home = row_of(rest, start, width, low)
-            code = codes.ctypes.data + j
-            expect(
-                width, 1 if part == 0 else 0, at + home, step, code, 1 << start, table, here, lanes_at, wanted, kind
-            )  # fmt: skip
+    at, lanes_at, codes_at, table = address_of(state), address_of(sums), address_of(codes), address_of(patterns)
+    for number in range(len(parts)):
+        start, bits = parts[number, 0], parts[number, 1]
+        part = Part(bits, 1 if number == 0 else 0, 1 if number == len(parts) - 1 else 0)
+        step = stride(start, layout.first_bits)
+        here = lanes_at + (layout.lane_bits + start) * 3 * BYTES
+        for rest in range(1 << (layout.row_bits - bits)):
+            j, home = row_of(rest, start, bits, layout.first_bits)
+            expect(part, at + home, step, Codes(codes_at + j, 1 << start, table), here, lanes_at, wanted, kind)
 
 
 @compiled
-def observed(both, state, where, parts, codes, signs, factors, wanted, kind):
-    """Begin the way back from a final state, as `expectations` left it; the other arguments are as there.
+def expectations_back(both, state, layout, parts, codes, signs, factors, wanted, kind):
+    """Start the way back from a final state, as `expectations` left it; the other arguments are as there.
 
     Writes to both (2, rows, lanes) the state, and what the sum of X, Y, Z of its bits, times factors (n, 3), makes of it, each
     without the last signs (patterns, lanes).
     """
-    lane_bits, row_bits, low = where
-    item, lanes_at = factors.itemsize, factors.ctypes.data
-    at, undone, to, table = state.ctypes.data, both[0].ctypes.data, both[1].ctypes.data, signs.ctypes.data
-    for part in range(len(parts)):
-        start, width = parts[part, 0], parts[part, 1]
-        step, last = stride(start, low), 1 if part == len(parts) - 1 else 0
-        here = lanes_at + (lane_bits + start) * 3 * item
-        for rest in range(1 << (row_bits - width)):
-            j, home = row_of(rest, start, width, low)
-            code, a, b, c = codes.ctypes.data + j, at + home, to + home, undone + home
-            observe(
-                width, 1 if part == 0 else 0, last, a, b, c, step, code, 1 << start, table, here, lanes_at, wanted, kind
-            )  # fmt: skip
+    item, lanes_at, codes_at, table = factors.itemsize, address_of(factors), address_of(codes), address_of(signs)
+    at, undone, to = address_of(state), address_of(both[0]), address_of(both[1])
+    for number in range(len(parts)):
+        start, bits = parts[number, 0], parts[number, 1]
+        part = Part(bits, 1 if number == 0 else 0, 1 if number == len(parts) - 1 else 0)
+        step = stride(start, layout.first_bits)
+        here = lanes_at + (layout.lane_bits + start) * 3 * item
+        for rest in range(1 << (layout.row_bits - bits)):
+            j, home = row_of(rest, start, bits, layout.first_bits)
+            own = Codes(codes_at + j, 1 << start, table)
+            observe(part, at + home, to + home, undone + home, step, own, here, lanes_at, wanted, kind)

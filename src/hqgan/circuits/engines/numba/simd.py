@@ -24,6 +24,14 @@ def element(kind):
     return (kind.types[0] if isinstance(kind, types.BaseTuple) else kind).dtype
 
 
+def unpacked(b, sig, arguments):
+    """An intrinsic's arguments as LLVM values, each named tuple as one of them."""
+    return [
+        kind.instance_class(*cgutils.unpack_tuple(b, value)) if isinstance(kind, types.BaseNamedTuple) else value
+        for kind, value in zip(sig.args, arguments, strict=True)
+    ]
+
+
 class Rows:
     """Emits arithmetic on rows of a state of one kind: float32, float64, complex64, complex128."""
 

@@ -12,6 +12,7 @@ from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.engines.numba.branches import split_of
 from hqgan.circuits.engines.numba.kernels import HELD
 from hqgan.circuits.engines.numba.simd import lanes as lanes_of
+from hqgan.circuits.engines.numba.structs import Kind, Layout
 from hqgan.circuits.engines.numba.sweeps import loops
 from hqgan.circuits.engines.plan import Plan, even_groups, halved, parity_signs, sorted_words
 
@@ -19,30 +20,32 @@ GROUP = 8
 """Most bits of a sweep: 2^8 rows fit into a core's first cache."""
 
 LARGE, APART = 1024, 40
-"""From so many rows on, a state takes 40 rows more than whole pages: a core takes a load for one of what was just stored at the
-same place of another page, where the adjoint's would be."""
+"""From 1024 rows on, a state takes 40 rows more than whole pages of memory. Otherwise each row of its adjoint would lie a whole
+number of pages behind its own, and a core that loads one just after storing the other waits: it compares only the last 12 bits
+of addresses (4K aliasing)."""
 
-KINDS = {"ry": 0, "rx": 1, "rz": 2}
+AXES = {"ry": 0, "rx": 1, "rz": 2}
 TO_Z = {"X": (-1, 0), "Y": (0, 1), "Z": (0, 0)}
-"""Tangents of half the angles about y and x by which Z measures what X, Y or Z did before."""
+"""Tangents of half the angles about y and x that turn X, Y or Z into Z, so that basis states' probabilities measure it."""
 
 
 class Circuit(NamedTuple):
-    """What `walk` needs to know of a plan. Bits count from the lowest; idle ones stand above where n is very small."""
+    """What the compiled functions need to know of a plan. Bits count from the lowest; very small circuits get idle bits above."""
 
-    where: tuple[int, int, int]  # lane bits, row bits, row bits of the first group
+    layout: Layout
+    kind: Kind
     bits: tuple[int, int]  # of the upper and the lower half, of which the first state and signs of words are made
     width: int  # real parts in a row that holds imaginary parts too, else 0
     split_layers: int  # whose rotations are taken on halves before they meet
     half_sweeps: np.ndarray  # (2, split layers, 5) as `sweeps`
     masks: tuple[np.ndarray, np.ndarray]  # (b, 2^bits) of the CZs before each such layer, see `branches`
-    sweeps: np.ndarray  # (S, 5) as in `sweeps.sweep`; a size of 0 stands for a layer's CNOTs
-    codes: np.ndarray  # (row count,) as in `sweeps.sweep`
-    moves: np.ndarray  # (2, numbers) of the CNOTs and their inverse, as sources; empty without
-    there: np.ndarray  # (groups, 5) sweeps of one layer after the signs
-    back: np.ndarray  # the same without signs
-    kinds: np.ndarray  # (R,) of the rotations, as in `sweeps.sweep`
-    basis_kinds: np.ndarray  # the same of the rotations to a family's basis
+    sweeps: np.ndarray  # (S, 5) as in `sweeps.sweep`; a size of 0 stands for a layer's permutation
+    codes: np.ndarray  # (row count,) as in `structs.Layers`
+    moves: np.ndarray  # (2, numbers) of a layer's permutation and its inverse, as sources; empty without
+    there: np.ndarray  # (groups, 5) sweeps of one layer, to a basis, after the signs
+    back: np.ndarray  # the same from a basis, without signs
+    axes: np.ndarray  # (R,) of the rotations, as in `structs.Layers`
+    basis_axes: np.ndarray  # the same of the rotations to a family's basis
     bases: np.ndarray  # (F, 2, 1, n, 1 or 2) their tangents, there and back
     signs: np.ndarray  # (F, 1, patterns, lanes): the last signs, and what rotations to a family's basis lack
     patterns: np.ndarray  # (patterns, lanes) signs of each code
@@ -55,21 +58,20 @@ class Circuit(NamedTuple):
     words: np.ndarray  # (W, 3), by family: which of the left signs, which of the right ones, place in the readout
 
 
-class Program(NamedTuple):
-    """A circuit, and what is worked out once for its calls."""
+class Tables(NamedTuple):
+    """A circuit, and what else is worked out once for its calls."""
 
     circuit: Circuit
     n: int  # bits, idle ones included
     rows: int  # of a state, empty ones included
     lanes: int
     planes: int  # 2 if real and imaginary part are two real vectors
-    kind: tuple[np.ndarray, int, int]  # as in `sweeps.sweep`
     earlier: np.ndarray  # (layers, n R, n R) 1 where a layer's second rotation is undone before the first's gradient
     turned: list[int]  # for each family, the qubits that are turned
 
 
 @lru_cache(maxsize=32)
-def program_of(plan: Plan) -> Program:
+def tables_of(plan: Plan) -> Tables:
     """The tables of a plan."""
     ansatz = plan.ansatz
     dtype = np.dtype(np.float64 if plan.dtype.to_real() == torch.float64 else np.float32)
@@ -94,8 +96,11 @@ def program_of(plan: Plan) -> Program:
     for start, count in groups:
         sizes = even_groups(count, 4 if wanted == 1 else 3)
         parts += [(start + sum(sizes[:i]), size) for i, size in enumerate(sizes)]
+    state_type = np.result_type(dtype, np.complex64) if complex_ else dtype
+    turns, undos = loops(state_type)
     circuit = Circuit(
-        where=(bits, row_bits, low),
+        layout=Layout(bits, row_bits, low),
+        kind=Kind(np.empty(0, state_type), turns.address, undos.address),
         bits=sides,
         width=width,
         split_layers=split_layers,
@@ -108,8 +113,8 @@ def program_of(plan: Plan) -> Program:
         moves=_moves(plan, n, bits, low, lanes, width),
         there=np.array([(start, size, 0, 1, start == 0) for start, size in groups]),
         back=np.array([(start, size, 0, 1, 0) for start, size in groups]),
-        kinds=np.array([KINDS[gate] for gate in ansatz.rotations] if complex_ else [0], np.uint8),
-        basis_kinds=np.arange(bases.shape[-1], dtype=np.uint8),
+        axes=np.array([AXES[gate] for gate in ansatz.rotations] if complex_ else [0], np.uint8),
+        basis_axes=np.arange(bases.shape[-1], dtype=np.uint8),
         bases=bases,
         signs=with_factors(patterns, unturned(turned), dtype)[:, None],
         patterns=copied(patterns, dtype),
@@ -124,16 +129,13 @@ def program_of(plan: Plan) -> Program:
     rows = 2**row_bits + (2**row_bits - 1 >> low)
     if rows >= LARGE:
         rows += (APART - rows) % 64
-    state_type = np.result_type(dtype, np.complex64) if complex_ else dtype
-    turns, undos = loops(state_type)
-    kind = (np.empty(0, state_type), turns.address, undos.address)
     halves = [
         [[lowest + b for b in part] for part in _undone((0, side - bits), bits)]
         for lowest, side in zip((right, 0), sides, strict=True)
     ]
     orders = [halves] * split_layers + [[order] for order in undone]
-    earlier = _earlier(orders, n, len(circuit.kinds))
-    return Program(circuit, n, rows, lanes, plan.parts, kind, earlier, turned)
+    earlier = _earlier(orders, n, len(circuit.axes))
+    return Tables(circuit, n, rows, lanes, plan.parts, earlier, turned)
 
 
 def _sweeps(

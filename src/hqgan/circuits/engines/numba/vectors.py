@@ -1,6 +1,7 @@
-"""Compiled loops over blocks of rows that rotate nothing: sums of products, with rows as in `kernels`.
+"""Compiled loops over blocks of rows that rotate nothing: sums of products, row by row.
 
-Addresses are in bytes and at the boundary of a row; `kind` is as in `sweeps.sweep`.
+Addresses are in bytes and at the boundary of a row; `layout` is a `structs.Layout`, `kind` a `structs.Kind`, and `right` the
+number of bits in the lower half. Block i of a state is the numbers whose basis index has i as its upper half.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from hqgan.circuits.engines.numba.jit import compiled
-from hqgan.circuits.engines.numba.layout import place
+from hqgan.circuits.engines.numba.layout import row_address
 from hqgan.circuits.engines.numba.simd import BYTES, INT, Rows, element
 
 
@@ -157,23 +158,23 @@ def rows_dot(context, count, one, two, kind):
 
 
 @compiled
-def block(i, where, right):
+def block(i, layout, right):
     """Where in a state, in bytes, the rows with upper half i begin."""
-    return place(i << (right - where[0]), where[2])
+    return row_address(i << (right - layout.lane_bits), layout.first_bits)
 
 
 @compiled
-def begin(state, upper, rows, where, right, kind):
+def write_products(state, upper, rows, layout, right, kind):
     """Write a state: block i is the sum of rows (2e, numbers), each times its factor number i, of upper (2e, blocks)."""
     count, blocks, item = rows.shape[1] * rows.itemsize // BYTES, upper.shape[1], rows.itemsize
     at, factors, terms = rows.ctypes.data, upper.ctypes.data, len(rows)
     tile = count % 4 == 0 and blocks % 4 == 0
     i = 0
     while i < blocks:
-        to = state.ctypes.data + block(i, where, right)
-        step = state.ctypes.data + block(i + 1, where, right) - to
+        to = state.ctypes.data + block(i, layout, right)
+        step = state.ctypes.data + block(i + 1, layout, right) - to
         # Lines of a tile are a step apart, unless an empty row is between them.
-        if tile and state.ctypes.data + block(i + 3, where, right) == to + 3 * step:
+        if tile and state.ctypes.data + block(i + 3, layout, right) == to + 3 * step:
             for c in range(0, count, 4):
                 combine_many(
                     to + c * BYTES,
@@ -204,18 +205,18 @@ def begin(state, upper, rows, where, right, kind):
 
 
 @compiled
-def begin_back(adjoint, upper, rows, by_upper, by_rows, where, right, kind):
-    """Add what `begin` passes back."""
+def write_products_back(adjoint, upper, rows, by_upper, by_rows, layout, right, kind):
+    """Add the gradients by what `write_products` reads, given that by the state it writes."""
     count, blocks, item = rows.shape[1] * rows.itemsize // BYTES, upper.shape[1], rows.itemsize
     at, to, factors, by_factors = rows.ctypes.data, by_rows.ctypes.data, upper.ctypes.data, by_upper.ctypes.data
     terms = len(rows)
     i = 0
     while i < blocks:
-        begun = adjoint.ctypes.data + block(i, where, right)
-        # As many blocks as lie a step apart, see `begin`.
-        step = adjoint.ctypes.data + block(i + 1, where, right) - begun
+        begun = adjoint.ctypes.data + block(i, layout, right)
+        # As many blocks as lie a step apart, see `write_products`.
+        step = adjoint.ctypes.data + block(i + 1, layout, right) - begun
         run = 1
-        while i + run < blocks and adjoint.ctypes.data + block(i + run, where, right) == begun + run * step:
+        while i + run < blocks and adjoint.ctypes.data + block(i + run, layout, right) == begun + run * step:
             run += 1
         many = terms % 8 == 0 and count % 2 == 0
         for c in range(0, count, 2 if many else 1):
@@ -265,33 +266,33 @@ def add_product_to(target, one, two, kind):
 
 
 @compiled
-def add_squares(target, state, i, where, right, kind):
+def add_squares(target, state, i, layout, right, kind):
     """Add the squares of a block of a state to a vector."""
-    to, at = target.ctypes.data, state.ctypes.data + block(i, where, right)
+    to, at = target.ctypes.data, state.ctypes.data + block(i, layout, right)
     for c in range(0, len(target) * target.itemsize, BYTES):
         row_add_product(to + c, at + c, at + c, kind)
 
 
 @compiled
-def multiply(state, i, diagonal, where, right, kind):
+def multiply(state, i, diagonal, layout, right, kind):
     """Multiply a block of a state by a vector."""
-    to, at = state.ctypes.data + block(i, where, right), diagonal.ctypes.data
+    to, at = state.ctypes.data + block(i, layout, right), diagonal.ctypes.data
     for c in range(0, len(diagonal) * diagonal.itemsize, BYTES):
         row_multiply(to + c, at + c, kind)
 
 
 @compiled
-def add_product(target, source, i, diagonal, where, right, kind):
+def add_product(target, source, i, diagonal, layout, right, kind):
     """Add a block of a state times a vector to another state's."""
-    home, at = block(i, where, right), diagonal.ctypes.data
+    home, at = block(i, layout, right), diagonal.ctypes.data
     for c in range(0, len(diagonal) * diagonal.itemsize, BYTES):
         row_add_product(target.ctypes.data + home + c, source.ctypes.data + home + c, at + c, kind)
 
 
 @compiled
-def add_signed(target, source, where, codes, patterns, kind):
+def add_signed(target, source, layout, codes, patterns, kind):
     """Add a state (rows, lanes) times the pattern of each row to another one."""
     for j in range(len(codes)):
-        home = place(j, where[2])
+        home = row_address(j, layout.first_bits)
         pattern = patterns.ctypes.data + codes[j] * BYTES
         row_add_product(target.ctypes.data + home, source.ctypes.data + home, pattern, kind)

@@ -61,7 +61,7 @@ class QuantumLayer(nn.Module):
 
 
 def scattered(readout: Tensor, shots: int, ansatz: Ansatz, share: Shard = ALL) -> Tensor:
-    """Readouts with shot noise: normal noise with the variance of `shots` shots, and no gradient through the noise.
+    """Readouts as so many shots would show them: normal noise of the shots' variance, which no gradient passes.
 
     Each readout scatters on its own; real ones that are read in one basis, or shares that add up to 1, are correlated. Draws from
     torch's global state, for a whole batch of which this process may hold a `share`.
@@ -72,6 +72,6 @@ def scattered(readout: Tensor, shots: int, ansatz: Ansatz, share: Shard = ALL) -
 
 
 def shot_variance(readout: Tensor, shots: int, ansatz: Ansatz) -> Tensor:
-    """Variance of readouts (..., M) over shots: (1 - e^2) / shots for expectations, p (1 - p) / shots for probabilities."""
+    """Of exact readouts (..., M) in so many shots: (1 - e^2) / shots for a mean of signs, p (1 - p) / shots for a share."""
     variance = readout * (1 - readout) if ansatz.probabilities else 1 - readout.square()
     return variance.clamp_min(0) / shots

@@ -1,4 +1,4 @@
-"""Errors that a user can mend. Imports nothing of the package."""
+"""Errors that a user can correct. Imports nothing of the package."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class ImageData:
         licence: one line on what the publisher allows, or ``unknown``.
         skipped: (file, reason) of images that were left out as unreadable.
         sides: (N,) str, ``train``, ``validation`` or ``test``, where the publisher parted the images; else None.
-        warning: what whoever uses these data has to know; may be empty.
+        warning: what users of these data have to know; may be empty.
         ungrouped: (N,) bool, images whose lesion or patient is not known, though they may be grouped as near-duplicates of
             others; None where all are known.
     """
@@ -107,7 +107,7 @@ UNCOVERED = (
     "What was trained privately spent an epsilon of its own in every run, and they add up. What stands here looks at real "
     "images, which no epsilon covers."
 )
-"""Said beside whatever measures privately trained models on real images (docs/privacy.md)."""
+"""Shown beside measurements of privately trained models on real images (docs/privacy.md)."""
 
 
 class Trainable(Protocol):

@@ -104,7 +104,7 @@ def test_too_little_memory_is_a_sentence(tiny_config, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2, done.stderr[-2000:]
     assert "not enough memory to train with batches of 4096 at 32 pixels" in done.stdout
-    assert "smaller --set training.batch" in done.stdout
+    assert "smaller `training.batch`" in done.stdout
 
 
 @pytest.mark.parametrize("left", [".config.json.123.part", "config.json"])

@@ -273,7 +273,7 @@ def test_generate_evaluate_and_audit_take_a_private_run(private_run, tmp_path, h
     assert code == 0, err
     assert hqgan("report", out, "-o", tmp_path / "page.html")[0] == 0
     page = (tmp_path / "page.html").read_text()
-    assert "epsilon does not cover them" in page
+    assert "computed from real images and are not covered by the run" in page
 
 
 def test_other_pixels_under_the_same_names_are_not_the_runs_data(

@@ -96,8 +96,8 @@ def test_a_killed_process_is_started_again_and_the_end_is_the_same(tmp_path, set
 @pytest.mark.parametrize(
     ("name", "changes", "world", "words"),
     [
-        ("demo", {"training.batch": 10}, 4, "batch of 10 images cannot be shared by 4.*training.batch=12"),
-        ("stylegan2-ada", {"training.batch": 12}, 6, "groups of four images.*training.batch=24 for 6"),
+        ("demo", {"training.batch": 10}, 4, "batch of 10 images cannot be shared by 4.*`training.batch` 12"),
+        ("stylegan2-ada", {"training.batch": 12}, 6, "groups of four images.*`training.batch` 24 for 6"),
         ("hqgan-noise", {}, 2, "train it by one process"),
         ("demo", {"training.device": "cuda:0"}, 2, "'cuda:0' cannot be shared by 2 processes"),
     ],

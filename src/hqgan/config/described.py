@@ -24,7 +24,7 @@ class Field:
 
 
 def described(section: BaseModel, prefix: str = "") -> list[Field]:
-    """The fields of a config, or of a section of it, in their order; the help lines are the docstrings of the fields."""
+    """The fields of a config or of one of its sections, in their order; the help lines are the docstrings of the fields."""
     found: list[Field] = []
     values = section.model_dump(mode="json")
     for name, field in type(section).model_fields.items():

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 LARGEST_JSON = 16 * 2**20
-"""Bytes of a file of facts; a checkpoint's takes a hundredth of it."""
+"""In bytes; the JSON of a checkpoint needs a hundredth of that."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that others see the old one or the new one, also after a crash."""
+    """Write a file so that others see the old or the new file, also after a crash."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
@@ -26,7 +26,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def others(folder: Path, *own: str) -> list[Path]:
-    """What is in a folder beside its `own` files and what `write_atomically` left of them when its process was killed."""
+    """The files of a folder, without its `own` and without half-written ones of `write_atomically` in a killed process."""
     kept = "|".join(re.escape(name) for name in own)
     mine = re.compile(rf"({kept})|\.({kept})\.\d+\.part")
     return [path for path in folder.iterdir() if not mine.fullmatch(path.name)] if folder.exists() else []

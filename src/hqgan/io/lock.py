@@ -9,19 +9,19 @@ from pathlib import Path
 from hqgan.errors import UserError
 
 LOCK = ".lock"
-"""The file that is held; it stays, empty, and the system lets go of it when its process ends in whatever way."""
+"""The locked file. It stays, empty; the system unlocks it when its process ends, also when it is killed."""
 
 
 @contextmanager
 def exclusive(folder: Path, patience: float = 0) -> Iterator[None]:
-    """Hold a folder, made where missing, while this process writes to it.
+    """Lock a folder, made where missing, while this process writes to it.
 
     Args:
         folder: the folder.
-        patience: seconds to wait for another process that holds it.
+        patience: seconds to wait for another process that has locked it.
 
     Raises:
-        UserError: another process holds it.
+        UserError: another process has locked it.
     """
     from filelock import FileLock, Timeout
 
@@ -35,14 +35,14 @@ def exclusive(folder: Path, patience: float = 0) -> Iterator[None]:
             f"Another hqgan is at work in {folder}: wait until it has ended, or choose another `out`."
         ) from None
     finally:
-        if made and [path.name for path in folder.iterdir()] == [LOCK]:  # nothing came of it
+        if made and [path.name for path in folder.iterdir()] == [LOCK]:  # nothing was written
             (folder / LOCK).unlink(missing_ok=True)
             folder.rmdir()
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Wait for a folder, and hold it while it is looked at and changed. The file `LOCK` stays in it."""
+    """Wait until a folder can be locked, and lock it while it is read and changed. The file `LOCK` stays in it."""
     from filelock import FileLock
 
     with FileLock(folder / LOCK):

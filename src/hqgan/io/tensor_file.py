@@ -10,7 +10,7 @@ Spec = dict[str, list]
 """Name to [dtype, shape] as torch names them."""
 
 LARGEST_TABLE = 16 * 2**20
-"""Bytes; a checkpoint of a thousand tensors has a hundredth of it."""
+"""In bytes; a checkpoint of a thousand tensors needs a hundredth of that."""
 
 _DTYPES = {
     "BOOL": ("bool", 1), "U8": ("uint8", 1), "I8": ("int8", 1), "I16": ("int16", 2), "I32": ("int32", 4), "I64": ("int64", 8),
@@ -25,7 +25,7 @@ def read_table(path: Path) -> Spec:
     gaps (github.com/huggingface/safetensors, "Format").
 
     Args:
-        path: the file; at most `LARGEST_TABLE` bytes of it are read.
+        path: the file; at most `LARGEST_TABLE` bytes are read.
 
     Raises:
         ValueError: the reason, in a few words: no safetensors file, or one whose table does not fit its size.

@@ -1,4 +1,4 @@
-"""Do generated images copy training images? Tests whose unit is the lesion, and figures of memory.
+"""Do generated images copy training images? Tests whose unit is the lesion, and metrics of memorisation.
 
 A test asks whether generated images lie nearer to training lesions than to held-out lesions that could as well have been
 training ones; its p-value comes from permuting lesions between the two sets, class by class.
@@ -28,7 +28,7 @@ class Test:
 
     Attributes:
         value: the statistic; a half where nothing is copied or known.
-        p_value: one-sided, that permuted lesions give as much or more; never below 1 / (permutations + 1).
+        p_value: one-sided, the share of permutations of lesions that give as much or more; never below 1 / (permutations + 1).
         n: images whose statistic it is.
     """
 
@@ -46,7 +46,7 @@ def equal_lesions(
         labels: (N,) class indices of all images.
         groups: (N,) the lesion of each.
         train: rows of the training part.
-        held_out: rows that the generator has not seen.
+        held_out: rows that the generator was not trained on.
         seed: of the draw.
     """
     rng = np.random.default_rng(seed)
@@ -117,10 +117,10 @@ def membership(
     seed: int = 0,
     permutations: int = PERMUTATIONS,
 ) -> Test:
-    """How well a score tells members from others of their class: AUROC over pairs within classes.
+    """How well a score distinguishes members from others of their class: AUROC over pairs within classes.
 
     Args:
-        scores: (N,) higher for who is thought to be a member.
+        scores: (N,) higher for images that are more likely members.
         members: (N,) bool, whether in the training part; equal within a lesion.
         labels: (N,) class indices.
         groups: (N,) the lesion of each.
@@ -151,7 +151,7 @@ def membership(
 
 
 def halves(members: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    """(N,) bool: a random half of the members' lesions of each class, as if only they were members; for a control."""
+    """(N,) bool: images of a random half of the members' lesions of each class, which stand for the members in a control."""
     rng = np.random.default_rng(seed)
     out = np.zeros(len(members), bool)
     for c in np.unique(labels[members]):
@@ -179,16 +179,16 @@ def authenticity(generated: np.ndarray, train: np.ndarray) -> float:
 
 
 def mifid(generated: np.ndarray, real: np.ndarray, train: np.ndarray, eps: float = 0.1) -> tuple[float, float]:
-    """Memorisation-informed Fréchet distance, and the distance that informs it.
+    """Memorisation-informed Fréchet distance (MiFID), and the cosine distance that it is informed by.
 
     The Fréchet distance to real images, divided by the mean cosine distance of generated images to their nearest training image
-    where that is below `eps`: what copies is punished.
+    where that is below `eps`: copying makes it worse.
 
     Args:
         generated: (G, D) features, G more than 2 D.
         real: (M, D) held-out features, M more than 2 D.
         train: (N, D) training features.
-        eps: cosine distance from which on nothing is memorised.
+        eps: cosine distance from which on nothing counts as memorised.
 
     References:
         Bai et al., "On Training Sample Memorization: Lessons from Benchmarking Generative Modeling with a Large-scale
@@ -207,7 +207,7 @@ def closeness(generated: np.ndarray, train: np.ndarray, groups: np.ndarray) -> t
         Yoon et al., "Diffusion Probabilistic Models Generalize when They Fail to Memorize", 2023, who call an image copied
         where the ratio is below a third.
     """
-    blocks = range(0, len(train), _BLOCK)  # pixels of a data set in doubles would not fit many memories
+    blocks = range(0, len(train), _BLOCK)  # pixels of a data set in doubles would not fit into memory
     cross = np.sqrt(np.concatenate([pairwise(generated, train[i : i + _BLOCK]) for i in blocks], 1))
     nearest = cross.argmin(1)
     rows = np.arange(len(generated))

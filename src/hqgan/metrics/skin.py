@@ -88,6 +88,6 @@ def sentences(found: dict[str, Any]) -> list[str]:
     row = found["rows"][0]
     apart = row["generated"] - row["real"]
     return [
-        f"Skin tone: median typology angle {row['generated']:.0f} degrees against {row['real']:.0f} in real images, apart by "
-        f"{apart:+.0f} (95 %: {row['low']:+.0f} to {row['high']:+.0f}). {found['warning']}"
+        f"Skin tone: median typology angle {row['generated']:.0f} degrees against {row['real']:.0f} in real images, a "
+        f"difference of {apart:+.0f} (95 %: {row['low']:+.0f} to {row['high']:+.0f}). {found['warning']}"
     ]

@@ -10,7 +10,7 @@ HALVES = 20
 """Half-samples that a standard deviation is computed from."""
 
 SMALLEST_CLASS = 20
-"""Images of a class, on each side, below which nothing is said about the class."""
+"""Images of a class, on each side, below which the class is not measured."""
 
 Statistic = Callable[[np.ndarray, np.ndarray], float | tuple[float, ...]]
 """A metric, or several, of the images at these places of one set and of the other."""

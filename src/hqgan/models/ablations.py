@@ -1,6 +1,6 @@
 """Replacements of the circuits: the ablations of the quantum branch.
 
-Each takes encoding angles (B, k, n) to numbers (B, k, m), as the circuits do, so that nothing around it changes.
+Each takes encoding angles (B, k, n) to numbers (B, k, m), as the circuits do, so that the rest of the generator stays the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class SharedMlp(nn.Module):
     has enough of them to be a fair opponent.
 
     Args:
-        ansatz: of the circuits in whose place it stands.
+        ansatz: of the circuits that it replaces.
         sites: k.
         hidden: units; 0 for as many as come nearest to the circuits' count of weights.
     """
@@ -38,13 +38,13 @@ class SharedMlp(nn.Module):
 
 
 class FourierFeatures(nn.Module):
-    """Cosines of random projections, nothing in them learnt (Rahimi & Recht, NeurIPS 2007).
+    """Cosines of random projections without trained parameters (Rahimi & Recht, NeurIPS 2007).
 
-    A readout of a circuit is a trigonometric polynomial of its encoding angles (arXiv 2008.08605), and this is the plainest
+    A readout of a circuit is a trigonometric polynomial of its encoding angles (arXiv 2008.08605), and this is the simplest
     random one. Draws from torch's global state.
 
     Args:
-        ansatz: of the circuits in whose place it stands.
+        ansatz: of the circuits that it replaces.
         sites: k, each with features of its own.
     """
 
@@ -62,7 +62,7 @@ class FourierFeatures(nn.Module):
 
 
 class MomentNoise(nn.Module):
-    """Normal noise with the means and variances that a frozen circuit's readouts have; it knows nothing of the latent.
+    """Normal noise with the means and variances of a frozen circuit's readouts, independent of the latent.
 
     Args:
         ansatz: of the circuits.

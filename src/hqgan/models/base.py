@@ -29,7 +29,7 @@ class Generator(nn.Module, ABC):
 
     @property
     def circuits(self) -> list[QuantumLayer]:
-        """What makes its images by circuits; empty where there is none."""
+        """Its quantum layers; empty where there are none."""
         return [module for module in self.modules() if isinstance(module, QuantumLayer)]
 
     def fit(self, images: torch.Tensor, labels: torch.Tensor, seed: int, reporter: Reporter) -> None:

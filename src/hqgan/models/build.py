@@ -1,4 +1,4 @@
-"""From a config to modules, and from modules to figures."""
+"""Builds networks from a config, and counts their parameters."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def build_generator(config: Config, classes: int) -> Generator:
 
 
 def build_critic(config: Config, classes: int, generator: Generator) -> Critic | None:
-    """A freshly initialised critic for `generator`, if it learns with one; draws from torch's global random state."""
+    """A freshly initialised critic for `generator`, None if it trains without one; draws from torch's global random state."""
     match config.critic:
         case c.NoCriticConfig():
             return None
@@ -68,7 +68,7 @@ def circuit_of(config: Config) -> Ansatz | None:
 
 
 def figures(config: Config, classes: int) -> dict[str, int]:
-    """What `hqgan presets` prints of a config: sizes of the networks and of the circuits."""
+    """What `hqgan presets` prints about a config: sizes of the networks and of the circuits."""
     generator = build_generator(config, classes)
     critic = build_critic(config, classes, generator)
     circuits = generator.circuits
@@ -84,5 +84,5 @@ def figures(config: Config, classes: int) -> dict[str, int]:
 
 
 def _count(parameters: Iterable[nn.Parameter]) -> int:
-    """Numbers that are learnt at some time; a frozen circuit's are not."""
+    """Number of parameters."""
     return sum(p.numel() for p in parameters)

@@ -1,4 +1,4 @@
-"""Conditional critics: what every one of them is, the one of most presets, and the one on features."""
+"""Conditional critics: the base class, the convolutional critic of most presets, and the critic on features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Critic(nn.Module):
     """Scores (B,) of images, or of their features, given classes (B,); higher is more real."""
 
     def gradient(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """The gradient of the scores by the images, in their shape, differentiable once by the critic's weights."""
+        """The gradient of the scores with respect to the images, in their shape, differentiable once by the critic's weights."""
         images = images.detach().requires_grad_(True)
         return torch.autograd.grad(self(images, labels).sum(), images, create_graph=True)[0]
 

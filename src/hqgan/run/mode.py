@@ -1,4 +1,4 @@
-"""What differs between ordinary and private training: the step, what may be looked at, what is written down."""
+"""Ordinary and private training, as a run sees them: the step, the evaluator, what is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a private run starts with: its secret, its plan, its samples of lesions; and what it refuses (docs/privacy.md)."""
+"""Private training of a run: its secret, its plan, its samples of lesions, and what is refused (docs/privacy.md)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hqgan.types import Batch, ImageData, Split
 from hqgan.wording import at_most, plural
 
 SECRET = "private-seed"
-"""File in a run's folder; whoever has it can take the noise off what was trained."""
+"""File in a run's folder. With it the noise could be removed from what was trained: it is never published."""
 
 
 def start_private(config: Config, out: Path, data: ImageData, split: Split, device: torch.device) -> Private:

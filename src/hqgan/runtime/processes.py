@@ -1,4 +1,4 @@
-"""The processes that torchrun has started for one piece of work: which of them this is, and its share."""
+"""The processes that torchrun has started for one piece of work: which of them this is, and its shard of the work."""
 
 from __future__ import annotations
 

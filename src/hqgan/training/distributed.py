@@ -1,4 +1,4 @@
-"""Training by several processes, started by torchrun and joined by lightning-fabric: the same numbers as one makes.
+"""Training by several processes, started by torchrun and joined by lightning-fabric: with the same results as one process.
 
 Every process holds the whole model and a `Shard` of each batch. Gradients are averaged here, explicitly, after backward: the
 hooks of DistributedDataParallel do not see through gradient penalties.
@@ -88,8 +88,8 @@ class Processes:
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their mean over all processes: for equal shards, the gradient of the whole batch.
 
-        A weight that nobody's images have used keeps no gradient, so that its optimiser leaves it alone, as for one process;
-        some weights belong to a class, and a share may have none of it.
+        A weight that no process has used keeps no gradient, so that its optimiser skips it, as with one process;
+        some weights belong to a class, and a shard may have no image of that class.
         """
         if self.fabric is None:
             return
@@ -181,9 +181,9 @@ def together(device: str, shard: Shard) -> Iterator[Processes]:
 
 @contextmanager
 def _own_cores(local: int) -> Iterator[None]:
-    """Keep to this process's share of the machine's cores.
+    """Restrict this process to its part of the machine's cores.
 
-    The system likes to wake a process where its message came from, and so puts two that talk often on one core.
+    The system tends to run a process on the core that its last message came from, which puts two processes on one core.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield

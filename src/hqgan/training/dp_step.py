@@ -1,7 +1,7 @@
 """The critic's step with differential privacy: gradients by lesion, clipped, summed, noise added.
 
-DP-SGD (arXiv 1607.00133) on the critic alone (arXiv 1802.06739), several steps of it to one of the generator (2302.02936). The
-generator learns from the critic and from noise, so whatever it becomes is post-processing.
+DP-SGD (arXiv 1607.00133) on the critic alone (arXiv 1802.06739), several critic steps for each generator step
+(2302.02936). The generator learns from the critic and from noise alone, so training it is post-processing.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class Private:
-    """Real images as private training sees them, and what it may do with them.
+    """Samples of real images for private training, and its privacy plan.
 
     Attributes:
         plan: clipping, noise, sampling, steps.
         classes: their number, which is public.
         sample: index of a critic step to one image of each lesion in its Poisson sample; a pure function.
-        secret: 256 bits that all draws beside real images come from. Whoever knows it can take the noise off.
+        secret: 256 bits from which all random numbers used with real images come. With it the noise could be removed.
     """
 
     plan: Plan
@@ -106,7 +106,7 @@ class PairLoss(nn.Module):
         self.critic, self.config = critic, config
 
     def forward(self, real: torch.Tensor, fake: torch.Tensor, label: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-        """A number, from images (3, H, W), their class () and the share () of the real one in the point of wgan-gp's penalty."""
+        """A scalar, from images (3, H, W), their class () and the weight `share` () of the real one in wgan-gp's penalty."""
         config = self.config
         scores = self.critic(torch.stack([real, fake]), label.expand(2))
         loss = losses.critic_loss(config.loss, scores[:1], scores[1:])
@@ -129,19 +129,21 @@ def critic_steps(state: State, private: Private, config: TrainingConfig) -> Batc
     like = next(state.critic.parameters())
     labels = torch.arange(size, device=like.device) % private.classes
     with torch.no_grad():
-        drafts = state.generator.fake_to_critic(noise.to(like), labels)
+        fakes_by_class = state.generator.fake_to_critic(noise.to(like), labels)
     for i in range(config.critic_steps):
-        _critic_step(state, drafts, private, config, state.step * config.critic_steps + i)
-    return Batch(drafts[: config.batch], labels[: config.batch])
+        _critic_step(state, fakes_by_class, private, config, state.step * config.critic_steps + i)
+    return Batch(fakes_by_class[: config.batch], labels[: config.batch])
 
 
-def _critic_step(state: State, drafts: torch.Tensor, private: Private, config: TrainingConfig, now: int) -> None:
+def _critic_step(
+    state: State, fakes_by_class: torch.Tensor, private: Private, config: TrainingConfig, now: int
+) -> None:
     real, plan = private.sample(now), private.plan
-    # Every draw beside an image is independent of all others and secret: where it stands in the sample makes no difference.
+    # Random numbers of an image are independent of all others and secret: its place in the sample makes no difference.
     draws = SecretDraws(private.secret, "critic draws", now)
-    of_class = (len(drafts) - real.labels + private.classes - 1).div(private.classes, rounding_mode="floor")
+    of_class = (len(fakes_by_class) - real.labels + private.classes - 1).div(private.classes, rounding_mode="floor")
     which = (draws.uniform(len(real)).to(real.images) * of_class).long()
-    fakes = drafts[real.labels + private.classes * which]
+    fakes = fakes_by_class[real.labels + private.classes * which]
     seen, made = (augment(images, config.augment, draws) for images in (real.images, fakes))
     shares = draws.uniform(len(real)).to(real.images)
     loss = PairLoss(state.critic, config)
@@ -154,7 +156,7 @@ def _critic_step(state: State, drafts: torch.Tensor, private: Private, config: T
         # The expected size, not that of this sample, which is private.
         parameter.grad = (sums[name] + plan.noise_multiplier * plan.clip * added) / config.batch
     if config.r1_weight and config.loss != "wgan-gp" and now % config.r1_every == 0:
-        _penalise(state.critic, drafts[: config.batch], private.classes, config)
+        _penalise(state.critic, fakes_by_class[: config.batch], private.classes, config)
     state.critic_optimiser.step()
 
 
@@ -179,7 +181,7 @@ def clipped_sum(loss: nn.Module, rows: tuple[torch.Tensor, ...], clip: float) ->
             continue
         gradients = gradients_by_row(loss, part)
         norms = torch.stack([g.flatten(1).square().sum(1) for g in gradients.values()]).sum(0).sqrt()
-        # A gradient that is not finite counts as nought: it would undo the clipping, and give its lesion away.
+        # A gradient that is not finite counts as zero: it would undo the clipping, and reveal its lesion.
         factors = torch.where(norms.isfinite(), clip / norms.clamp(min=clip), 0.0).to(norms.dtype)
         for name, gradient in gradients.items():
             total[name] += torch.einsum("b,b...->...", factors, gradient.nan_to_num(0.0, 0.0, 0.0))

@@ -21,7 +21,7 @@ def update(average: nn.Module, module: nn.Module, images_seen: int, images: int,
     Args:
         average: made by `averaged_copy`.
         module: the trained network.
-        images_seen: real images shown so far; the half-life never exceeds a twentieth of it, so that the untrained
+        images_seen: real images shown so far; the half-life never exceeds a twentieth of that, so that the untrained
             start is forgotten (arXiv 1912.04958's ramp-up).
         images: real images of this step.
         half_life: in images; 0 copies.

@@ -1,4 +1,4 @@
-"""What a training step changes, in memory and as a checkpoint holds it."""
+"""The state of training, in memory and in a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hqgan.training import ema
 
 @dataclass
 class State:
-    """Everything that a step changes; what a checkpoint holds.
+    """Everything that a training step changes, and that a checkpoint holds.
 
     Attributes:
         generator: a module that is a `hqgan.types.Trainable`.
@@ -25,7 +25,7 @@ class State:
             generator that has a `loss` of its own.
         step: generator steps done.
         images: real images shown so far, repeats counted.
-        augmented: share of images that augmentation changes, moved where it is adaptive.
+        augmented: probability of augmentation; changes where augmentation is adaptive.
         sums: running sums of losses since the last log line, with their `count`.
     """
 

@@ -19,7 +19,7 @@ JOINTS = {symbol for entangler in ENTANGLERS.values() for symbol in entangler.sy
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a drawing: symbols on some qubits, and lines that connect two qubits."""
+    """What stands above each other: a symbol on some qubits, and lines that join two of them."""
 
     symbols: dict[int, str]
     joins: tuple[tuple[int, int], ...] = ()

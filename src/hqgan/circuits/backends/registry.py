@@ -1,4 +1,4 @@
-"""Backends by their names on the command line, and how much a backend differs from the exact simulator."""
+"""Backends by name, as they are asked for on the command line, and how far one lies from the exact simulator."""
 
 from __future__ import annotations
 

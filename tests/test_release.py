@@ -45,7 +45,7 @@ def test_the_wheel_has_the_package_and_nothing_else(wheel):
     source = ROOT / "src"
     kept = {".py", ".html", ".css", ".typed"}
     assert names == {p.relative_to(source).as_posix() for p in (source / "hqgan").rglob("*") if p.suffix in kept}
-    assert {"hqgan/py.typed", "hqgan/report/page.html"} <= names
+    assert {"hqgan/py.typed", "hqgan/report/report.html"} <= names
     licence = next(name for name in wheel.namelist() if name.endswith("licenses/LICENSE"))
     assert wheel.read(licence) == (ROOT / "LICENSE").read_bytes()
 

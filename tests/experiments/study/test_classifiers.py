@@ -25,12 +25,17 @@ def test_each_network_learns_what_is_plain(name):
     recipe = Recipe(name, steps=40, batch=8, lr=1e-3)
     network = build(recipe, 2, 32)
     steps = []
-    train(network, recipe, lambda step: bright_or_dark(8, step), standard_augmentation, None, 0, steps.append)
+
+    def batch(step):
+        steps.append(step)
+        return bright_or_dark(8, step)
+
+    train(network, recipe, batch, standard_augmentation, None, 0)
     images, labels = bright_or_dark(40, 99)
     found = probabilities(network, images)
     assert found.sum(1) == pytest.approx(np.ones(40), abs=1e-5)
     assert (found.argmax(1) == labels).mean() > 0.9
-    assert steps == list(range(1, 41))
+    assert steps == list(range(40))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "vit-small"])

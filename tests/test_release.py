@@ -43,7 +43,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
 def test_the_wheel_has_the_package_and_nothing_else(wheel):
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     source = ROOT / "src"
-    kept = {".py", ".html", ".css", ".typed"}
+    kept = {".py", ".html", ".css", ".typed", ".md"}
     assert names == {p.relative_to(source).as_posix() for p in (source / "hqgan").rglob("*") if p.suffix in kept}
     assert {"hqgan/py.typed", "hqgan/report/report.html"} <= names
     licence = next(name for name in wheel.namelist() if name.endswith("licenses/LICENSE"))

@@ -27,7 +27,7 @@ demo: env ## train the small model on procedural lesions and draw a contact shee
 	$(BIN)/hqgan demo
 
 test: env lint ## lint, check types, run the tests, two files at a time
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: env ## run every test, the slow ones too
 	$(BIN)/pytest -m ''

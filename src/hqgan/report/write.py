@@ -84,4 +84,4 @@ def _read(path: Path, parse: Callable[[Mapping[str, Any]], Result]) -> Result:
     try:
         return parse(read(path))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}); run the same command again to write it anew.") from error
+        raise UserError(f"{path} is damaged ({error}); run the same command to write it again.") from error

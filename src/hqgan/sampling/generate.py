@@ -153,7 +153,7 @@ def _refuse_torn(shards: Sequence[Sequence[tuple[str, str, int]]], out: Path) ->
         (out / MARKS / f"{number:06d}").unlink()
     if torn:
         raise UserError(
-            f"Images in {out} are missing or cut short, though they were written; run the same command again to make them anew."
+            f"Images in {out} are missing or cut short, though they were written; run the same command to make them again."
         )
 
 

@@ -1,8 +1,8 @@
 """Paired hierarchical bootstrap over seeds and lesions, and Holm's correction for many arms.
 
 A draw takes seeds with replacement, and lesions of the data set with replacement, class by class so that every class stays: a
-lesion drawn twice counts twice in the test part of every seed that tests it, since seeds part the same lesions anew. All arms
-see the same draw, so that differences between arms are paired. S seeds drawn with replacement spread as if there
+lesion drawn twice counts twice in the test part of every seed that tests it, since seeds split the same lesions differently.
+All arms see the same draw, so that differences between arms are paired. S seeds drawn with replacement spread as if there
 were one fewer, so draws are spread about their mean by sqrt(S / (S - 1)). From one seed nothing can be said of others: then the
 intervals are those of its lesions alone.
 """

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from hqgan import config as configs
-from hqgan.cli.progress import Terminal
+from hqgan.cli.terminal import Terminal
 from hqgan.data import BatchSampler, open_configured, open_data, split_of
 from hqgan.run.train import train
 from hqgan.training.checkpoint import latest, read_values

@@ -54,7 +54,7 @@ PHRASES = {
 }
 """What is said instead, and what is not said any more."""
 
-PROGRESS = {"cli/progress.py"}
+PROGRESS = {"cli/terminal.py"}
 """Where a bar is one of progress."""
 
 

@@ -7,7 +7,7 @@ class Reporter:
     """Receives messages and progress of long work, and ignores them.
 
     Every function that may take long has a parameter ``reporter``. Subclasses show what they receive
-    (`hqgan.cli.progress.Terminal`) or act on it: an exception that they raise stops the work.
+    (`hqgan.cli.terminal.Terminal`) or act on it: an exception that they raise stops the work.
     """
 
     def message(self, text: str) -> None:

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from hqgan.cli import serve as cli_serve
+from hqgan.cli import pages
 from hqgan.serve import app
 from hqgan.serve.real import RealImages
 
@@ -53,6 +53,6 @@ def test_a_port_in_use_is_a_sentence(hqgan, tiny_run):
 def test_what_cannot_be_served_is_a_sentence(hqgan, tiny_run, tmp_path, monkeypatch):
     assert "There is no run at" in hqgan("serve", tmp_path / "none")[2]
     assert "try --host 127.0.0.1" in hqgan("serve", tiny_run, "--host", "no such host")[2]
-    monkeypatch.setattr(cli_serve, "find_spec", lambda name: None)
+    monkeypatch.setattr(pages, "find_spec", lambda name: None)
     code, _, err = hqgan("serve", tiny_run)
     assert (code, err) == (2, 'hqgan: The page needs gradio: pip install "hqgan[app]".\n')

@@ -8,66 +8,48 @@ from typing import Annotated
 
 import typer
 
-from hqgan.cli.options import (
-    DATA,
-    OUTPUT,
-    ClassesOption,
-    JsonOption,
-    LabelOption,
-    Lists,
-    MergeOption,
-    ProtocolOption,
-    seed_of,
-    selection_of,
-)
-from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import Terminal
+from hqgan.cli import options
+from hqgan.cli.options import DATA, OUTPUT, Lists, option, seed_of
+from hqgan.cli.terminal import Terminal, show_result
 from hqgan.runtime.processes import current_shard, only_process
 
-app = typer.Typer(help="Look at a data set, or download one.", no_args_is_help=True)
+app = typer.Typer(name="data", help="Look at a data set, or download one.", no_args_is_help=True)
+
+PATH_HELP = "Folder or archive of the data set, or demo for procedural lesions."
+RESIZE_HELP = "Side in pixels to which images are resized, 8 to 1024."
+NAME_HELP = (
+    "Data set of MedMNIST, such as dermamnist or retinamnist. For the other data sets that hqgan reads, the command says "
+    "where they are published."
+)
 
 
 @app.command("inspect", cls=Lists)
 def inspect_data(
-    path: Annotated[str, typer.Argument(help="Folder or archive of the data set, or demo for procedural lesions.")],
-    size: Annotated[
-        int, typer.Option("--size", help="Side in pixels to which images are resized, 8 to 1024.", rich_help_panel=DATA)
-    ] = 64,
-    classes: ClassesOption = None,
-    merge: MergeOption = None,
-    protocol: ProtocolOption = None,
-    label: LabelOption = None,
+    path: Annotated[str, typer.Argument(help=PATH_HELP)],
+    size: Annotated[int, option(DATA, RESIZE_HELP)] = 64,
+    classes: options.Classes = None,
+    merge: options.Merge = None,
+    protocol: options.Protocol = None,
+    label: options.Label = None,
     seed: Annotated[int, seed_of("the split, and of procedural images")] = 0,
-    json_file: JsonOption = None,
+    json_file: options.Json = None,
 ) -> None:
     """Show the classes, counts, sizes, groups and unreadable files of a data set, and how it will be split."""
     from hqgan.data import inspect as inspection
 
+    choice = options.selection_of(classes, merge, protocol, label)
     with Terminal() as reporter:
-        found = inspection.inspect(
-            path, size, seed, choice=selection_of(classes, merge, protocol, label), reporter=reporter
-        )
+        found = inspection.inspect(path, size, seed, choice=choice, reporter=reporter)
     if current_shard().rank:
         return  # of several processes that decode together, one prints
-    write_json(json_file, asdict(found))
-    show(*inspection.summary(found), inspection.table(found))
+    show_result(json_file, asdict(found), *inspection.summary(found), inspection.table(found))
 
 
 @app.command("fetch", cls=Lists)
 def fetch_data(
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="Data set of MedMNIST, such as dermamnist or retinamnist. For the other data sets that hqgan reads, the "
-            "command says where they are published."
-        ),
-    ],
-    size: Annotated[
-        int, typer.Option("--size", help="Side of its images in pixels: 28, 64, 128 or 224.", rich_help_panel=DATA)
-    ] = 64,
-    out: Annotated[Path, typer.Option("--out", help="Folder to put the archive in.", rich_help_panel=OUTPUT)] = Path(
-        "data"
-    ),
+    name: Annotated[str, typer.Argument(help=NAME_HELP)],
+    size: Annotated[int, option(DATA, "Side of its images in pixels: 28, 64, 128 or 224.")] = 64,
+    out: Annotated[Path, option(OUTPUT, "Folder to put the archive in.")] = Path("data"),
 ) -> None:
     """Download a data set of MedMNIST, after printing its size, licence and checksum."""
     only_process("data fetch")

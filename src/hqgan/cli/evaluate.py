@@ -1,4 +1,4 @@
-"""`hqgan evaluate`: compare generated images with held-out real images."""
+"""`hqgan evaluate` and `hqgan audit`: generated images beside real ones."""
 
 from __future__ import annotations
 
@@ -7,50 +7,30 @@ from typing import Annotated
 
 import typer
 
-from hqgan.cli.options import (
-    ADVANCED,
-    ClassesOption,
-    DownloadOption,
-    JsonOption,
-    LabelOption,
-    Lists,
-    MergeOption,
-    PretrainedOption,
-    ProtocolOption,
-    RealDataOption,
-    pairs,
-    seed_of,
-    selection_of,
-)
-from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import Terminal
+from hqgan.cli import options
+from hqgan.cli.options import ADVANCED, OUTPUT, Lists, option, seed_of
+from hqgan.cli.terminal import Terminal, show_result, write_json
 from hqgan.errors import UserError
 
 app = typer.Typer()
 
+CHECK_HELP = "Check the feature extractors instead: whether their distances grow as real images are corrupted more."
+AUDIT_HELP = "Folder of the results. (default: RUN/audit, or FOLDER-audit)"
+
 
 @app.command(cls=Lists)
 def evaluate(
-    run_or_folder: Annotated[
-        Path | None, typer.Argument(help="A run, or a folder with one sub-folder of images per class.")
-    ] = None,
-    data: RealDataOption = None,
-    classes: ClassesOption = None,
-    merge: MergeOption = None,
-    protocol: ProtocolOption = None,
-    label: LabelOption = None,
+    run_or_folder: Annotated[Path | None, options.RUN_OR_FOLDER] = None,
+    data: options.RealData = None,
+    classes: options.Classes = None,
+    merge: options.Merge = None,
+    protocol: options.Protocol = None,
+    label: options.Label = None,
     seed: Annotated[int, seed_of("noise and subsamples")] = 0,
-    weights: PretrainedOption = None,
-    download: DownloadOption = False,
-    check_extractors: Annotated[
-        bool,
-        typer.Option(
-            "--check-extractors",
-            help="Check the feature extractors instead: whether their distances grow as real images are corrupted more.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = False,
-    json_file: JsonOption = None,
+    weights: options.Pretrained = None,
+    download: options.Download = False,
+    check_extractors: Annotated[bool, option(ADVANCED, CHECK_HELP, "--check-extractors")] = False,
+    json_file: options.Json = None,
 ) -> None:
     """Compare generated images with held-out real images.
 
@@ -62,23 +42,42 @@ def evaluate(
     from hqgan.evaluation.real_images import is_run
     from hqgan.evaluation.tables import check_table, evaluation_table
 
-    choice = selection_of(classes, merge, protocol, label)
+    choice = options.selection_of(classes, merge, protocol, label)
     if check_extractors:
         if not data:
             raise UserError("--check-extractors needs --data, the real images to corrupt.")
         with Terminal() as reporter:
             checked = check(data, seed, choice=choice, reporter=reporter)
-        write_json(json_file, checked.as_json())
-        show(*check_table(checked))
+        show_result(json_file, checked.as_json(), *check_table(checked))
         return
     if run_or_folder is None:
         raise UserError(
             "hqgan evaluate takes a run or a folder of images: hqgan evaluate runs/ham --data path/to/ham10000."
         )
-    files = {name: Path(path) for name, path in pairs("--weights", weights)}
+    files = {name: Path(path) for name, path in options.pairs("--weights", weights)}
     with Terminal() as reporter:
         result = measure(run_or_folder, data, seed, choice=choice, weights=files, download=download, reporter=reporter)
-    write_json(json_file, result.as_json())
     if is_run(run_or_folder) and run_or_folder.is_dir():
         write_json(run_or_folder / "evaluation.json", result.as_json())
-    show(*evaluation_table(result))
+    show_result(json_file, result.as_json(), *evaluation_table(result))
+
+
+@app.command(cls=Lists)
+def audit(
+    run_or_folder: Annotated[Path, options.RUN_OR_FOLDER],
+    data: options.RealData = None,
+    classes: options.Classes = None,
+    merge: options.Merge = None,
+    protocol: options.Protocol = None,
+    label: options.Label = None,
+    seed: Annotated[int, seed_of("images and permutations, and of the split for a folder of images")] = 0,
+    out: Annotated[Path | None, option(OUTPUT, AUDIT_HELP)] = None,
+    json_file: options.Json = None,
+) -> None:
+    """Test whether generated images copy training images: a verdict with its p-value, and a list of suspicious files."""
+    from hqgan.evaluation import audit as auditing
+
+    choice = options.selection_of(classes, merge, protocol, label)
+    with Terminal() as reporter:
+        found = auditing.audit(run_or_folder, data, out, seed, choice=choice, reporter=reporter)
+    show_result(json_file, found, *auditing.table(found))

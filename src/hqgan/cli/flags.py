@@ -4,57 +4,30 @@ from __future__ import annotations
 
 import re
 
-FLAGS = {
-    "backend": "--backend",
-    "batch": "--batch",
+NAMES = (
+    "backend batch class classes data device download drop_copies fill generators host images jobs kimg label merge "
+    "mitigation noise originals out per_class port protocol public qubits resume seconds seed seeds shots size study "
+    "weights yes"
+)
+"""Arguments whose flags have the same name."""
+
+FLAGS = {name: f"--{name.replace('_', '-')}" for name in NAMES.split()} | {
     "changes": "--set",
-    "class": "--class",
-    "classes": "--classes",
     "contestants": "--presets",
-    "data": "--data",
     "data.choice.classes": "--classes",
     "data.choice.label": "--label",
     "data.choice.merge": "--merge",
     "data.choice.protocol": "--protocol",
     "data.path": "--data",
     "data.size": "--size",
-    "device": "--device",
-    "download": "--download",
-    "drop_copies": "--drop-copies",
-    "fill": "--fill",
     "fractions": "--real-fraction",
-    "generators": "--generators",
-    "host": "--host",
-    "images": "--images",
-    "jobs": "--jobs",
-    "kimg": "--kimg",
-    "label": "--label",
     "layers": "--depth",
-    "merge": "--merge",
-    "mitigation": "--mitigation",
-    "noise": "--noise",
-    "originals": "--originals",
-    "out": "--out",
-    "per_class": "--per-class",
-    "port": "--port",
     "privacy.delta": "--dp-delta",
     "privacy.epsilon": "--dp-epsilon",
-    "protocol": "--protocol",
-    "public": "--public",
-    "qubits": "--qubits",
-    "resume": "--resume",
-    "seconds": "--seconds",
-    "seed": "--seed",
-    "seeds": "--seeds",
-    "shots": "--shots",
-    "size": "--size",
-    "study": "--study",
     "training.batch": "--batch",
     "training.device": "--device",
     "training.kimg": "--kimg",
     "training.seed": "--seed",
-    "weights": "--weights",
-    "yes": "--yes",
 }
 """Arguments of functions and fields of the config, as sentences name them in backticks, and their flags."""
 

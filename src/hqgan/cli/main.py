@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 import hqgan
-from hqgan.cli import audit, circuits, compare, data, evaluate, report, serve, share, study, train
+from hqgan.cli import circuits, data, evaluate, experiments, options, pages, share, train
 from hqgan.cli.flags import with_flags
-from hqgan.cli.options import ADVANCED, JsonOption, Lists, PresetArgument, SetOption
-from hqgan.cli.output import show, write_json
+from hqgan.cli.options import ADVANCED, Lists, option
+from hqgan.cli.terminal import show_result
 from hqgan.errors import UserError, out_of_memory
 from hqgan.runtime.processes import current_shard, only_process
 
@@ -47,9 +47,6 @@ def _options(
         only_process(str(context.invoked_subcommand))
 
 
-app.add_typer(train.app)
-
-
 @app.command(cls=Lists)
 def demo(out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] = Path("runs/demo")) -> None:
     """Train the preset `demo` on procedural lesions and generate images. The same command continues a run that was stopped."""
@@ -73,28 +70,21 @@ def demo(out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] 
 @app.command(cls=Lists)
 def presets(
     classes: Annotated[
-        int, typer.Option("--classes", min=2, max=1000, help="Number of classes for which parameters are counted.")
+        int, typer.Option(min=2, max=1000, help="Number of classes for which parameters are counted.")
     ] = 8,
-    epoch: Annotated[int, typer.Option("--epoch", min=1, help="Number of images in an epoch.")] = 4189,
-    no_timing: Annotated[
-        bool, typer.Option("--no-timing", help="Do not measure the seconds per epoch.", rich_help_panel=ADVANCED)
-    ] = False,
-    json_file: JsonOption = None,
+    epoch: Annotated[int, typer.Option(min=1, help="Number of images in an epoch.")] = 4189,
+    no_timing: Annotated[bool, option(ADVANCED, "Do not measure the seconds per epoch.", "--no-timing")] = False,
+    json_file: options.Json = None,
 ) -> None:
     """List the presets with their sizes, and the seconds that an epoch takes on this machine."""
     from hqgan.run import preset_table as listing
 
     rows = listing.describe(classes, epoch=None if no_timing else epoch)
-    write_json(json_file, rows)
-    show(listing.table(rows, epoch))
+    show_result(json_file, rows, listing.table(rows, epoch))
 
 
 @app.command(cls=Lists)
-def config(
-    preset: PresetArgument = "hqgan",
-    set_: SetOption = None,
-    json_file: JsonOption = None,
-) -> None:
+def config(preset: options.Preset = "hqgan", set_: options.Set = None, json_file: options.Json = None) -> None:
     """List every field of a preset's config with its value and meaning; `--set FIELD=VALUE` sets a field in other commands."""
     from rich.table import Table
 
@@ -102,22 +92,14 @@ def config(
     from hqgan.config.described import described
 
     found = described(configs.preset(preset, configs.parse_assignments(set_ or [])))
-    write_json(json_file, [asdict(field) for field in found])
     table = Table("field", "value", "meaning")
     for field in found:
         table.add_row(field.name, field.value if isinstance(field.value, str) else json.dumps(field.value), field.help)
-    show(table)
+    show_result(json_file, [asdict(field) for field in found], table)
 
 
-app.add_typer(data.app, name="data")
-app.add_typer(share.app)
-app.add_typer(evaluate.app)
-app.add_typer(audit.app)
-app.add_typer(study.app)
-app.add_typer(compare.app)
-app.add_typer(report.app)
-app.add_typer(serve.app)
-app.add_typer(circuits.app, name="circuits")
+for part in (train, data, share, evaluate, experiments, pages, circuits):
+    app.add_typer(part.app)
 
 
 def main() -> None:

@@ -32,154 +32,70 @@ def preset_names(incomplete: str) -> list[str]:
     return [name for name in PRESETS if name.startswith(incomplete)]
 
 
+def option(panel: str, help_: str, *flags: str, **more: Any) -> Any:
+    """An option in a panel of ``--help``; its flag is the name of its parameter unless `flags` say otherwise."""
+    return typer.Option(*flags, help=help_, rich_help_panel=panel, **more)
+
+
+def several(panel: str, value: str, help_: str, *flags: str, **more: Any) -> Any:
+    """An option that takes several values, each called `value` in ``--help``; see `LISTS`."""
+    return option(panel, help_, *flags, metavar=f"{value} ...", **more)
+
+
 def seed_of(what: str) -> Any:
     """The option ``--seed``, with what it seeds."""
-    help_ = f"Random seed of {what}; equal seeds give equal results."
-    return typer.Option("--seed", min=0, help=help_, rich_help_panel=ADVANCED)
+    return option(ADVANCED, f"Random seed of {what}; equal seeds give equal results.", min=0)
 
 
-RunArgument = Annotated[Path, typer.Argument(help="The folder of a run, or the .json file of a checkpoint.")]
-PresetArgument = Annotated[
+RUN_OR_FOLDER = typer.Argument(help="A run, or a folder with one sub-folder of images per class.")
+Run = Annotated[Path, typer.Argument(help="The folder of a run, or the .json file of a checkpoint.")]
+Preset = Annotated[
     str, typer.Argument(help="Name of a preset; `hqgan presets` lists them.", autocompletion=preset_names)
 ]
 
-DataOption = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        help="Folder or archive of the data set, or demo for procedural lesions. (default: demo)",
-        rich_help_panel=DATA,
-    ),
-]
-RealDataOption = Annotated[
-    str | None,
-    typer.Option("--data", help="Folder of the real images. (default: where the run found them)", rich_help_panel=DATA),
-]
-ClassesOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--classes", metavar="CLASS ...", help="Classes to keep, in this order. (default: all)", rich_help_panel=DATA
-    ),
-]
-MergeOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--merge", metavar="NEW=A,B ...", help="Merge the classes A and B into one called NEW.", rich_help_panel=DATA
-    ),
-]
-ProtocolOption = Annotated[
-    str | None,
-    typer.Option(
-        "--protocol",
-        help="Selection of images. hybridq: a fifth of ISIC 2019 without its downsampled images, as in the paper. "
-        "(default: all images)",
-        rich_help_panel=DATA,
-    ),
-]
-LabelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--label",
-        help="Column of Fitzpatrick17k that holds the labels. (default: nine_partition_label)",
-        rich_help_panel=DATA,
-    ),
-]
-SizeOption = Annotated[
-    int | None,
-    typer.Option("--size", help="Side of the images in pixels, 32 or 64. (default: 64)", rich_help_panel=DATA),
-]
+DATA_HELP = "Folder or archive of the data set, or demo for procedural lesions. (default: demo)"
+Data = Annotated[str | None, option(DATA, DATA_HELP)]
+RealData = Annotated[str | None, option(DATA, "Folder of the real images. (default: where the run found them)")]
+Classes = Annotated[list[str] | None, several(DATA, "CLASS", "Classes to keep, in this order. (default: all)")]
+Merge = Annotated[list[str] | None, several(DATA, "NEW=A,B", "Merge the classes A and B into one called NEW.")]
+PROTOCOL_HELP = (
+    "Selection of images. hybridq: a fifth of ISIC 2019 without its downsampled images, as in the paper. "
+    "(default: all images)"
+)
+Protocol = Annotated[str | None, option(DATA, PROTOCOL_HELP)]
+LABEL_HELP = "Column of Fitzpatrick17k that holds the labels. (default: nine_partition_label)"
+Label = Annotated[str | None, option(DATA, LABEL_HELP)]
+Size = Annotated[int | None, option(DATA, "Side of the images in pixels, 32 or 64. (default: 64)")]
 
-PresetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--preset",
-        help="Preset to start from; `hqgan presets` lists them. (default: hqgan, or private with --dp-epsilon)",
-        autocompletion=preset_names,
-        rich_help_panel=MODEL,
-    ),
-]
-KimgOption = Annotated[
-    float | None,
-    typer.Option(
-        "--kimg",
-        min=0.001,
-        help="Length of training: thousands of real images shown to the critic. (default: the preset's)",
-        rich_help_panel=MODEL,
-    ),
-]
-BatchOption = Annotated[
-    int | None,
-    typer.Option("--batch", help="Real images per step. (default: the preset's)", rich_help_panel=MODEL),
-]
-SeedsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--seeds",
-        min=1,
-        help="How many seeds: everything is repeated with the seeds 0, 1, 2 and so on, each with a split, initial weights "
-        "and noise of its own. (default: 3)",
-        rich_help_panel=MODEL,
-    ),
-]
-DeviceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        help="Device for the networks: auto, cpu, cuda, cuda:1 and so on; auto takes CUDA if there is one. (default: auto)",
-        rich_help_panel=ADVANCED,
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="FIELD=VALUE ...",
-        help="Set any field of the config, as in training.lr_critic=1e-4; `hqgan config PRESET` lists them.",
-        rich_help_panel=ADVANCED,
-    ),
-]
-PretrainedOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--weights",
-        metavar="NAME=FILE ...",
-        help="Files with the weights of inception, dinov2 or alexnet (for LPIPS), whose metrics are then computed, too.",
-        rich_help_panel=ADVANCED,
-    ),
-]
-DownloadOption = Annotated[
-    bool,
-    typer.Option("--download", help="Download such weights if no file is given.", rich_help_panel=ADVANCED),
-]
-ClassCountsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--class", metavar="NAME=COUNT ...", help="Number of generated images of a class.", rich_help_panel=MODEL
-    ),
-]
-DropCopiesOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--drop-copies",
-        help="Leave out the images that `hqgan audit` flagged as copies; takes its file flagged.csv.",
-        rich_help_panel=ADVANCED,
-    ),
-]
+KIMG_HELP = "Length of training: thousands of real images shown to the critic. (default: the preset's)"
+Kimg = Annotated[float | None, option(MODEL, KIMG_HELP, min=0.001)]
+Batch = Annotated[int | None, option(MODEL, "Real images per step. (default: the preset's)")]
+SEEDS_HELP = (
+    "How many seeds: everything is repeated with the seeds 0, 1, 2 and so on, each with a split, initial weights and "
+    "noise of its own. (default: 3)"
+)
+Seeds = Annotated[int | None, option(MODEL, SEEDS_HELP, min=1)]
+CLASS_HELP = "Number of generated images of a class."
+ClassCounts = Annotated[list[str] | None, several(MODEL, "NAME=COUNT", CLASS_HELP, "--class")]
 
-JsonOption = Annotated[
-    Path | None, typer.Option("--json", help="Write the result to this file as JSON, too.", rich_help_panel=OUTPUT)
-]
-RunFolderOption = Annotated[Path, typer.Option("--out", help="Folder of the run.", rich_help_panel=OUTPUT)]
-ExperimentFolderOption = Annotated[
-    Path,
-    typer.Option(
-        "--out", help="Folder of the results. What is finished in it is not computed again.", rich_help_panel=OUTPUT
-    ),
-]
-PictureOption = Annotated[
-    Path | None,
-    typer.Option("--out", help="Write a picture of the result to this file, .svg or .png.", rich_help_panel=OUTPUT),
-]
+DEVICE_HELP = (
+    "Device for the networks: auto, cpu, cuda, cuda:1 and so on; auto takes CUDA if there is one. (default: auto)"
+)
+Device = Annotated[str | None, option(ADVANCED, DEVICE_HELP)]
+SET_HELP = "Set any field of the config, as in training.lr_critic=1e-4; `hqgan config PRESET` lists them."
+Set = Annotated[list[str] | None, several(ADVANCED, "FIELD=VALUE", SET_HELP, "--set")]
+WEIGHTS_HELP = (
+    "Files with the weights of inception, dinov2 or alexnet (for LPIPS), whose metrics are then computed, too."
+)
+Pretrained = Annotated[list[str] | None, several(ADVANCED, "NAME=FILE", WEIGHTS_HELP)]
+Download = Annotated[bool, option(ADVANCED, "Download such weights if no file is given.", "--download")]
+DROP_HELP = "Leave out the images that `hqgan audit` flagged as copies; takes its file flagged.csv."
+DropCopies = Annotated[Path | None, option(ADVANCED, DROP_HELP)]
+
+Json = Annotated[Path | None, option(OUTPUT, "Write the result to this file as JSON, too.", "--json")]
+EXPERIMENT_HELP = "Folder of the results. What is finished in it is not computed again."
+ExperimentFolder = Annotated[Path, option(OUTPUT, EXPERIMENT_HELP)]
+Picture = Annotated[Path | None, option(OUTPUT, "Write a picture of the result to this file, .svg or .png.")]
 
 
 class Lists(TyperCommand):

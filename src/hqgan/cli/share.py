@@ -5,96 +5,61 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from hqgan.cli.options import (
-    ADVANCED,
-    MODEL,
-    OUTPUT,
-    ClassCountsOption,
-    DeviceOption,
-    DropCopiesOption,
-    JsonOption,
-    Lists,
-    RealDataOption,
-    RunArgument,
-    seed_of,
-)
-from hqgan.cli.output import show, write_json
-from hqgan.cli.progress import Terminal
+from hqgan.cli import options
+from hqgan.cli.options import ADVANCED, MODEL, OUTPUT, Lists, option, seed_of
+from hqgan.cli.terminal import Terminal, show_result
 from hqgan.errors import UserError
 from hqgan.runtime.processes import current_shard
 from hqgan.wording import listed, plural
 
+if TYPE_CHECKING:
+    from hqgan.reporter import Reporter
+    from hqgan.sampling.load import Loaded
+
 app = typer.Typer()
+
+RUN_HELP = "The folder of a run, the .json file of a checkpoint, or hf:owner/name on the hub."
+BACKEND_HELP = "What runs the circuits: statevector, pennylane:<device>, aer, fake:<machine> or ibm:<machine>."
+EXPORT_HELP = "New folder, with images as OUT/train/CLASS/FILE and so on."
+ORIGINALS_HELP = "How real images are exported: resized to the size of generated ones, or their files copied or linked."
+BALANCED_HELP = "Add generated images to every class until it is as large as the largest."
+REPO_HELP = "OWNER/NAME on the Hugging Face hub; the repository is created if it is missing."
 
 
 @app.command(cls=Lists)
 def generate(
-    run: Annotated[
-        str, typer.Argument(help="The folder of a run, the .json file of a checkpoint, or hf:owner/name on the hub.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="New folder for the images.", rich_help_panel=OUTPUT)],
-    class_: ClassCountsOption = None,
-    per_class: Annotated[
-        int | None,
-        typer.Option("--per-class", min=0, help="Number of generated images of every class.", rich_help_panel=MODEL),
-    ] = None,
+    run: Annotated[str, typer.Argument(help=RUN_HELP)],
+    out: Annotated[Path, option(OUTPUT, "New folder for the images.")],
+    class_: options.ClassCounts = None,
+    per_class: Annotated[int | None, option(MODEL, "Number of generated images of every class.", min=0)] = None,
     seed: Annotated[int, seed_of("the images")] = 0,
-    drop_copies: DropCopiesOption = None,
-    backend: Annotated[
-        str,
-        typer.Option(
-            "--backend",
-            help="What runs the circuits: statevector, pennylane:<device>, aer, fake:<machine> or ibm:<machine>.",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = "statevector",
-    shots: Annotated[
-        int | None,
-        typer.Option(
-            "--shots", min=1, help="Measurements per circuit, for aer, fake and ibm.", rich_help_panel=ADVANCED
-        ),
-    ] = None,
-    noise: Annotated[
-        float,
-        typer.Option(
-            "--noise", min=0, max=1, help="Error probability of a two-qubit gate, for aer.", rich_help_panel=ADVANCED
-        ),
-    ] = 0.0,
-    mitigation: Annotated[
-        int,
-        typer.Option(
-            "--mitigation", min=0, max=2, help="IBM's resilience level, for fake and ibm.", rich_help_panel=ADVANCED
-        ),
-    ] = 0,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Send jobs to IBM without asking first.", rich_help_panel=ADVANCED)
-    ] = False,
-    device: DeviceOption = None,
+    drop_copies: options.DropCopies = None,
+    backend: Annotated[str, option(ADVANCED, BACKEND_HELP)] = "statevector",
+    shots: Annotated[int | None, option(ADVANCED, "Measurements per circuit, for aer, fake and ibm.", min=1)] = None,
+    noise: Annotated[float, option(ADVANCED, "Error probability of a two-qubit gate, for aer.", min=0, max=1)] = 0.0,
+    mitigation: Annotated[int, option(ADVANCED, "IBM's resilience level, for fake and ibm.", min=0, max=2)] = 0,
+    yes: Annotated[bool, option(ADVANCED, "Send jobs to IBM without asking first.", "--yes")] = False,
+    device: options.Device = None,
 ) -> None:
     """Generate images by class, with a manifest, a contact sheet and a model card."""
     from hqgan.circuits.backends.registry import backend_of
     from hqgan.run.folder import last_evaluation
-    from hqgan.runtime.devices import resolve_device
     from hqgan.sampling.generate import BACKEND
     from hqgan.sampling.generate import generate as write_images
-    from hqgan.sampling.load import load, on_backend
-    from hqgan.sampling.request import counts_by_class, read_dropped
+    from hqgan.sampling.load import on_backend
+    from hqgan.sampling.request import counts_by_class
 
     reporter = Terminal()
-    loaded = load(run, str(resolve_device(device or "auto")), reporter)
-    if drop_copies and loaded.config.private:
-        raise UserError(f"{run} was trained privately; --drop-copies would choose its images by looking at real ones.")
-    options: dict[str, Any] = {"shots": shots, "noise": noise, "mitigation": mitigation, "seed": seed}
-    runs_on = backend_of(backend, **options, folder=out, confirm=lambda plan: _confirmed(str(plan), yes))
+    loaded, dropped = _load(run, device, drop_copies, reporter)
+    settings: dict[str, Any] = {"shots": shots, "noise": noise, "mitigation": mitigation}
+    runs_on = backend_of(backend, **settings, seed=seed, folder=out, confirm=lambda plan: _confirmed(str(plan), yes))
     if backend != "statevector":
-        settings = {"shots": shots, "noise": noise, "mitigation": mitigation}
         loaded = on_backend(loaded, runs_on, ", ".join([backend, *(f"{k} {v}" for k, v in settings.items() if v)]))
     counts = counts_by_class(loaded.classes, per_class, class_ or [])
-    dropped = read_dropped(drop_copies, loaded.checkpoint_hash) if drop_copies else frozenset()
     if drop_copies:
         reporter.message(
             f"leaving out what {drop_copies} flags ({len(dropped)}); images that its audit did not see are not checked"
@@ -117,64 +82,44 @@ def generate(
 
 @app.command(cls=Lists)
 def export(
-    run: RunArgument,
-    out: Annotated[Path, typer.Argument(help="New folder, with images as OUT/train/CLASS/FILE and so on.")],
-    data: RealDataOption = None,
-    originals: Annotated[
-        Literal["resized", "copy", "link"],
-        typer.Option(
-            "--originals",
-            help="How real images are exported: resized to the size of generated ones, or their files copied or linked.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = "resized",
-    balanced: Annotated[
-        bool,
-        typer.Option(
-            "--balanced",
-            help="Add generated images to every class until it is as large as the largest.",
-            rich_help_panel=MODEL,
-        ),
-    ] = False,
-    class_: ClassCountsOption = None,
+    run: options.Run,
+    out: Annotated[Path, typer.Argument(help=EXPORT_HELP)],
+    data: options.RealData = None,
+    originals: Annotated[Literal["resized", "copy", "link"], option(OUTPUT, ORIGINALS_HELP)] = "resized",
+    balanced: Annotated[bool, option(MODEL, BALANCED_HELP, "--balanced")] = False,
+    class_: options.ClassCounts = None,
     seed: Annotated[int, seed_of("the generated images")] = 0,
-    drop_copies: DropCopiesOption = None,
-    device: DeviceOption = None,
-    json_file: JsonOption = None,
+    drop_copies: options.DropCopies = None,
+    device: options.Device = None,
+    json_file: options.Json = None,
 ) -> None:
     """Write real and generated images as folders that torchvision, timm and Hugging Face datasets read."""
     from rich.table import Table
 
     from hqgan.evaluation.real_images import data_of
-    from hqgan.runtime.devices import resolve_device
     from hqgan.sampling import export as exporting
     from hqgan.sampling.dataset import lacking
-    from hqgan.sampling.load import load
-    from hqgan.sampling.request import Request, counts_by_class, read_dropped
+    from hqgan.sampling.request import Request, counts_by_class
 
     if balanced and class_:
         raise UserError("--balanced and --class both say how many images are added; give one of them.")
     reporter = Terminal()
-    loaded = load(run, str(resolve_device(device or "auto")), reporter)
-    if drop_copies and loaded.config.private:
-        raise UserError(f"{run} was trained privately; --drop-copies would choose its images by looking at real ones.")
+    loaded, dropped = _load(run, device, drop_copies, reporter)
+    place = Path(data or loaded.config.data.path)
+    root = place if place.is_dir() else None
     with reporter:
         real, split = data_of(loaded, data, reporter)
-    if balanced:
-        counts = lacking(real.labels[split.train], real.classes)
-    else:
-        counts = counts_by_class(loaded.classes, None, class_) if class_ else {}
-    dropped = read_dropped(drop_copies, loaded.checkpoint_hash) if drop_copies else frozenset()
-    place = Path(data or loaded.config.data.path)
-    with reporter:
-        request, root = Request(counts, seed, dropped), place if place.is_dir() else None
+        if balanced:
+            counts = lacking(real.labels[split.train], real.classes)
+        else:
+            counts = counts_by_class(loaded.classes, None, class_) if class_ else {}
+        request = Request(counts, seed, dropped)
         found = exporting.export(loaded, real, split, root, request, out, originals=originals, reporter=reporter)
     table = Table("class", "train, real", "train, generated", "validation", "test")
     for name in real.classes:
         row = [found["train"][name][0], found["train"][name][1], found["validation"][name][0], found["test"][name][0]]
         table.add_row(name, *(f"{n:,}" for n in row))
-    write_json(json_file, found)
-    show(table)
+    show_result(json_file, found, table)
     bare = [f"{name} ({side})" for side in found for name, counts_ in found[side].items() if not sum(counts_)]
     if bare:
         reporter.message(
@@ -191,13 +136,9 @@ def export(
 
 @app.command(cls=Lists)
 def push(
-    run: RunArgument,
-    repo: Annotated[
-        str, typer.Argument(help="OWNER/NAME on the Hugging Face hub; the repository is created if it is missing.")
-    ],
-    public: Annotated[
-        bool, typer.Option("--public", help="Make a new repository public instead of private.", rich_help_panel=OUTPUT)
-    ] = False,
+    run: options.Run,
+    repo: Annotated[str, typer.Argument(help=REPO_HELP)],
+    public: Annotated[bool, option(OUTPUT, "Make a new repository public instead of private.", "--public")] = False,
 ) -> None:
     """Upload weights, config and model card to the Hugging Face hub; `hqgan generate hf:OWNER/NAME` uses them."""
     from hqgan.run.folder import last_evaluation
@@ -213,6 +154,22 @@ def push(
         return model_card(loaded.config, loaded.classes, loaded.values, sha256, metrics)
 
     print(f"It is at {hub.push(loaded.path, card, repo, public=public, reporter=reporter)}.")
+
+
+def _load(
+    run: str | Path, device: str | None, drop_copies: Path | None, reporter: Reporter
+) -> tuple[Loaded, frozenset[int]]:
+    """A trained generator, and the latent seeds of the images to leave out."""
+    from hqgan.runtime.devices import resolve_device
+    from hqgan.sampling.load import load
+    from hqgan.sampling.request import read_dropped
+
+    loaded = load(run, str(resolve_device(device or "auto")), reporter)
+    if drop_copies is None:
+        return loaded, frozenset()
+    if loaded.config.private:
+        raise UserError(f"{run} was trained privately; --drop-copies would choose its images by looking at real ones.")
+    return loaded, read_dropped(drop_copies, loaded.checkpoint_hash)
 
 
 def _confirmed(plan: str, yes: bool) -> bool:

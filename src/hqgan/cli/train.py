@@ -8,28 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hqgan.cli.options import (
-    ADVANCED,
-    MODEL,
-    OUTPUT,
-    BatchOption,
-    ClassesOption,
-    DataOption,
-    DeviceOption,
-    KimgOption,
-    LabelOption,
-    Lists,
-    MergeOption,
-    PresetOption,
-    ProtocolOption,
-    RunFolderOption,
-    SetOption,
-    SizeOption,
-    given_fields,
-    seed_of,
-    selection_fields,
-)
-from hqgan.cli.progress import Terminal
+from hqgan.cli import options
+from hqgan.cli.options import ADVANCED, MODEL, OUTPUT, Lists, option, seed_of
+from hqgan.cli.terminal import Terminal
 from hqgan.errors import UserError
 from hqgan.runtime.processes import current_shard, is_same_launch
 
@@ -38,58 +19,42 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-RateOption = Annotated[
-    float | None,
-    typer.Option(
-        "--lr",
-        help="Learning rate of the generator. The critic's rate keeps its ratio to it; the circuits' rate stays. "
-        "(default: the preset's)",
-        rich_help_panel=MODEL,
-    ),
-]
+PRESET_HELP = "Preset to start from; `hqgan presets` lists them. (default: hqgan, or private with --dp-epsilon)"
+RATE_HELP = (
+    "Learning rate of the generator. The critic's rate keeps its ratio to it; the circuits' rate stays. "
+    "(default: the preset's)"
+)
+EPSILON_HELP = "Train with differential privacy by lesion, within this epsilon (docs/privacy.md)."
+DELTA_HELP = "The delta that belongs to --dp-epsilon. (default: 1e-5)"
 
 
 @app.command(cls=Lists)
 def train(
-    out: RunFolderOption,
-    data: DataOption = None,
-    size: SizeOption = None,
-    classes: ClassesOption = None,
-    merge: MergeOption = None,
-    protocol: ProtocolOption = None,
-    label: LabelOption = None,
-    preset: PresetOption = None,
-    kimg: KimgOption = None,
-    batch: BatchOption = None,
-    lr: RateOption = None,
+    out: Annotated[Path, option(OUTPUT, "Folder of the run.")],
+    data: options.Data = None,
+    size: options.Size = None,
+    classes: options.Classes = None,
+    merge: options.Merge = None,
+    protocol: options.Protocol = None,
+    label: options.Label = None,
+    preset: Annotated[str | None, option(MODEL, PRESET_HELP, autocompletion=options.preset_names)] = None,
+    kimg: options.Kimg = None,
+    batch: options.Batch = None,
+    lr: Annotated[float | None, option(MODEL, RATE_HELP)] = None,
     seed: Annotated[int | None, seed_of("weights, noise and data order")] = None,
-    dp_epsilon: Annotated[
-        float | None,
-        typer.Option(
-            "--dp-epsilon",
-            help="Train with differential privacy by lesion, within this epsilon (docs/privacy.md).",
-            rich_help_panel=ADVANCED,
-        ),
-    ] = None,
-    dp_delta: Annotated[
-        float | None,
-        typer.Option(
-            "--dp-delta", help="The delta that belongs to --dp-epsilon. (default: 1e-5)", rich_help_panel=ADVANCED
-        ),
-    ] = None,
-    device: DeviceOption = None,
-    set_: SetOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the newest checkpoint in --out.", rich_help_panel=OUTPUT)
-    ] = False,
+    dp_epsilon: Annotated[float | None, option(ADVANCED, EPSILON_HELP)] = None,
+    dp_delta: Annotated[float | None, option(ADVANCED, DELTA_HELP)] = None,
+    device: options.Device = None,
+    set_: options.Set = None,
+    resume: Annotated[bool, option(OUTPUT, "Continue from the newest checkpoint in --out.", "--resume")] = False,
 ) -> None:
     """Train a generator. Ctrl-C saves a checkpoint, and --resume continues from it."""
     from hqgan import config as configs
 
-    changes = given_fields(
+    changes = options.given_fields(
         data__path=data, data__size=size, training__kimg=kimg, training__batch=batch, training__seed=seed,
         training__device=device, privacy__epsilon=dp_epsilon, privacy__delta=dp_delta,
-    ) | selection_fields(classes, merge, protocol, label)  # fmt: skip
+    ) | options.selection_fields(classes, merge, protocol, label)  # fmt: skip
     config = run_config(out, preset, changes | configs.parse_assignments(set_ or []), resume, lr)
     if dp_delta is not None and not config.private:
         raise UserError("--dp-delta alone makes nothing private; give --dp-epsilon with it.")

@@ -2,14 +2,14 @@
 
 import pytest
 
-from hqgan.cli import progress
-from hqgan.cli.progress import Terminal
+from hqgan.cli import terminal
+from hqgan.cli.terminal import Terminal
 
 
 @pytest.fixture
 def clock(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
     return now
 
 

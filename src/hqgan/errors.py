@@ -15,9 +15,6 @@ class UserError(Exception):
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory has run out, of Python, of the processor or of an accelerator."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError)
-        and any(
-            words in str(error).lower() for words in ("out of memory", "not enough memory", "can't allocate memory")
-        )
-    )
+    signs = ("out of memory", "not enough memory", "can't allocate memory")
+    said = isinstance(error, RuntimeError) and any(words in str(error).lower() for words in signs)
+    return said or isinstance(error, MemoryError)

@@ -110,29 +110,6 @@ UNCOVERED = (
 """Shown beside measurements of privately trained models on real images (docs/privacy.md)."""
 
 
-class Trainable(Protocol):
-    """What the training loop needs of a generator; the loop knows no model by name."""
-
-    def parameter_groups(self) -> dict[str, list[torch.nn.Parameter]]:
-        """Disjoint named parameter lists (encoder, circuit, ...), for learning rates and gradient norms."""
-        ...
-
-    noise_size: int
-    """Length of the normal noise vector that one image takes."""
-
-    def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Images (B, 3, H, W) in [-1, 1] from normal noise (B, noise_size) and labels (B,)."""
-        ...
-
-    def penalty(self) -> torch.Tensor | None:
-        """A regulariser to add to the generator's loss, or None."""
-        ...
-
-    def after_step(self, generator_loss: float, critic_loss: float) -> None:
-        """Called after each step with its losses."""
-        ...
-
-
 class Backend(Protocol):
     """A function that runs circuits."""
 

@@ -107,30 +107,27 @@ def main() -> None:
     debug = "--debug" in sys.argv
     # Accepted anywhere, since people add it at the end of a command that failed.
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
-    rank = current_shard().rank
-    name = f"hqgan, process {rank}" if rank else "hqgan"
     try:
         app(args=arguments, prog_name="hqgan")
-    except UserError as error:
-        if debug:
+    except (UserError, OSError, MemoryError, RuntimeError, KeyboardInterrupt) as error:
+        sentence = _sentence(error)
+        if debug or sentence is None:
             raise
-        print(f"{name}: {with_flags(str(error))}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
+        rank = current_shard().rank
+        print(f"{f'hqgan, process {rank}' if rank else 'hqgan'}: {sentence}", file=sys.stderr)
+        sys.exit(130 if isinstance(error, KeyboardInterrupt) else 2)
+
+
+def _sentence(error: BaseException) -> str | None:
+    """What a user is told about an error; None of one that is no user's to correct."""
+    if isinstance(error, UserError):
+        return with_flags(str(error))
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped."
+    if isinstance(error, OSError) and (error.filename is not None or error.errno is not None):
         # Full disks and missing rights, in any command; nothing half written is left under its final name.
-        if debug or (error.filename is None and error.errno is None):
-            raise
-        place = error.filename2 or error.filename
-        where = f"{place} cannot be read or written" if place else "a file cannot be read or written"
-        print(f"{name}: {where} ({error.strerror}); make room, or check the rights.", file=sys.stderr)
-        sys.exit(2)
-    except (MemoryError, RuntimeError) as error:
-        if debug or not out_of_memory(error):
-            raise
-        print(f"{name}: there is not enough memory; take a smaller size, fewer images or fewer jobs.", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        print(f"{name}: stopped.", file=sys.stderr)
-        sys.exit(130)
+        where = error.filename2 or error.filename or "a file"
+        return f"{where} cannot be read or written ({error.strerror}); make room, or check the rights."
+    if out_of_memory(error):
+        return "there is not enough memory; take a smaller size, fewer images or fewer jobs."
+    return None

@@ -108,16 +108,16 @@ class Lists(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat an option's name before each of its values. Arguments that would be missing are the last of these values."""
-        several = {name for p in self.params if getattr(p, "multiple", False) for name in p.opts}
+        lists = {name for p in self.params if getattr(p, "multiple", False) for name in p.opts}
         words: list[tuple[str, ...]] = []
-        option, value_follows = "", False
+        flag, value_follows = "", False
         for arg in args:
             if arg.startswith("-") and not arg[1:2].isdigit():
-                option, equals, _ = arg.partition("=")
+                flag, equals, _ = arg.partition("=")
                 value_follows = not equals
                 words.append((arg,))
-            elif option in several and not value_follows:
-                words.append((option, arg))
+            elif flag in lists and not value_follows:
+                words.append((flag, arg))
             else:
                 value_follows = False
                 words.append((arg,))
@@ -136,7 +136,7 @@ def split(texts: Iterable[str] | None) -> list[str]:
     return [part.strip() for row in rows for part in row if part.strip()]
 
 
-def whole_numbers(texts: Iterable[str], option: str, least: int) -> list[int]:
+def whole_numbers(texts: Iterable[str], flag: str, least: int) -> list[int]:
     """The whole numbers of a list option.
 
     Raises:
@@ -144,11 +144,11 @@ def whole_numbers(texts: Iterable[str], option: str, least: int) -> list[int]:
     """
     parts = split(texts)
     if not parts or not all(part.isdecimal() and int(part) >= least for part in parts):
-        raise UserError(f"{option} takes whole numbers from {least} on, as in 1 2 4, not {' '.join(texts)!r}.")
+        raise UserError(f"{flag} takes whole numbers from {least} on, as in 1 2 4, not {' '.join(texts)!r}.")
     return [int(part) for part in parts]
 
 
-def numbers(texts: Iterable[str], option: str, most: float = float("inf")) -> list[float]:
+def numbers(texts: Iterable[str], flag: str, most: float = float("inf")) -> list[float]:
     """The numbers of a list option, above 0 and up to `most`.
 
     Raises:
@@ -160,11 +160,11 @@ def numbers(texts: Iterable[str], option: str, most: float = float("inf")) -> li
         found = [-1.0]
     if not all(0 < value <= most for value in found):
         upto = f" and up to {most:g}" if most < float("inf") else ""
-        raise UserError(f"{option} takes numbers above 0{upto}, as in 0.001 0.01, not {' '.join(texts)!r}.")
+        raise UserError(f"{flag} takes numbers above 0{upto}, as in 0.001 0.01, not {' '.join(texts)!r}.")
     return found
 
 
-def pairs(option: str, texts: Iterable[str] | None) -> list[tuple[str, str]]:
+def pairs(flag: str, texts: Iterable[str] | None) -> list[tuple[str, str]]:
     """The names and files of an option that takes NAME=FILE.
 
     Raises:
@@ -172,7 +172,7 @@ def pairs(option: str, texts: Iterable[str] | None) -> list[tuple[str, str]]:
     """
     for text in texts or []:
         if not all(text.partition("=")):
-            raise UserError(f"{option} takes NAME=FILE, not {text!r}.")
+            raise UserError(f"{flag} takes NAME=FILE, not {text!r}.")
     return [(text.partition("=")[0], text.partition("=")[2]) for text in texts or []]
 
 

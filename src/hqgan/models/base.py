@@ -13,7 +13,7 @@ from hqgan.reporter import Reporter
 
 
 class Generator(nn.Module, ABC):
-    """Class-conditional images from noise; a `hqgan.types.Trainable`.
+    """Class-conditional images from noise.
 
     Methods that most generators do not need do nothing here.
 

@@ -20,7 +20,7 @@ class State:
     """Everything that a training step changes, and that a checkpoint holds.
 
     Attributes:
-        generator: a module that is a `hqgan.types.Trainable`.
+        generator: a module with the methods of `hqgan.models.base.Generator`.
         critic: a module that scores (images, labels) and gives the scores' `gradient`, see `hqgan.models.critic`; None for a
             generator that has a `loss` of its own.
         step: generator steps done.

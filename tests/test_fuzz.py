@@ -29,8 +29,8 @@ from hqgan.errors import UserError
 from hqgan.experiments.compare.contestants import parse
 from hqgan.io.folder_names import unfit_class
 from hqgan.io.tensor_file import read_table
+from hqgan.sampling.images import counts_by_class, read_dropped
 from hqgan.sampling.load import facts_of, load
-from hqgan.sampling.request import counts_by_class, read_dropped
 from hqgan.training import checkpoint
 
 TRIED: Counter[str] = Counter()

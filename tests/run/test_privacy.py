@@ -57,7 +57,7 @@ def test_epsilon_is_in_metrics_checkpoint_card_report_and_the_last_line(private_
     facts = loaded.values["privacy"]
     assert facts == {**plan, "done": 16, "spent": spent[-1]}
     assert plan["steps"] == 16
-    card = model_card(loaded.config, loaded.classes, loaded.values, "0")
+    card = model_card(loaded)
     assert f"epsilon {at_most(spent[-1])} at delta 1e-05" in card
     assert "by class: withheld" in card
     assert said[-1].startswith(

@@ -13,8 +13,8 @@ from hqgan.evaluation.real_images import data_of
 from hqgan.io.pretrained import library
 from hqgan.sampling import export as exporting
 from hqgan.sampling.dataset import lacking
+from hqgan.sampling.images import numbered
 from hqgan.sampling.load import load
-from hqgan.sampling.request import Request
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def exported(tiny_run, tmp_path_factory):
     loaded = load(tiny_run)
     data, split = data_of(loaded, None)
     counts = lacking(data.labels[split.train], data.classes)
-    found = exporting.export(loaded, data, split, None, Request(counts), out)
+    found = exporting.export(loaded, data, split, None, numbered(data.classes, counts, 0), out)
     return out, loaded, data, split, found
 
 
@@ -157,7 +157,7 @@ def test_bad_input_leaves_nothing(exported, tiny_run, hqgan, tmp_path):
             taken.append((tmp_path / "out").mkdir() or (tmp_path / "out" / "theirs.txt").write_text("theirs"))
 
     with pytest.raises(UserError, match="holds files already"):
-        exporting.export(loaded, data, split, None, Request({}), tmp_path / "out", reporter=Calls(exporting=take))
+        exporting.export(loaded, data, split, None, [], tmp_path / "out", reporter=Calls(exporting=take))
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["theirs.txt"]
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
@@ -169,7 +169,7 @@ def test_an_empty_folder_may_be_there_and_names_may_be_no_text(exported, tmp_pat
     odd = dataclasses.replace(data, files=np.array([f"{i}-\udcff.png" for i in range(len(data))]))
     monkeypatch.chdir(tmp_path)
     Path("here").mkdir()
-    exporting.export(loaded, odd, split, None, Request({}), Path("here"))
+    exporting.export(loaded, odd, split, None, [], Path("here"))
     assert rows_of(Path("here"), "test")[0]["origin"] == f"file:{split.test[0]}-\\udcff.png"
 
 
@@ -181,7 +181,7 @@ def test_stopped_half_way_nothing_is_left(exported, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        exporting.export(loaded, data, split, None, Request({}), tmp_path / "out", reporter=Calls(exporting=stop))
+        exporting.export(loaded, data, split, None, [], tmp_path / "out", reporter=Calls(exporting=stop))
     assert not list(tmp_path.iterdir())
 
 
@@ -192,7 +192,7 @@ def test_a_class_without_an_image_on_a_side_keeps_its_number(exported, tmp_path,
     _, loaded, data, split, _ = exported
     gone = data.classes.index("fibroma")
     bare = dataclasses.replace(split, validation=split.validation[data.labels[split.validation] != gone])
-    exporting.export(loaded, data, bare, None, Request({}), tmp_path / "out")
+    exporting.export(loaded, data, bare, None, [], tmp_path / "out")
     numbers = [
         ImageFolder(str(tmp_path / "out" / side), allow_empty=True).class_to_idx for side in ("train", "validation")
     ]
@@ -207,8 +207,8 @@ def test_into_the_data_or_through_a_link(folder_run, exported, tmp_path):
     loaded = load(run)
     data, split = data_of(loaded, None)
     with pytest.raises(UserError, match="lies in the data's own folder"):
-        exporting.export(loaded, data, split, source, Request({}), source / "mix")
+        exporting.export(loaded, data, split, source, [], source / "mix")
     (tmp_path / "there").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "there")
-    exporting.export(loaded, data, split, source, Request({}), tmp_path / "link")
+    exporting.export(loaded, data, split, source, [], tmp_path / "link")
     assert (tmp_path / "there" / "train" / "metadata.csv").exists()

@@ -13,9 +13,8 @@ from hqgan.config import preset
 from hqgan.errors import UserError
 from hqgan.models.build import build_generator
 from hqgan.sampling.generate import BACKEND, generate
-from hqgan.sampling.images import latent_seed, make_images, noise_of
+from hqgan.sampling.images import counts_by_class, latent_seed, make_images, noise_of
 from hqgan.sampling.load import load, on_backend
-from hqgan.sampling.request import counts_by_class
 from hqgan.training import checkpoint
 
 

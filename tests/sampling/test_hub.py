@@ -12,19 +12,14 @@ from calls import Calls
 from hqgan.errors import UserError
 from hqgan.sampling import hub as hubs
 from hqgan.sampling.load import load
-from hqgan.sampling.model_card import model_card
 from hqgan.wording import at_most
 
 TOKEN = "hf_right"
 TEMPLATE = "/{repo_id}/resolve/{revision}/{filename}"
 
 
-def card(sha256):
-    return f"card of {sha256}"
-
-
 def push(path, repo, **options):
-    return hubs.push(path, card, repo, **options)
+    return hubs.push(load(path), repo, **options)
 
 
 @pytest.fixture
@@ -41,12 +36,7 @@ def place(tmp_path, monkeypatch):
 def test_there_and_back(place, tiny_run, tmp_path):
     _, repositories = place
     loaded, said = load(tiny_run), []
-    url = hubs.push(
-        loaded.path,
-        lambda sha256: model_card(loaded.config, loaded.classes, loaded.values, sha256),
-        "clinic/rare",
-        reporter=Calls(said.append),
-    )
+    url = hubs.push(loaded, "clinic/rare", reporter=Calls(said.append))
     assert url.endswith("clinic/rare")
     assert "to private clinic/rare" in said[0]
     assert repositories.keys() == {"clinic/rare"}
@@ -82,11 +72,7 @@ def test_of_a_private_run_its_epsilon_goes_along_and_neither_secret_nor_split(pl
     _, repositories = place
     run, _ = private_run
     loaded = load(run)
-    hubs.push(
-        loaded.path,
-        lambda sha256: model_card(loaded.config, loaded.classes, loaded.values, sha256),
-        "clinic/private",
-    )
+    hubs.push(loaded, "clinic/private")
     files = repositories["clinic/private"]
     assert files.keys() == {"checkpoint.json", "checkpoint.safetensors", "README.md"}
     facts = json.loads(files["checkpoint.json"])

@@ -54,8 +54,8 @@ def demo(out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] 
     from hqgan.run.folder import last_evaluation, stored_config
     from hqgan.run.pictures import draw_beside_real
     from hqgan.sampling.generate import generate as write_images
+    from hqgan.sampling.images import counts_by_class
     from hqgan.sampling.load import load
-    from hqgan.sampling.request import counts_by_class
 
     config = stored_config(out) or configs.preset("demo")
     train.train_run(config, out, resume=True)

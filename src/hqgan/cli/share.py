@@ -50,8 +50,8 @@ def generate(
     from hqgan.run.folder import last_evaluation
     from hqgan.sampling.generate import BACKEND
     from hqgan.sampling.generate import generate as write_images
+    from hqgan.sampling.images import counts_by_class
     from hqgan.sampling.load import on_backend
-    from hqgan.sampling.request import counts_by_class
 
     reporter = Terminal()
     loaded, dropped = _load(run, device, drop_copies, reporter)
@@ -99,7 +99,7 @@ def export(
     from hqgan.evaluation.real_images import data_of
     from hqgan.sampling import export as exporting
     from hqgan.sampling.dataset import lacking
-    from hqgan.sampling.request import Request, counts_by_class
+    from hqgan.sampling.images import counts_by_class, numbered
 
     if balanced and class_:
         raise UserError("--balanced and --class both say how many images are added; give one of them.")
@@ -113,8 +113,8 @@ def export(
             counts = lacking(real.labels[split.train], real.classes)
         else:
             counts = counts_by_class(loaded.classes, None, class_) if class_ else {}
-        request = Request(counts, seed, dropped)
-        found = exporting.export(loaded, real, split, root, request, out, originals=originals, reporter=reporter)
+        made = numbered(real.classes, counts, seed, dropped)
+        found = exporting.export(loaded, real, split, root, made, out, originals=originals, reporter=reporter)
     table = Table("class", "train, real", "train, generated", "validation", "test")
     for name in real.classes:
         row = [found["train"][name][0], found["train"][name][1], found["validation"][name][0], found["test"][name][0]]
@@ -144,16 +144,11 @@ def push(
     from hqgan.run.folder import last_evaluation
     from hqgan.sampling import hub
     from hqgan.sampling.load import load
-    from hqgan.sampling.model_card import model_card
 
     reporter = Terminal()
     loaded = load(run, reporter=reporter)
     metrics = last_evaluation(loaded.path.parent.parent)
-
-    def card(sha256: str) -> str:
-        return model_card(loaded.config, loaded.classes, loaded.values, sha256, metrics)
-
-    print(f"It is at {hub.push(loaded.path, card, repo, public=public, reporter=reporter)}.")
+    print(f"It is at {hub.push(loaded, repo, metrics, public=public, reporter=reporter)}.")
 
 
 def _load(
@@ -161,8 +156,8 @@ def _load(
 ) -> tuple[Loaded, frozenset[int]]:
     """A trained generator, and the latent seeds of the images to leave out."""
     from hqgan.runtime.devices import resolve_device
+    from hqgan.sampling.images import read_dropped
     from hqgan.sampling.load import load
-    from hqgan.sampling.request import read_dropped
 
     loaded = load(run, str(resolve_device(device or "auto")), reporter)
     if drop_copies is None:

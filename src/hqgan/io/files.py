@@ -1,10 +1,16 @@
-"""Writing a file atomically, that is whole or not at all; reading JSON of limited size. Imports nothing of the package."""
+"""Writing a file atomically, that is whole or not at all; tables as CSV; reading JSON of limited size.
+
+Imports nothing of the package.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +29,13 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table as CSV, with the same line ends everywhere."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([head, *rows])
+    return text.getvalue()
 
 
 def others(folder: Path, *own: str) -> list[Path]:

@@ -75,27 +75,26 @@ class AugmentedImages(Dataset[Any]):
         transform: Callable[[Image.Image], Any] | None = None,
     ) -> None:
         check_same_classes(loaded, data)
-        if np.asarray(rows).dtype == bool:
+        rows = np.asarray(rows)
+        if rows.dtype == bool:
             raise UserError("Rows are numbers of images, not yes and no for each: give np.flatnonzero(rows).")
         if data.images.shape[1] != loaded.config.data.size:
             raise UserError(
                 f"The generator's images are {loaded.config.data.size} pixels wide, these {data.images.shape[1]}: open the data "
                 "at the generator's size."
             )
-        rows = np.asarray(rows)
         if rows.ndim != 1 or (
             len(rows) and (rows.dtype.kind not in "iu" or not 0 <= rows.min() <= rows.max() < len(data))
         ):
             raise UserError(f"Rows are whole numbers from 0 to {len(data) - 1}, as a split has them.")
-        rows = rows.astype(np.int64)
-        counts = lacking(data.labels[rows], data.classes) if counts is None else counts
+        self._real, self._rows = data.images, rows.astype(np.int64)
+        counts = lacking(data.labels[self._rows], data.classes) if counts is None else counts
         if odd := [name for name in counts if name not in data.classes]:
             raise UserError(f"There is no class {odd[0]!r}; classes are {listed(data.classes)}.")
         if any(not isinstance(n, int | np.integer) or n < 0 for n in counts.values()):
             raise UserError(f"Images are counted in whole numbers, not {dict(counts)!r}.")
         self.classes = data.classes
         self.transform = transform
-        self._real, self._rows = data.images, np.asarray(rows, np.int64)
         labels, images = images_of(loaded, numbered(data.classes, counts, seed))
         self._made = np.array(list(images), np.uint8).reshape(-1, *data.images.shape[1:])
         self.labels = np.concatenate([data.labels[self._rows], labels])

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import shutil
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
-
-import numpy as np
 
 from hqgan.data import check_leaks, check_outside
 from hqgan.data.splits import SIDES
 from hqgan.errors import UserError
-from hqgan.io.files import write_atomically
+from hqgan.io.files import csv_text, write_atomically
 from hqgan.io.images import write_png
 from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.dataset import check_same_classes
-from hqgan.sampling.images import images_of, numbered
+from hqgan.sampling.images import images_of
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
-from hqgan.sampling.request import Request
 from hqgan.types import ImageData, Split
 
 TABLE = "metadata.csv"
@@ -36,7 +33,7 @@ def export(
     data: ImageData,
     split: Split,
     root: Path | None,
-    request: Request,
+    made: Sequence[tuple[str, str, int]],
     out: Path,
     *,
     originals: Originals = "resized",
@@ -54,7 +51,7 @@ def export(
         data: what it was trained on.
         split: the run's.
         root: the data's folder, for originals; None for procedural images.
-        request: the generated images.
+        made: the generated images, as `numbered` lists them.
         out: a folder that is not there yet, or is empty.
         originals: real images as ``resized`` to the generated ones' size, so that sharpness does not distinguish them, or
             their files as a ``copy`` or a ``link``.
@@ -74,9 +71,8 @@ def export(
     if root is not None:
         check_outside(root, out)
     _check_free(out)
-    made = numbered(data.classes, request.counts, request.seed, request.dropped)
     total = sum(len(getattr(split, side)) for side in SIDES) + len(made)
-    done = 0
+    done, found = 0, {}
     out.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))  # to be renamed on one file system
     try:
@@ -98,9 +94,10 @@ def export(
                     origin = f"latent seed:{latent} checkpoint:{loaded.checkpoint_hash}"
                     rows.append((f"{name}/{path.name}", name, "generated", "generated", origin))
                     reporter.progress("exporting", done := done + 1, total)
-            _write_table(part / side / TABLE, rows)
-        card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash)
-        write_atomically(part / "MODEL_CARD.md", card.encode())
+            write_atomically(part / side / TABLE, csv_text(COLUMNS, rows).encode(errors="backslashreplace"))
+            n = Counter((name, source) for _, name, source, *_ in rows)
+            found[side] = {name: (n[name, "real"], n[name, "generated"]) for name in data.classes}
+        write_atomically(part / "MODEL_CARD.md", model_card(loaded).encode())
         part.chmod(0o755)
         _check_free(out)
         if out.exists():
@@ -109,22 +106,12 @@ def export(
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    return counted(data, split, made)
+    return found
 
 
 def _check_free(out: Path) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise UserError(f"{out} holds files already; choose another folder.")
-
-
-def counted(data: ImageData, split: Split, made: list[tuple[str, str, int]]) -> dict[str, dict[str, tuple[int, int]]]:
-    """By side and class, real and generated images."""
-    found = {}
-    for side in SIDES:
-        real = np.bincount(data.labels[getattr(split, side)], minlength=len(data.classes))
-        extra = {name: sum(1 for _, own, _ in made if own == name) * (side == "train") for name in data.classes}
-        found[side] = {name: (int(n), extra[name]) for name, n in zip(data.classes, real, strict=True)}
-    return found
 
 
 def _write_real(path: Path, data: ImageData, row: int, root: Path | None, originals: Originals) -> None:
@@ -134,12 +121,3 @@ def _write_real(path: Path, data: ImageData, row: int, root: Path | None, origin
         shutil.copyfile(root / str(data.files[row]), path)
     else:
         os.symlink((root / str(data.files[row])).resolve(), path)  # noqa: PTH211 - the target first reads better here
-
-
-def _write_table(path: Path, rows: list[tuple[str, ...]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, text.getvalue().encode(errors="backslashreplace"))

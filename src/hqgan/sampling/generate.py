@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from hqgan.circuits.backends.registry import Watched
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.errors import UserError
-from hqgan.io.files import others, sweep, write_atomically
+from hqgan.io.files import csv_text, others, sweep, write_atomically
 from hqgan.io.images import is_whole_png, labelled_rows, read_png, write_png
 from hqgan.io.lock import LOCK, locked
 from hqgan.metrics.record import MetricRow
@@ -76,13 +76,17 @@ def generate(
         UserError: `out` holds anything else; it is left as it is.
     """
     rows = numbered(loaded.classes, counts, seed, dropped)
-    manifest = _manifest(rows, loaded, seed)
+    manifest = manifest_of(rows, loaded, seed)
     watched = watched_backend(loaded.generator)
     if watched and share.world > 1:
         raise UserError(f"{loaded.backend} runs in one process; start hqgan without torchrun.")
     with _turn(out, manifest):
-        if _claim(out, manifest) and share.world > 1:
-            return out / MANIFEST  # others were faster
+        if not (out / MANIFEST).exists():
+            write_atomically(out / UNFINISHED, manifest)
+        else:
+            _sweep(out)
+            if share.world > 1:
+                return out / MANIFEST  # others were faster
     shards = [rows[start : start + SHARD] for start in range(0, len(rows), SHARD)]
     mine, done = share.rows(list(enumerate(shards))), 0
     total = sum(len(shard) for _, shard in mine)
@@ -108,12 +112,11 @@ def generate(
     return out / MANIFEST
 
 
-def _manifest(rows: Sequence[tuple[str, str, int]], loaded: Loaded, seed: int) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "class", "seed", "latent_seed", "checkpoint_sha256", "backend"])
-    writer.writerows((file, name, seed, latent, loaded.checkpoint_hash, loaded.backend) for file, name, latent in rows)
-    return text.getvalue().encode()
+def manifest_of(rows: Sequence[tuple[str, str, int]], loaded: Loaded, seed: int, **more: Any) -> bytes:
+    """The manifest of images that `numbered` lists, as CSV; `more` are columns that are the same for all."""
+    head = ["file", "class", "seed", "latent_seed", "checkpoint_sha256", "backend", *more]
+    facts = (loaded.checkpoint_hash, loaded.backend, *more.values())
+    return csv_text(head, [(file, name, seed, latent, *facts) for file, name, latent in rows]).encode()
 
 
 def _finish(
@@ -125,15 +128,11 @@ def _finish(
     manifest: bytes,
 ) -> None:
     """Write what belongs to the images once they are all there; the manifest last."""
-    sheet: dict[str, list[np.ndarray]] = {}
-    for file, name, _ in rows:
-        if len(sheet.setdefault(name, [])) < 8:
-            sheet[name].append(read_png(out / file))
+    first = {name: list(islice(own, 8)) for name, own in groupby(rows, itemgetter(1))}
+    sheet = [(name, np.stack([read_png(out / file) for file, _, _ in own])) for name, own in first.items()]
     title = f"{loaded.config.preset} after {loaded.values['images']:,} images, seed {seed}"
-    picture = labelled_rows([(name, np.stack(images)) for name, images in sheet.items()], scale=2, title=title)
-    write_png(out / "contact-sheet.png", picture)
-    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics, loaded.backend)
-    write_atomically(out / "MODEL_CARD.md", card.encode())
+    write_png(out / "contact-sheet.png", labelled_rows(sheet, scale=2, title=title))
+    write_atomically(out / "MODEL_CARD.md", model_card(loaded, metrics).encode())
     write_atomically(out / MANIFEST, manifest)
     _sweep(out)
 
@@ -191,16 +190,3 @@ def _refuse_others(out: Path, manifest: bytes) -> None:
     lists = [out / name for name in (MANIFEST, UNFINISHED) if (out / name).exists()]
     if any(path.read_bytes() != manifest for path in lists) or (not lists and others(out, LOCK, UNFINISHED)):
         raise UserError(f"{out} holds other images or files; choose another `out`.")
-
-
-def _claim(out: Path, manifest: bytes) -> bool:
-    """Mark the folder as this call's.
-
-    Returns:
-        Whether all images are there already.
-    """
-    if (out / MANIFEST).exists():
-        _sweep(out)
-        return True
-    write_atomically(out / UNFINISHED, manifest)
-    return False

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hqgan.errors import UserError
 from hqgan.io.files import LARGEST_JSON
+from hqgan.metrics.record import MetricRow
 from hqgan.reporter import SILENT, Reporter
+from hqgan.sampling.model_card import model_card
 from hqgan.training import checkpoint
+
+if TYPE_CHECKING:
+    from hqgan.sampling.load import Loaded
 
 PREFIX = "hf:"
 """How places on the hub begin, as in hf:owner/name; anything else is a path."""
@@ -31,14 +38,19 @@ tags:
 
 
 def push(
-    path: Path, card: Callable[[str], str], repo: str, *, public: bool = False, reporter: Reporter = SILENT
+    loaded: Loaded,
+    repo: str,
+    metrics: Sequence[MetricRow] = (),
+    *,
+    public: bool = False,
+    reporter: Reporter = SILENT,
 ) -> str:
     """Upload a trained generator: its averaged weights, its config and facts, its model card.
 
     Args:
-        path: a checkpoint's JSON.
-        card: Markdown, from the SHA-256 of the weights as they are uploaded.
+        loaded: the generator; its checkpoint is read again.
         repo: ``owner/name``; made where missing, private unless `public`.
+        metrics: rows for the model card.
         public: whether everybody may see it; one that is there has to be so already.
         reporter: receives what goes where before it goes.
 
@@ -51,15 +63,15 @@ def push(
     """
     from huggingface_hub import HfApi
 
-    tensors, values = checkpoint.read(path)
+    tensors, values = checkpoint.read(loaded.path)
     tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("ema/")}
     values = {name: values[name] for name in KEPT if name in values}
     config = {**values["config"], "data": {**values["config"]["data"], "path": values["data"]["name"]}}
     api = HfApi(library_name="hqgan")
     with tempfile.TemporaryDirectory() as folder, _sentences(repo):
         written = checkpoint.write(Path(folder), NAME, tensors, {**values, "config": config})
-        text = card(checkpoint.read_values(written)["sha256"])
-        (Path(folder) / "README.md").write_text(FRONT + text, encoding="utf-8")
+        uploaded = replace(loaded, checkpoint_hash=checkpoint.read_values(written)["sha256"])
+        (Path(folder) / "README.md").write_text(FRONT + model_card(uploaded, metrics), encoding="utf-8")
         size = written.with_suffix(".safetensors").stat().st_size / 1e6
         if api.repo_exists(repo):
             there = api.model_info(repo)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hqgan.data.decode import decode
+from hqgan.data.index import DatasetIndex
 from hqgan.data.layouts.folder import recognise
 from hqgan.errors import UserError
 from hqgan.types import ImageData, LabelledImages
@@ -15,11 +16,9 @@ from hqgan.wording import listed
 
 def folder_size(folder: Path) -> int:
     """The side, 32 or 64 pixels, at which a folder's images are to be compared: enlarged ones would match no real one."""
-    listing = recognise(folder) if folder.is_dir() else None
-    if listing is None:
-        raise UserError(f"{folder} is neither a run nor a folder of images by class (folder/<class>/*.png).")
     from PIL import Image
 
+    listing = _listing(folder)
     try:
         with Image.open(folder / listing.files[0]) as image:
             return 32 if min(image.size) < 64 else 64
@@ -33,9 +32,7 @@ def read_folder(folder: Path, data: ImageData) -> tuple[LabelledImages, list[str
     Raises:
         UserError: no such tree, a class that the data lack, or a file that cannot be read.
     """
-    listing = recognise(folder) if folder.is_dir() else None
-    if listing is None:
-        raise UserError(f"{folder} is neither a run nor a folder of images by class (folder/<class>/*.png).")
+    listing = _listing(folder)
     if unknown := sorted(set(listing.classes) - set(data.classes)):
         raise UserError(
             f"{folder} has classes that {data.name} lacks ({listed(unknown)}); it has {listed(data.classes)}."
@@ -48,3 +45,10 @@ def read_folder(folder: Path, data: ImageData) -> tuple[LabelledImages, list[str
         images.append(decoded.pixels)
         labels.append(data.classes.index(name))
     return LabelledImages(np.stack(images), np.array(labels, np.int64)), list(listing.files)
+
+
+def _listing(folder: Path) -> DatasetIndex:
+    listing = recognise(folder) if folder.is_dir() else None
+    if listing is None:
+        raise UserError(f"{folder} is neither a run nor a folder of images by class (folder/<class>/*.png).")
+    return listing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 
@@ -11,8 +10,8 @@ import torch
 
 from hqgan.io.images import png
 from hqgan.run.folder import last_evaluation
-from hqgan.sampling.generate import MANIFEST
-from hqgan.sampling.images import BATCH, images_of_noise, latent_seed, noise_of
+from hqgan.sampling.generate import MANIFEST, manifest_of
+from hqgan.sampling.images import BATCH, images_of_noise, latent_seed, noise_of, numbered
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
 from hqgan.serve.runs import Served
@@ -62,19 +61,11 @@ def archive(served: Served, name: str, seed: int, count: int, truncation: float)
     """
     loaded = served.generator()
     made = images(loaded, name, noise(loaded, name, seed, count, truncation))
-    files = [f"{name}/{name}-{i:05d}.png" for i in range(count)]
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["file", "class", "seed", "latent_seed", "checkpoint_sha256", "backend", "truncation"])
-    for i, file in enumerate(files):
-        latent = latent_seed(seed, name, i)
-        writer.writerow([file, name, seed, latent, loaded.checkpoint_hash, loaded.backend, truncation])
-    metrics = last_evaluation(served.folder)
-    card = model_card(loaded.config, loaded.classes, loaded.values, loaded.checkpoint_hash, metrics, loaded.backend)
+    rows = numbered([name], {name: count}, seed)
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as whole:
-        for file, image in zip(files, made, strict=True):
+        for (file, _, _), image in zip(rows, made, strict=True):
             whole.writestr(zipfile.ZipInfo(file), png(image))
-        whole.writestr(zipfile.ZipInfo(MANIFEST), table.getvalue())
-        whole.writestr(zipfile.ZipInfo("MODEL_CARD.md"), card)
+        whole.writestr(zipfile.ZipInfo(MANIFEST), manifest_of(rows, loaded, seed, truncation=truncation))
+        whole.writestr(zipfile.ZipInfo("MODEL_CARD.md"), model_card(loaded, last_evaluation(served.folder)))
     return stream.getvalue()

@@ -14,8 +14,8 @@ from hqgan.reporter import SILENT, Reporter
 from hqgan.run.folder import stored_config
 from hqgan.runtime.devices import resolve_device
 from hqgan.sampling.hub import PREFIX
+from hqgan.sampling.images import read_dropped
 from hqgan.sampling.load import Loaded, load
-from hqgan.sampling.request import read_dropped
 from hqgan.serve.real import RealImages
 from hqgan.training import checkpoint
 

@@ -1,9 +1,10 @@
-"""Counts and lists for use in sentences. Imports nothing of the package."""
+"""Counts and lists for use in sentences, and tables on the terminal. Imports nothing of the package."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 
 def plural(n: int, noun: str) -> str:
@@ -20,3 +21,13 @@ def listed(names: Sequence[str]) -> str:
     """``a, b and c``; for sentences."""
     names = list(names)
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def table(*columns: str, title: str | None = None, caption: str | None = None) -> Any:
+    """A rich table without rows, its first column for names and the others for numbers."""
+    from rich.table import Table
+
+    result = Table(columns[0], title=title, caption=caption)
+    for name in columns[1:]:
+        result.add_column(name, justify="right")
+    return result

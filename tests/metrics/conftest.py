@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from synthetic import lesions
+from synthetic import data_of, lesions
 
 from hqgan.metrics.extractors.fitted import load_extractors
 
@@ -22,5 +22,4 @@ def views_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def views(train_set, views_cache):
-    images, labels = train_set
-    return load_extractors(images, labels, np.arange(len(labels)), fingerprint="made up", cache=views_cache)
+    return load_extractors(data_of(*train_set, "made up"), np.arange(len(train_set)), views_cache)

@@ -20,16 +20,16 @@ def test_copies_are_found_and_new_images_are_not():
     rng = np.random.default_rng(0)
     train, held_out, labels = two_sets(rng)
     fresh = privacy.nearest_share(
-        rng.normal(size=train.shape) + labels[:, None], labels, train, labels, held_out, labels, permutations=999
+        (rng.normal(size=train.shape) + labels[:, None], labels), (train, labels), (held_out, labels), permutations=999
     )
     assert fresh.value == pytest.approx(0.5, abs=0.12)
     assert fresh.p_value > 0.02
     near = privacy.nearest_share(
-        train + 0.1 * rng.normal(size=train.shape), labels, train, labels, held_out, labels, permutations=999
+        (train + 0.1 * rng.normal(size=train.shape), labels), (train, labels), (held_out, labels), permutations=999
     )
     assert near.value > 0.95
     assert near.p_value == pytest.approx(1 / 1000)
-    other = privacy.nearest_share(held_out, labels, train, labels, held_out, labels, permutations=999)
+    other = privacy.nearest_share((held_out, labels), (train, labels), (held_out, labels), permutations=999)
     assert other.value == 0.0
     assert other.p_value == 1.0
 
@@ -40,7 +40,7 @@ def test_p_values_are_uniform_where_nothing_is_copied():
     for seed in range(60):
         train, held_out, labels = two_sets(rng, lesions=15)
         made = rng.normal(size=train.shape) + labels[:, None]
-        found.append(privacy.nearest_share(made, labels, train, labels, held_out, labels, seed, 99).p_value)
+        found.append(privacy.nearest_share((made, labels), (train, labels), (held_out, labels), seed, 99).p_value)
     assert 0.35 < np.mean(found) < 0.65
     assert np.mean(np.array(found) < 0.1) < 0.22
 
@@ -50,7 +50,7 @@ def test_one_training_lesion_drawn_again_and_again_is_no_proof_by_itself():
     rng = np.random.default_rng(2)
     train, held_out, labels = two_sets(rng)
     again = np.tile(train[:1], (1000, 1)) + 0.01 * rng.normal(size=(1000, train.shape[1]))
-    test = privacy.nearest_share(again, np.zeros(1000, int), train, labels, held_out, labels, permutations=999)
+    test = privacy.nearest_share((again, np.zeros(1000, int)), (train, labels), (held_out, labels), permutations=999)
     assert test.value > 0.99
     assert test.p_value > 0.3
 

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from hqgan.metrics.prdc import density_coverage, depth, pairwise, precision_recall
+from hqgan.metrics.distances import pairwise
+from hqgan.metrics.prdc import NEIGHBOURS, depth, prdc
+
+
+def of_features(real, generated, k=NEIGHBOURS):
+    return prdc(pairwise(real, real), pairwise(generated, generated), pairwise(real, generated), k)
 
 
 def test_agrees_with_brute_force():
@@ -18,18 +23,18 @@ def test_agrees_with_brute_force():
                     break
         return inside / len(points)
 
-    assert precision_recall(real, generated, 3) == (share(generated, real, 3), share(real, generated, 3))
+    assert of_features(real, generated, 3)[:2] == (share(generated, real, 3), share(real, generated, 3))
 
 
 def test_is_the_right_way_round():
     rng = np.random.default_rng(1)
     real = np.concatenate([rng.normal(0, 1, (100, 2)), rng.normal(20, 1, (100, 2))])
     one_mode = rng.normal(0, 0.7, (200, 2))  # good images, half of the variety
-    precision, recall = precision_recall(real, one_mode)
+    precision, recall, _, _ = of_features(real, one_mode)
     assert precision > 0.9
     assert recall < 0.55
     half_wrong = np.concatenate([real[:100] + 0.05, real[100:] + 0.05, rng.normal(-30, 1, (200, 2))])
-    precision, recall = precision_recall(real, half_wrong)
+    precision, recall, _, _ = of_features(real, half_wrong)
     assert precision == pytest.approx(0.5, abs=0.05)
     assert recall > 0.9
 
@@ -37,7 +42,7 @@ def test_is_the_right_way_round():
 def test_too_few_images():
     few = np.zeros((4, 2))
     with pytest.raises(ValueError, match="4 images are too few for 5 nearest neighbours"):
-        precision_recall(few, few)
+        of_features(few, few)
 
 
 def test_density_and_coverage_agree_with_brute_force():
@@ -45,7 +50,7 @@ def test_density_and_coverage_agree_with_brute_force():
     real, generated, k = rng.normal(size=(30, 3)), rng.normal(size=(25, 3)) * 0.8 + 0.3, 4
     reach = [sorted(np.linalg.norm(r - other) for other in real)[k] for r in real]
     inside = np.array([[np.linalg.norm(r - g) <= far for g in generated] for r, far in zip(real, reach, strict=True)])
-    density, coverage = density_coverage(pairwise(real, real), pairwise(real, generated), k)
+    _, _, density, coverage = of_features(real, generated, k)
     assert density == pytest.approx(inside.sum() / (k * len(generated)))
     assert coverage == pytest.approx(inside.any(1).mean())
 
@@ -54,8 +59,8 @@ def test_one_outlier_fools_precision_and_not_density():
     rng = np.random.default_rng(2)
     real = np.concatenate([rng.normal(0, 1, (100, 2)), [[30.0, 0]]])
     far = rng.normal((15, 0), 1, (100, 2))
-    assert precision_recall(real, far)[0] == 1.0
-    density, coverage = density_coverage(pairwise(real, real), pairwise(real, far))
+    precision, _, density, coverage = of_features(real, far)
+    assert precision == 1.0
     assert density < 0.3
     assert coverage < 0.05
 

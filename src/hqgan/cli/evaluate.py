@@ -37,10 +37,10 @@ def evaluate(
     Each distance is shown beside a best case, real images against real images, and a simple baseline, a Gaussian fitted to
     principal components.
     """
-    from hqgan.evaluation.check_extractors import check
     from hqgan.evaluation.evaluate import evaluate as measure
+    from hqgan.evaluation.evaluate import evaluation_table
+    from hqgan.evaluation.extractors import check, check_table
     from hqgan.evaluation.real_images import is_run
-    from hqgan.evaluation.tables import check_table, evaluation_table
 
     choice = options.selection_of(classes, merge, protocol, label)
     if check_extractors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ import torch
 from hqgan.data.synthetic import demo
 from hqgan.io.images import to_float
 from hqgan.metrics import copying
-from hqgan.metrics.distances import frechet_reason
+from hqgan.metrics.distances import frechet_reason, pairwise
 from hqgan.metrics.extractors import networks
 from hqgan.metrics.extractors.projection import fit_neutral_projection
 from hqgan.metrics.near_duplicates import nearest_copies
 from hqgan.metrics.record import MetricRow
+from hqgan.metrics.subsampling import equal_numbers
 from hqgan.models.build import build_critic
 from hqgan.sampling.load import Loaded
 from hqgan.training import checkpoint
@@ -35,7 +37,6 @@ class Evidence:
     Attributes:
         data: the real images.
         split: which of them the generator was trained on.
-        held_out: (H,) rows of the others: validation and test part.
         images: (G, S, S, 3) uint8 generated ones.
         labels: (G,) their classes.
         spaces: name to features (N, D) of all real and (G, D) of generated images (`spaces_of`).
@@ -45,12 +46,16 @@ class Evidence:
 
     data: ImageData
     split: Split
-    held_out: np.ndarray
     images: np.ndarray
     labels: np.ndarray
     spaces: dict[str, tuple[np.ndarray, np.ndarray]]
     seed: int
     permutations: int
+
+    @cached_property
+    def held_out(self) -> np.ndarray:
+        """(H,) rows of the images that the generator was not trained on: validation and test part."""
+        return np.sort(np.concatenate([self.split.validation, self.split.test]))
 
 
 def spaces_of(data: ImageData, images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -73,22 +78,14 @@ def neutral_features(data: ImageData) -> tuple[np.ndarray, Callable[[np.ndarray]
 
 def nearest(evidence: Evidence) -> list[dict[str, Any]]:
     """The share of generated images nearest to a training image, over all and by class, in each space."""
-    data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
-    a, b = copying.equal_lesions(data.labels, data.groups, split.train, held_out, evidence.seed)
+    data, labels, seed = evidence.data, evidence.labels, evidence.seed
+    a, b = copying.equal_lesions(data.labels, data.groups, evidence.split.train, evidence.held_out, seed)
     out = []
     for name, (real, made) in evidence.spaces.items():
         for c, title in [(None, None), *enumerate(data.classes)]:
             mine = slice(None) if c is None else labels == c
-            test = copying.nearest_share(
-                made[mine],
-                labels[mine],
-                real[a],
-                data.labels[a],
-                real[b],
-                data.labels[b],
-                evidence.seed,
-                evidence.permutations,
-            )
+            train, held_out = (real[a], data.labels[a]), (real[b], data.labels[b])
+            test = copying.nearest_share((made[mine], labels[mine]), train, held_out, seed, evidence.permutations)
             lesions = len(a) if c is None else int((data.labels[a] == c).sum())
             out.append({"space": name, "class": title, "share": test.value, "p_value": test.p_value, "n": test.n,
                         "lesions": lesions})  # fmt: skip
@@ -159,18 +156,12 @@ def closest(
 
 def memory(evidence: Evidence) -> list[MetricRow]:
     """Authenticity and MiFID of generated images; the real reference is that of held-out real images."""
-    data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
     real, made = evidence.spaces["features"]
-    train = real[split.train]
+    train = real[evidence.split.train]
     # As many of each class on both sides, so that value and real reference are of equal numbers.
     rng = np.random.default_rng(0)
-    ours, theirs = [], []
-    for c in range(len(data.classes)):
-        mine, others = np.flatnonzero(labels == c), held_out[data.labels[held_out] == c]
-        k = min(len(mine), len(others))
-        ours.append(rng.permutation(mine)[:k])
-        theirs.append(rng.permutation(others)[:k])
-    a, b = np.concatenate(ours), np.concatenate(theirs)
+    a, places = equal_numbers(evidence.labels, evidence.data.labels[evidence.held_out], rng)
+    b = evidence.held_out[places]
     values = copying.authenticity(made[a], train), copying.authenticity(real[b], train)
     out = [MetricRow("authenticity", "neutral", value=values[0], real_reference=values[1], n=len(a))]
     half = rng.permutation(b)
@@ -184,32 +175,26 @@ def memory(evidence: Evidence) -> list[MetricRow]:
 
 def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
     """Membership inference on generator and critic, each with members against members."""
-    data, split, held_out, labels = evidence.data, evidence.split, evidence.held_out, evidence.labels
-    rows = np.concatenate([split.train, held_out])
-    members = np.isin(rows, split.train)
+    data, labels = evidence.data, evidence.labels
+    rows = np.concatenate([evidence.split.train, evidence.held_out])
+    members = np.isin(rows, evidence.split.train)
+    own, lesions = data.labels[rows], data.groups[rows]
     real, made = evidence.spaces["features"]
     near = np.zeros(len(rows))
     for c in np.unique(labels):
-        mine = data.labels[rows] == c
+        mine = own == c
         if mine.any():
-            near[mine] = -copying.pairwise(real[rows[mine]], made[labels == c]).min(1)
+            near[mine] = -pairwise(real[rows[mine]], made[labels == c]).min(1)
     # A class that was not generated has no score: it would only add ties.
-    scores = {"generator, black box": (near, np.isin(data.labels[rows], np.unique(labels)))}
+    scores = {"generator, black box": (near, np.isin(own, labels))}
     if loaded and loaded.config.critic.kind != "none":
         scores["critic"] = (_critic_scores(loaded, data, rows), np.ones(len(rows), bool))
     out = []
     for name, (score, known) in scores.items():
-        own, lesions = data.labels[rows][known], data.groups[rows][known]
-        test = copying.membership(score[known], members[known], own, lesions, evidence.seed, evidence.permutations)
-        inside = known & members
-        half = copying.halves(inside, data.labels[rows], data.groups[rows], evidence.seed)
-        control = copying.membership(
-            score[inside],
-            half[inside],
-            data.labels[rows][inside],
-            data.groups[rows][inside],
-            evidence.seed,
-            evidence.permutations,
+        half = copying.halves(known & members, own, lesions, evidence.seed)
+        test, control = (
+            copying.membership(score[at], who[at], own[at], lesions[at], evidence.seed, evidence.permutations)
+            for at, who in ((known, members), (known & members, half))
         )
         out.append({"attack": name, "auroc": test.value, "p_value": test.p_value, "n": test.n,
                     "control_auroc": control.value, "control_p_value": control.p_value})  # fmt: skip
@@ -223,10 +208,9 @@ def _critic_scores(loaded: Loaded, data: ImageData, rows: np.ndarray, batch: int
     assert critic is not None
     critic.load_state_dict(tensors)
     critic.eval()
-    parts = [rows[i : i + batch] for i in range(0, len(rows), batch)]
     scores = []
-    for part in parts:
+    for part in np.split(rows, range(batch, len(rows), batch)):
         labels = torch.from_numpy(data.labels[part])
         images = loaded.generator.real_to_critic(to_float(np.asarray(data.images[part])), labels)
-        scores.append(critic(images, labels))
-    return torch.cat([s.reshape(-1) for s in scores]).double().numpy()
+        scores.append(critic(images, labels).reshape(-1))
+    return torch.cat(scores).double().numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from hqgan import config as configs
+from hqgan import wording
 from hqgan.config import ClassSelection
 from hqgan.data import ALL_CLASSES
 from hqgan.data.cache import cache_folder
-from hqgan.errors import UserError
+from hqgan.evaluation import latent_geometry
 from hqgan.evaluation.extractors import extractors_of
-from hqgan.evaluation.latent_geometry import MOST_DIMENSIONS, geometry
-from hqgan.evaluation.real_images import compared_with, evaluation_subset, is_run
+from hqgan.evaluation.real_images import evaluation_subset, opened
 from hqgan.metrics import evaluator, perceptual, skin
-from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.metrics.modes import mode_rows
 from hqgan.metrics.record import MetricRow
@@ -27,9 +26,7 @@ from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 from hqgan.sampling.image_folder import read_folder
 from hqgan.sampling.images import matched_images
-from hqgan.sampling.load import Loaded, load
-from hqgan.types import ImageData, LabelledImages, Split
-from hqgan.wording import plural
+from hqgan.types import LabelledImages
 
 
 @dataclass(frozen=True)
@@ -79,54 +76,9 @@ def evaluate(
     Raises:
         UserError: data that the run was not trained on, unknown classes, no images.
     """
-    if not target.exists():
-        raise UserError(f"There is no run or folder at {target}.")
-    loaded = load(target) if is_run(target) else None
-    data, split = compared_with(target, loaded, data_path, seed, choice, reporter)
+    loaded, data, split = opened(target, data_path, seed, choice, reporter)
     split = evaluation_subset(split)
-    generated = _generated(loaded, data, split, seed, reporter) if loaded else read_folder(target, data)[0]
-    pretrained = PretrainedNetworks(weights or {}, cache_folder(None), download, reporter)
     held_out, train = data.at(split.test), data.at(split.train)
-    reporter.message("measuring")
-    extractors = extractors_of(data, split, reporter) + pretrained.extractors
-    rows = evaluator.evaluate(generated, held_out, train, data.classes, extractors, seed=seed)
-    rows += perceptual.rows(pretrained, generated, held_out, train, data.classes, seed)
-    # Of a folder only as many of each class as keep the mix of the real ones: another mix looks like missing modes.
-    mix = largest_mix(*(np.bincount(x.labels, minlength=len(data.classes)) for x in (generated, held_out)))
-    places = [np.flatnonzero(generated.labels == c)[:k] for c, k in enumerate(mix)]
-    mixed = generated.at(np.concatenate(places).astype(np.int64))
-    if len(mixed):
-        rows += _modes(extractors, mixed, held_out, train, seed)
-    about = _about(target, loaded, data, seed)
-    return Evaluation(
-        about,
-        [replace(row, config_hash=about.get("config_hash", "")) for row in rows],
-        skin.report(mixed if len(mixed) else generated, held_out, data.classes, seed),
-        _geometry(loaded, seed, reporter) if loaded else None,
-    )
-
-
-def _generated(loaded: Loaded, data: ImageData, split: Split, seed: int, reporter: Reporter) -> LabelledImages:
-    """As many images of a run as the test part has, in its class mix."""
-    labels = np.random.default_rng(seed).permutation(data.labels[split.test])
-    reporter.message(f"generating {plural(len(labels), 'image')}")
-    return LabelledImages(matched_images(loaded.generator, data.classes, labels, seed), labels)
-
-
-def _modes(
-    extractors: Sequence[FeatureExtractor],
-    generated: LabelledImages,
-    real: LabelledImages,
-    train: LabelledImages,
-    seed: int,
-) -> list[MetricRow]:
-    extractor = next(e for e in extractors if e.name == "derm")
-    with one_thread():
-        own, held_out, known = (extractor(x.images) for x in (generated, real, train))
-        return mode_rows("derm", own, generated.labels, held_out, real.labels, known, extractor.hash, seed)
-
-
-def _about(target: Path, loaded: Loaded | None, data: ImageData, seed: int) -> dict[str, Any]:
     about: dict[str, Any] = {
         "target": str(target),
         "data": data.name,
@@ -141,12 +93,51 @@ def _about(target: Path, loaded: Loaded | None, data: ImageData, seed: int) -> d
             "checkpoint_sha256": loaded.checkpoint_hash,
             "config_hash": configs.digest(loaded.config),
         }
-    return about
+        labels = np.random.default_rng(seed).permutation(held_out.labels)
+        reporter.message(f"generating {wording.plural(len(labels), 'image')}")
+        generated = LabelledImages(matched_images(loaded.generator, data.classes, labels, seed), labels)
+    else:
+        generated, _ = read_folder(target, data)
+    pretrained = PretrainedNetworks(weights or {}, cache_folder(None), download, reporter)
+    reporter.message("measuring")
+    extractors = extractors_of(data, split, reporter) + pretrained.extractors
+    rows = evaluator.evaluate(generated, held_out, train, data.classes, extractors, seed=seed)
+    rows += perceptual.rows(pretrained, generated, held_out, train, data.classes, seed)
+    # Of a folder only as many of each class as keep the mix of the real ones: another mix looks like missing modes.
+    mix = largest_mix(*(np.bincount(x.labels, minlength=len(data.classes)) for x in (generated, held_out)))
+    places = [np.flatnonzero(generated.labels == c)[:k] for c, k in enumerate(mix)]
+    mixed = generated.at(np.concatenate(places).astype(np.int64))
+    if len(mixed):
+        derm = next(e for e in extractors if e.name == "derm")
+        with one_thread():
+            rows += mode_rows(derm, mixed, held_out, train, seed)
+    rows = [replace(row, config_hash=about.get("config_hash", "")) for row in rows]
+    tones = skin.report(mixed if len(mixed) else generated, held_out, data.classes, seed)
+    return Evaluation(about, rows, tones, latent_geometry.geometry(loaded, seed, reporter) if loaded else None)
 
 
-def _geometry(loaded: Loaded, seed: int, reporter: Reporter) -> dict[str, Any] | None:
-    if loaded.generator.noise_size > MOST_DIMENSIONS:
-        reporter.message(f"no latent geometry: the latent has {loaded.generator.noise_size:,} dimensions")
-        return None
-    reporter.message("measuring the latent geometry")
-    return geometry(loaded, seed)
+def evaluation_table(result: Evaluation) -> list[Any]:
+    """Rich tables of an evaluation: over all classes, and the normalised kernel distance by class."""
+    over_all = wording.table(
+        *("metric", "value", "interval", "real vs. real", "PCA-Gaussian", "normalised", "N"),
+        title=f"{result.about['target']} against the test part of {result.about['data']}",
+        caption="normalised: 0 is real against real, 1 the PCA-Gaussian baseline; brackets: 95 % by subsampling",
+    )
+    absent: dict[str | None, list[str]] = {}
+    for row in (r for r in result.metrics if r.class_name is None):
+        if row.value is None:
+            absent.setdefault(row.reason, []).append(row.label)
+            continue
+        interval = "" if row.low is None else f"{row.low:.3g} to {row.high:.3g}"
+        cells = ["" if x is None else f"{x:.3g}" for x in (row.real_reference, row.baseline, row.normalised)]
+        over_all.add_row(row.label, f"{row.value:.4g}", interval, *cells, str(row.n))
+    kernels = [r for r in result.metrics if r.class_name is not None and r.distance == "kd"]
+    title, caption = "Kernel distance (KD) by class, normalised", "-: too few images on a side"
+    classes = dict.fromkeys(str(r.class_name) for r in kernels)
+    by_class = wording.table("extractor", *classes, title=title, caption=caption)
+    for extractor in dict.fromkeys(r.extractor for r in kernels):
+        own = {r.class_name: r.normalised for r in kernels if r.extractor == extractor}
+        by_class.add_row(extractor, *("-" if own[name] is None else f"{own[name]:.3g}" for name in classes))
+    missing = [f"Not computed: {wording.listed(names)} ({reason})." for reason, names in absent.items()]
+    latent = latent_geometry.table(result.geometry) if result.geometry else []
+    return [over_all, *missing, by_class, *latent, *skin.sentences(result.skin)]

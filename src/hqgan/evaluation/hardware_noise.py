@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hqgan import wording
 from hqgan.circuits.analysis.drawing import check_ending, save
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.backends.registry import backend_of
@@ -53,7 +54,7 @@ class Setting:
     backend: Backend
 
     def __str__(self) -> str:
-        return f"{self.noise}, {'exact' if self.shots is None else plural(self.shots, 'shot')}"
+        return f"{self.noise}, {_in_words(self.shots)}"
 
 
 def noise(
@@ -92,17 +93,16 @@ def noise(
     """
     loaded = load(run)
     ansatz, angles, weights = circuits_of(loaded, seed)
+    circuits = len(angles) * len(weights)
     settings = _settings(ansatz.qubits, shots, errors, machines, mitigation, seed)
     # What can be refused is refused before the work.
     evaluator = _evaluator(loaded, images, data_path, seed, reporter) if images else None
-    with_images = [
-        s for s in settings if evaluator and (s.shots == max(shots) or (s.shots is None and s.noise == "no noise"))
-    ]
-    total = len(settings) + len(with_images)
+    with_images = [s for s in settings if s.shots == max(shots) or (s.shots is None and s.noise == "no noise")]
+    total = len(settings) + (len(with_images) if evaluator else 0)
     exact = simulate(ansatz, angles, weights)
     readouts, rows = [], []
     for setting in settings:
-        reporter.message(f"readouts of {plural(len(angles) * len(weights), 'circuit')}: {setting}")
+        reporter.message(f"readouts of {plural(circuits, 'circuit')}: {setting}")
         readouts.append(_readouts(setting, ansatz, angles, weights, exact))
         reporter.progress("settings", len(readouts), total, "settings")
     if evaluator:
@@ -118,11 +118,15 @@ def noise(
         "private": loaded.config.private,
         "qubits": ansatz.qubits,
         "layers": ansatz.layers,
-        "circuits": len(angles) * len(weights),
+        "circuits": circuits,
         "spread": exact.std().item(),
         "readouts": readouts,
         "images": rows,
     }
+
+
+def _in_words(shots: int | None) -> str:
+    return "exact" if shots is None else plural(shots, "shot")
 
 
 def _settings(
@@ -148,28 +152,21 @@ def _settings(
     return found
 
 
-class _Recorder:
-    """A backend that records the circuits it was asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[Ansatz, Tensor, Tensor]] = []
-
-    def __call__(self, ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
-        """The exact readouts."""
-        self.asked.append((ansatz, angles, weights))
-        return simulate(ansatz, angles, weights)
-
-
 @torch.no_grad()
 def circuits_of(loaded: Loaded, seed: int) -> tuple[Ansatz, Tensor, Tensor]:
     """The ansatz, angles (B, k, n) and weights of the first images' circuits, class after class, `CIRCUITS` or a few more."""
-    recorder = _Recorder()
+    asked: list[tuple[Ansatz, Tensor, Tensor]] = []
+
+    def recorder(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
+        asked.append((ansatz, angles, weights))
+        return simulate(ansatz, angles, weights)
+
     other = on_backend(loaded, recorder, "statevector")
     count = -(-CIRCUITS // len(other.generator.circuits[0].weights))
     labels = [i % len(loaded.classes) for i in range(count)]
     seeds = [latent_seed(seed, loaded.classes[label], i // len(loaded.classes)) for i, label in enumerate(labels)]
     list(make_images(other.generator, labels, seeds))
-    ansatz, angles, weights = recorder.asked[0]
+    ansatz, angles, weights = asked[0]
     return ansatz, angles[:count], weights
 
 
@@ -216,16 +213,12 @@ def _images(setting: Setting, loaded: Loaded, evaluator: Evaluator, plain: np.nd
 
 def table(result: dict[str, Any]) -> list[Any]:
     """Rich tables of `noise`: readouts, and images where some were made."""
-    from rich.table import Table
-
     spread = f"over the circuits they vary by {result['spread']:.3f} (standard deviation)"
-    readouts = Table(
+    readouts = wording.table(
+        *("noise", "shots", "mean", "root mean square", "shots alone", "largest", "seconds"),
         title=f"Readouts of {result['circuits']} circuits of {plural(result['qubits'], 'qubit')} against exact ones",
         caption=f"{spread}; shots alone: root mean square expected without noise",
     )
-    readouts.add_column("noise")
-    for name in ("shots", "mean", "root mean square", "shots alone", "largest", "seconds"):
-        readouts.add_column(name, justify="right")
     order = list(dict.fromkeys(row["noise"] for row in result["readouts"]))
     for row in sorted(result["readouts"], key=lambda row: order.index(row["noise"])):
         alone = "" if row["expected_of_shots"] is None else f"{row['expected_of_shots']:.4f}"
@@ -235,15 +228,11 @@ def table(result: dict[str, Any]) -> list[Any]:
     if not result["images"]:
         return [readouts]
     metrics = [{m.label: m.normalised for m in rows_from_json(row["metrics"])} for row in result["images"]]
-    images = Table(
+    images = wording.table(
+        *("metric", *(f"{row['noise']}\n{_in_words(row['shots'])}" for row in result["images"])),
         title=f"{plural(result['images'][0]['n'], 'image')} against as many of the test part",
         caption="deviation: grey levels of 256, mean and largest; normalised: 0 is real against real, 1 the PCA-Gaussian",
     )
-    images.add_column("metric")
-    for row in result["images"]:
-        images.add_column(
-            f"{row['noise']}\n{'exact' if row['shots'] is None else plural(row['shots'], 'shot')}", justify="right"
-        )
     levels = [row["grey_levels"] for row in result["images"]]
     images.add_row("deviation", *(f"{level['mean']:.2f}, {level['largest']}" for level in levels), end_section=True)
     for label in (label for label, value in metrics[0].items() if value is not None):
@@ -255,11 +244,9 @@ def table(result: dict[str, Any]) -> list[Any]:
 def plot(result: dict[str, Any], path: Path) -> None:
     """Draw the readouts' deviation against shots, a line for each noise; dotted: its exact limit, and shots alone."""
     check_ending(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
     axis = figure.subplots()
     for number, name in enumerate(dict.fromkeys(row["noise"] for row in result["readouts"])):
         rows = [row for row in result["readouts"] if row["noise"] == name]
@@ -270,10 +257,10 @@ def plot(result: dict[str, Any], path: Path) -> None:
         if limit > 1e-6:
             axis.axhline(limit, ls=":", lw=1, color=f"C{number}", label=f"{name}, infinitely many shots")
     axis.axhline(result["spread"], color="grey", lw=1, label="standard deviation over circuits")
-    axis.set_xscale("log", base=2)
-    axis.set_yscale("log")
     shots = sorted({row["shots"] for row in result["readouts"] if row["shots"]})
+    axis.set_xscale("log", base=2)
     axis.set_xticks(shots, [f"{count:,}" for count in shots])
+    axis.set_yscale("log")
     for formatter in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
         formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else "")
     axis.set_xlabel("shots of a circuit in a basis")

@@ -11,7 +11,7 @@ from hqgan.data import ALL_CLASSES, load_split, open_configured, open_data, spli
 from hqgan.errors import UserError
 from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.image_folder import folder_size
-from hqgan.sampling.load import Loaded
+from hqgan.sampling.load import Loaded, load
 from hqgan.types import ImageData, Split
 
 MOST_TRAINING = 20_000
@@ -56,29 +56,31 @@ def data_of(loaded: Loaded, data_path: str | None, reporter: Reporter = SILENT) 
             raise UserError(
                 f"{recorded} is not there, by which alone a private run knows its data; it is never uploaded: ask who trained it."
             )
-        return data, load_split(recorded, data)
-    if loaded.values["data"]["fingerprint"] != data.fingerprint:
+    elif loaded.values["data"]["fingerprint"] != data.fingerprint:
         raise UserError(
             f"{loaded.path.parent.parent} was not trained on {path}, or that has changed since; give the run's own `data`."
         )
     return data, load_split(recorded, data) if recorded.exists() else split_of(data, config.seed, config.fraction)
 
 
-def compared_with(
-    target: Path, loaded: Loaded | None, data_path: str | None, seed: int, choice: ClassSelection, reporter: Reporter
-) -> tuple[ImageData, Split]:
-    """The real images that a run, or a folder of images, is compared with, and their split.
+def opened(
+    target: Path, data_path: str | None, seed: int, choice: ClassSelection, reporter: Reporter
+) -> tuple[Loaded | None, ImageData, Split]:
+    """The run at `target`, None for a folder of images; the real images that either is compared with, and their split.
 
     Raises:
-        UserError: a folder without data, a run with a choice of its own, or other data than the run's.
+        UserError: nothing there, a folder without data, a run with a choice of its own, or other data than the run's.
     """
-    if loaded:
+    if not target.exists():
+        raise UserError(f"There is no run or folder at {target}.")
+    if is_run(target):
+        loaded = load(target)
         if choice != ALL_CLASSES:
             raise UserError(
                 f"{target} is a run, with its own classes; leave `classes`, `merge`, `protocol` and `label` away."
             )
-        return data_of(loaded, data_path, reporter)
+        return loaded, *data_of(loaded, data_path, reporter)
     if data_path is None:
         raise UserError(f"{target} is a folder of images: name the real images to compare it with by `data`.")
     data = open_data(data_path, folder_size(target), seed=seed, choice=choice, reporter=reporter)
-    return data, split_of(data, seed)
+    return None, data, split_of(data, seed)

@@ -64,32 +64,29 @@ def fit_pca_gaussian(images: np.ndarray, labels: np.ndarray, classes: int, compo
     Returns:
         A sampler whose class means are the sample means and whose covariances are shrunk to the pooled one.
     """
-    with one_thread():
-        return _fit(np.asarray(images), np.asarray(labels), classes, components)
-
-
-def _fit(images: np.ndarray, labels: np.ndarray, classes: int, components: int) -> PCAGaussian:
     from sklearn.utils.extmath import randomized_svd
 
-    flat = images.reshape(len(images), -1).astype(np.float32)
-    mean = flat.mean(0, dtype=np.float64)
-    flat -= mean.astype(np.float32)
-    k = min(components, len(flat) - 1, flat.shape[1])
-    # With these the weakest of 128 components of real lesions comes out to one part in 700; with the usual fewer it loses
-    # two thirds of its strength, and the baseline changes with it.
-    _, _, directions = randomized_svd(flat, k, n_oversamples=64, n_iter=4, random_state=0)
-    scores = (flat @ directions.T).astype(np.float64)
-    means = np.zeros((classes, k))
-    scatter = np.zeros((classes, k, k))
-    counts = np.bincount(labels, minlength=classes)
-    for c in np.flatnonzero(counts):
-        own = scores[labels == c]
-        means[c] = own.mean(0)
-        scatter[c] = (own - means[c]).T @ (own - means[c])
-    pooled = scatter.sum(0) / max(len(flat) - np.count_nonzero(counts), 1)
-    unbiased = counts / np.maximum(counts - 1, 1)
-    shrunk = (unbiased[:, None, None] * scatter + SHRINKAGE * pooled) / (counts + SHRINKAGE)[:, None, None]
-    shrunk[counts == 0] = scores.T @ scores / max(len(flat) - 1, 1)
-    values, vectors = np.linalg.eigh(shrunk)
-    roots = (vectors * np.sqrt(values.clip(0))[:, None, :]) @ vectors.transpose(0, 2, 1)
+    images, labels = np.asarray(images), np.asarray(labels)
+    with one_thread():
+        flat = images.reshape(len(images), -1).astype(np.float32)
+        mean = flat.mean(0, dtype=np.float64)
+        flat -= mean.astype(np.float32)
+        k = min(components, len(flat) - 1, flat.shape[1])
+        # With these the weakest of 128 components of real lesions comes out to one part in 700; with the usual fewer it loses
+        # two thirds of its strength, and the baseline changes with it.
+        _, _, directions = randomized_svd(flat, k, n_oversamples=64, n_iter=4, random_state=0)
+        scores = (flat @ directions.T).astype(np.float64)
+        means = np.zeros((classes, k))
+        scatter = np.zeros((classes, k, k))
+        counts = np.bincount(labels, minlength=classes)
+        for c in np.flatnonzero(counts):
+            own = scores[labels == c]
+            means[c] = own.mean(0)
+            scatter[c] = (own - means[c]).T @ (own - means[c])
+        pooled = scatter.sum(0) / max(len(flat) - np.count_nonzero(counts), 1)
+        unbiased = counts / np.maximum(counts - 1, 1)
+        shrunk = (unbiased[:, None, None] * scatter + SHRINKAGE * pooled) / (counts + SHRINKAGE)[:, None, None]
+        shrunk[counts == 0] = scores.T @ scores / max(len(flat) - 1, 1)
+        values, vectors = np.linalg.eigh(shrunk)
+        roots = (vectors * np.sqrt(values.clip(0))[:, None, :]) @ vectors.transpose(0, 2, 1)
     return PCAGaussian(images.shape[1:], mean, directions.astype(np.float32), means, roots)

@@ -6,13 +6,12 @@ training ones; its p-value comes from permuting lesions between the two sets, cl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hqgan.metrics.distances import frechet
-from hqgan.metrics.prdc import pairwise
+from hqgan.metrics.distances import frechet, pairwise
+from hqgan.metrics.subsampling import equal_numbers
 
 PERMUTATIONS = 9999
 
@@ -51,34 +50,23 @@ def equal_lesions(
     """
     rng = np.random.default_rng(seed)
     ours, theirs = _one_each(groups, train, rng), _one_each(groups, held_out, rng)
-    a, b = [], []
-    for c in np.unique(labels):
-        mine, others = ours[labels[ours] == c], theirs[labels[theirs] == c]
-        k = min(len(mine), len(others))
-        a.append(rng.permutation(mine)[:k])
-        b.append(rng.permutation(others)[:k])
-    return np.sort(np.concatenate(a)), np.sort(np.concatenate(b))
+    a, b = equal_numbers(labels[ours], labels[theirs], rng)
+    return np.sort(ours[a]), np.sort(theirs[b])
+
+
+Labelled = tuple[np.ndarray, np.ndarray]
+"""Features (N, D), and the images' class indices (N,)."""
 
 
 def nearest_share(
-    generated: np.ndarray,
-    generated_labels: np.ndarray,
-    train: np.ndarray,
-    train_labels: np.ndarray,
-    held_out: np.ndarray,
-    held_out_labels: np.ndarray,
-    seed: int = 0,
-    permutations: int = PERMUTATIONS,
+    generated: Labelled, train: Labelled, held_out: Labelled, seed: int = 0, permutations: int = PERMUTATIONS
 ) -> Test:
     """The share of generated images whose nearest real image of their class is a training one.
 
     Args:
-        generated: (G, D) features.
-        generated_labels: (G,).
-        train: (N, D) features of training lesions, one image each.
-        train_labels: (N,).
-        held_out: (N, D), as many of each class.
-        held_out_labels: (N,).
+        generated: generated images.
+        train: training lesions, one image each.
+        held_out: held-out lesions, as many of each class.
         seed: of the permutations.
         permutations: of lesions between the two sets.
 
@@ -91,9 +79,8 @@ def nearest_share(
     """
     rng = np.random.default_rng(seed)
     total, count = np.zeros(permutations + 1), 0
-    for c in np.unique(generated_labels):
-        mine = generated[generated_labels == c]
-        a, b = train[train_labels == c], held_out[held_out_labels == c]
+    for c in np.unique(generated[1]):
+        mine, a, b = (features[labels == c] for features, labels in (generated, train, held_out))
         if not len(a) or len(a) != len(b):
             continue
         cross = pairwise(mine, np.concatenate([a, b]))
@@ -130,6 +117,8 @@ def membership(
     Returns:
         The area, a half for guessing.
     """
+    from scipy.stats import rankdata
+
     rng = np.random.default_rng(seed)
     wins, pairs = np.zeros(permutations + 1), np.zeros(permutations + 1)
     for c in np.unique(labels):
@@ -138,8 +127,7 @@ def membership(
         inside = members[mine][first]
         if inside.all() or not inside.any():
             continue
-        ranks = _ranks(scores[mine])
-        summed, sizes = np.bincount(lesion, ranks), np.bincount(lesion).astype(np.float64)
+        summed, sizes = np.bincount(lesion, rankdata(scores[mine])), np.bincount(lesion).astype(np.float64)
         for p in range(permutations + 1):
             chosen = inside if p == 0 else rng.permutation(inside)
             n = sizes[chosen].sum()
@@ -223,14 +211,6 @@ def _one_each(groups: np.ndarray, rows: np.ndarray, rng: np.random.Generator) ->
     return mixed[first]
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equal values share their mean rank."""
-    from scipy.stats import rankdata
-
-    return rankdata(values)
-
-
-def _p(values: Sequence[float] | np.ndarray) -> float:
+def _p(values: np.ndarray) -> float:
     """One-sided p-value of the first value among permuted ones."""
-    values = np.asarray(values)
     return float((values[1:] >= values[0] - 1e-12).sum() + 1) / len(values)

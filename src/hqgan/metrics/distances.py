@@ -1,8 +1,18 @@
-"""Distances between two sets of feature vectors: Fréchet, kernel (MMD) and sliced Wasserstein. Plain numpy, float64."""
+"""Distances between two sets of feature vectors, of all pairs, and of the sets: Fréchet, kernel (MMD) and sliced Wasserstein.
+
+Plain numpy, float64.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+
+
+def pairwise(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared Euclidean distances (N, M) float64 of features (N, D) and (M, D)."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * (a @ b.T)
+    return np.maximum(squared, 0.0, out=squared)
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:

@@ -30,9 +30,9 @@ REFERENCE_DRAWS = 3
 CLEARANCE = 3.0
 """Standard deviations of the real reference by which the baseline has to differ from it for a normalised value."""
 
-Features = dict[str, np.ndarray]
 Part = tuple[str | None, str]
 """A class's name, or None for all classes, and an extractor's name."""
+Values = dict[Part, dict[str, Measured]]
 
 
 class Evaluator:
@@ -82,18 +82,17 @@ class Evaluator:
         wanted = self._wanted = np.maximum(self._mix, self._by_class)
         order = [rng.permutation(np.flatnonzero(real.labels == c))[:k] for c, k in enumerate(wanted)]
         self._real = self._extract(real.images, order)
-        self.rows = np.concatenate(order).astype(np.int64)[_heads(self._real[1], self._mix)]
-        self._references: list[dict[Part, dict[str, Measured]]] = []
-        self._baselines: list[dict[Part, dict[str, Measured]]] = []
+        self.rows = _heads(order, self._mix).astype(np.int64)
+        self._references: list[Values] = []
+        self._baselines: list[Values] = []
         gaussian = fit_pca_gaussian(train.images, np.asarray(train.labels), len(classes))
+        labels = np.repeat(np.arange(len(classes)), wanted)
         pools = [rng.permutation(np.flatnonzero(train.labels == c)) for c in range(len(classes))]
         for draw in range(REFERENCE_DRAWS):
             rolled = [np.roll(pool, -draw * k)[:k] for pool, k in zip(pools, wanted, strict=True)]
-            sample = self._extract(train.images, rolled)
-            self._references.append(self._measure(sample, self.seed if draw == 0 else None))
-            labels = np.repeat(np.arange(len(classes)), wanted)
+            self._references.append(self._measure(train.images, rolled, seed if draw == 0 else None))
             places = np.split(np.arange(len(labels)), np.cumsum(wanted)[:-1])
-            self._baselines.append(self._measure(self._extract(gaussian.sample(labels, seed + draw), places), None))
+            self._baselines.append(self._measure(gaussian.sample(labels, seed + draw), places, None))
 
     def __call__(self, images: np.ndarray, labels: np.ndarray) -> list[MetricRow]:
         """Measure generated images.
@@ -109,33 +108,27 @@ class Evaluator:
         labels = np.asarray(labels)
         rng = np.random.default_rng(self.seed)
         order = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in enumerate(self._wanted)]
-        measured = self._measure(self._extract(images, order), self.seed)
+        measured = self._measure(images, order, self.seed)
         return [self._row(part, name, found) for part, values in measured.items() for name, found in values.items()]
 
     def _row(self, part: Part, name: str, found: Measured) -> MetricRow:
         """One value with its interval, real reference and baseline."""
         class_name, extractor = part
-        references = [r.get(part, {}).get(name, Measured()) for r in self._references]
-        reference = _mean(references)
-        baseline = _mean([b.get(part, {}).get(name, Measured()) for b in self._baselines])
-        value, reason, low, high, normalised = found.value, found.reason, None, None, None
-        if value is not None and found.deviation is not None:
-            low = max(value - 1.96 * found.deviation, VALUES[name].lowest)
-            high = min(value + 1.96 * found.deviation, VALUES[name].highest)
-        if value is not None and reference is not None and baseline is not None:
+        references = [draw[part].get(name, Measured()) for draw in self._references]
+        reference, baseline = _mean(references), _mean([draw[part].get(name, Measured()) for draw in self._baselines])
+        reason, normalised = found.reason, None
+        if found.value is not None and reference is None:
+            reason = references[0].reason or "no real reference: too few training images"
+        elif found.value is not None and reference is not None and baseline is not None:
             if abs(baseline - reference) > CLEARANCE * (references[0].deviation or 0.0):
-                normalised = (value - reference) / (baseline - reference)
+                normalised = (found.value - reference) / (baseline - reference)
             else:
                 reason = "not normalised: the PCA-Gaussian is not clearly farther than real images here"
-        elif value is not None and reference is None:
-            reason = references[0].reason or "no real reference: too few training images"
-        return MetricRow(
+        row = MetricRow(
             distance=name,
             extractor=extractor,
             class_name=class_name,
-            value=value,
-            low=low,
-            high=high,
+            value=found.value,
             real_reference=reference,
             baseline=baseline,
             normalised=normalised,
@@ -144,58 +137,53 @@ class Evaluator:
             seed=self.seed,
             extractor_hash=next(e.hash for e in self.extractors if e.name == extractor),
         )
+        return row.with_interval(found.deviation, VALUES[name].lowest, VALUES[name].highest)
 
     def features(
         self, images: np.ndarray, labels: np.ndarray, names: Collection[str]
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """By extractor named, features (n, D) of generated images and of the real ones `rows`, for metrics of one's own.
-
-        Raises:
-            ValueError: this evaluator has no extractor of one of the names.
-        """
-        if unknown := set(names) - {e.name for e in self.extractors}:
-            raise ValueError(f"there is no extractor {sorted(unknown)[0]!r} here")
+        """By extractor named, features (n, D) of generated images and of the real ones `rows`, for metrics of one's own."""
         order = [np.flatnonzero(np.asarray(labels) == c)[:k] for c, k in enumerate(self._mix)]
         rows = np.concatenate(order).astype(np.int64)
-        real = _heads(self._real[1], self._mix)
         generated = extract([e for e in self.extractors if e.name in names], np.asarray(images[rows]))
-        return {name: (own, self._real[0][name][real]) for name, own in generated.items()}
+        return {name: (own, _heads(self._real[name], self._mix)) for name, own in generated.items()}
 
-    def _extract(self, images: np.ndarray, order: Sequence[np.ndarray]) -> tuple[Features, list[int]]:
-        """Features of images taken class by class, and how many there are of each class."""
-        rows = np.concatenate(order).astype(np.int64)
-        return extract(self.extractors, np.asarray(images[rows])), [len(o) for o in order]
+    def _extract(self, images: np.ndarray, order: Sequence[np.ndarray]) -> dict[str, list[np.ndarray]]:
+        """By extractor, features of the images at the places `order` of each class."""
+        features = extract(self.extractors, np.asarray(images[np.concatenate(order).astype(np.int64)]))
+        ends = np.cumsum([len(places) for places in order])[:-1]
+        return {name: np.split(values, ends) for name, values in features.items()}
 
-    def _measure(self, sample: tuple[Features, list[int]], seed: int | None) -> dict[Part, dict[str, Measured]]:
-        """Every metric of a sample against the real images, over all classes and by class."""
-        features, counts = sample
-        out: dict[Part, dict[str, Measured]] = {}
-        over_all, real_over_all = _heads(counts, self._mix), _heads(self._real[1], self._mix)
+    def _measure(self, images: np.ndarray, order: Sequence[np.ndarray], seed: int | None) -> Values:
+        """Every metric of a sample against the real images, over all classes and by class; arguments as `_extract`."""
+        features = self._extract(images, order)
+        counts = [len(places) for places in order]
+        out: Values = {}
         missing = [name for name, count, need in zip(self.classes, counts, self._mix, strict=True) if count < need]
         with one_thread():
             for extractor in self.extractors:
-                own, real = features[extractor.name], self._real[0][extractor.name]
+                own, real = features[extractor.name], self._real[extractor.name]
                 metrics = metrics_of(extractor)
                 # A seed of its own for each extractor, the same whatever other extractors stand beside it.
                 own_seed = None if seed is None else seed + zlib.crc32(extractor.name.encode())
                 if missing:
                     why = f"too few images of {', '.join(missing)} for the class mix of {self.n} real images"
-                    out[None, extractor.name] = {name: Measured(reason=why) for m in metrics for name in m.values}
+                    found = {name: Measured(reason=why) for m in metrics for name in m.values}
                 else:
-                    found = measure(metrics, extractor, own[over_all], real[real_over_all], own_seed)
-                    out[None, extractor.name] = found
+                    sides = _heads(own, self._mix), _heads(real, self._mix)
+                    found = measure(metrics, extractor, *sides, own_seed)
+                out[None, extractor.name] = found
                 if KERNEL_DISTANCE not in metrics:
                     continue
-                for c, name in enumerate(self.classes):
-                    k = int(self._by_class[c])
-                    if min(k, counts[c]) < max(k, SMALLEST_CLASS):
-                        few, need = min(k, counts[c]), max(k, SMALLEST_CLASS)
+                by_class = metrics if self._thorough else [KERNEL_DISTANCE]
+                for c, (name, k) in enumerate(zip(self.classes, self._by_class.tolist(), strict=True)):
+                    few, need = min(k, counts[c]), max(k, SMALLEST_CLASS)
+                    if few < need:
                         why = f"{few} images of {name} are too few; {need} are needed on each side"
-                        out[name, extractor.name] = {"kd": Measured(reason=why)}
-                        continue
-                    a, b = own[sum(counts[:c]) :][:k], real[sum(self._real[1][:c]) :][:k]
-                    by_class = metrics if self._thorough else [KERNEL_DISTANCE]
-                    out[name, extractor.name] = measure(by_class, extractor, a, b, own_seed)
+                        found = {"kd": Measured(reason=why)}
+                    else:
+                        found = measure(by_class, extractor, own[c][:k], real[c][:k], own_seed)
+                    out[name, extractor.name] = found
         return out
 
 
@@ -220,10 +208,9 @@ def evaluate(
     return evaluator(generated.images, generated.labels)
 
 
-def _heads(counts: Sequence[int], wanted: np.ndarray) -> np.ndarray:
-    """Places of the first `wanted` of each class in a sample that lies class by class."""
-    starts = np.cumsum([0, *counts])[:-1]
-    return np.concatenate([start + np.arange(k) for start, k in zip(starts, wanted, strict=True)]).astype(np.int64)
+def _heads(parts: Sequence[np.ndarray], counts: np.ndarray) -> np.ndarray:
+    """The first `counts` of each class's part."""
+    return np.concatenate([part[:k] for part, k in zip(parts, counts, strict=True)])
 
 
 def _mean(found: list[Measured]) -> float | None:

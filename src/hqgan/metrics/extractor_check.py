@@ -18,6 +18,7 @@ that only the distance by class can see it: the mean of the kernel distance over
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -29,7 +30,7 @@ from hqgan.metrics import graded_corruptions as graded
 from hqgan.metrics.baseline import fit_pca_gaussian
 from hqgan.metrics.extractors.extractor import FeatureExtractor, extract
 from hqgan.metrics.subsampling import SMALLEST_CLASS, proportional
-from hqgan.metrics.table import Measured, measure, metrics_of
+from hqgan.metrics.table import Measured, Metric, measure, metrics_of
 from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 from hqgan.types import LabelledImages
@@ -98,14 +99,8 @@ class ExtractorCheck:
         return {**asdict(self), "passed": self.passed}
 
 
-@dataclass(frozen=True)
-class _Sets:
-    """Held-out and training images of equal number and class mix, with their features by extractor."""
-
-    labels: np.ndarray
-    features: dict[str, np.ndarray]
-    train_labels: np.ndarray
-    train_features: dict[str, np.ndarray]
+Labelled = tuple[np.ndarray, np.ndarray]
+"""Features (N, D), and the images' class indices (N,)."""
 
 
 def check_extractors(
@@ -137,80 +132,86 @@ def check_extractors(
     counts = np.bincount(base.labels, minlength=classes)
     pools = [rng.permutation(np.flatnonzero(train.labels == c)) for c in range(classes)]
     reference = train.at(np.concatenate([pool[:k] for pool, k in zip(pools, counts, strict=True)]))
-    reference_features = extract(extractors, reference.images)
-    sets = _Sets(base.labels, extract(extractors, base.images), reference.labels, reference_features)
+    features, train_features = extract(extractors, base.images), extract(extractors, reference.images)
 
-    with one_thread():
-        rows = [
-            _start(extractor, name, sets, seed)
-            for extractor in extractors
-            for metric in metrics_of(extractor, distances_only=True)
-            for name in metric.values
-        ]
+    corruptions: dict[tuple[str, str], dict[str, list[Corrupted]]] = defaultdict(dict)
     for name, strength, images in _corrupted(held_out, base, train, dropped, seed):
         reporter.message(f"corrupting test images: {name} {strength:g}")
-        features = extract(extractors, images)
-        with one_thread():
-            found = {e.name: _distances(e, features[e.name], sets.train_features[e.name]) for e in extractors}
-        for row in rows:
-            value = found[row.extractor][row.distance].value
-            if row.real_reference is not None and value is not None:
-                row.corruptions.setdefault(name, []).append(Corrupted(strength, value))
+        corrupted = extract(extractors, images)
+        for e in extractors:
+            with one_thread():
+                found = measure(metrics_of(e, distances_only=True), e, corrupted[e.name], train_features[e.name])
+            for distance, one in found.items():
+                if one.value is not None:
+                    corruptions[e.name, distance].setdefault(name, []).append(Corrupted(strength, one.value))
+    rows = []
     with one_thread():
-        return [_finish(row, sets, seed) for row in rows]
+        for e in extractors:
+            sides = (features[e.name], base.labels), (train_features[e.name], reference.labels)
+            for metric in metrics_of(e, distances_only=True):
+                rows += [_check(e, metric, name, *sides, corruptions[e.name, name], seed) for name in metric.values]
+    return rows
 
 
-def _distances(extractor: FeatureExtractor, generated: np.ndarray, real: np.ndarray) -> dict[str, Measured]:
-    return measure(metrics_of(extractor, distances_only=True), extractor, generated, real)
+def _check(
+    extractor: FeatureExtractor,
+    metric: Metric,
+    distance: str,
+    held_out: Labelled,
+    train: Labelled,
+    corruptions: dict[str, list[Corrupted]],
+    seed: int,
+) -> ExtractorCheck:
+    """A row: the noise of real images against real ones, normalised values, swapped classes and the verdict."""
 
+    def measured(own: np.ndarray, other: np.ndarray) -> Measured:
+        return measure([metric], extractor, own, other)[distance]
 
-def _start(extractor: FeatureExtractor, name: str, sets: _Sets, seed: int) -> ExtractorCheck:
-    """A row with real reference and noise: real images against real ones, as they are and mixed."""
-    own, reference = sets.features[extractor.name], sets.train_features[extractor.name]
-    row = ExtractorCheck(extractor.name, name, extractor.hash, len(own), seed)
-    found = _distances(extractor, own, reference)[name]
+    n = len(held_out[0])
+    row = ExtractorCheck(extractor.name, distance, extractor.hash, n, seed)
+    found = measured(held_out[0], train[0])
     if found.value is None:
         return replace(row, reasons=(found.reason or "",))
+    reference = found.value
     rng = np.random.default_rng(seed)
-    both = np.concatenate([own, reference])
+    both = np.concatenate([held_out[0], train[0]])
     values = []
     for _ in range(MIXED):
         order = rng.permutation(len(both))
-        a, b = both[order[: len(own)]], both[order[len(own) :]]
-        values.append(_distances(extractor, a, b)[name].value or 0.0)
-    return replace(row, real_reference=found.value, mixed=float(np.mean(values)), noise=float(np.std(values, ddof=1)))
-
-
-def _finish(row: ExtractorCheck, sets: _Sets, seed: int) -> ExtractorCheck:
-    """The row with its baseline, normalised values, swapped classes and verdict."""
-    reference, mixed, noise = row.real_reference, row.mixed, row.noise
-    if reference is None or mixed is None or noise is None:
-        return row
-    baseline = row.corruptions["pca_gaussian"][0].value
+        values.append(measured(both[order[:n]], both[order[n:]]).value or 0.0)
+    mixed, noise = float(np.mean(values)), float(np.std(values, ddof=1))
+    baseline = corruptions["pca_gaussian"][0].value
     gap = baseline - reference
     reasons = []
     if reference - mixed > max(3 * noise, MEMORY * gap):
         reasons.append("held-out images lie farther from training images than the two do when mixed")
-    for name, points in row.corruptions.items():
+    for name, points in corruptions.items():
         reasons += _growth(name, [p.value for p in points], reference, noise)
         if name in graded.PIXELS:
             if points[-1].value - reference < COUNTS * gap:
                 reasons.append(f"{name} hardly counts")
             if points[0].value >= baseline:
                 reasons.append(f"the mildest {name} lies farther than the PCA-Gaussian")
-    if any(p.strength == BLURRED and p.value >= baseline for p in row.corruptions["blur"]):
+    if any(p.strength == BLURRED and p.value >= baseline for p in corruptions["blur"]):
         reasons.append(f"blur of {BLURRED} pixels lies farther than the PCA-Gaussian")
-    corruptions = {
+    normalised = {
         name: [replace(p, normalised=(p.value - reference) / gap if gap > 0 else None) for p in points]
-        for name, points in row.corruptions.items()
+        for name, points in corruptions.items()
     }
     by_class = None
-    if row.distance == "kd" and (swapped := _swapped(row.extractor, sets, seed)):
+    if distance == "kd" and (swapped := _swapped(held_out, train, seed)):
         by_class, noise_by_class, points = swapped
-        corruptions["classes_swapped"] = points
+        normalised["classes_swapped"] = points
         reasons += _growth("classes_swapped", [p.value for p in points], by_class, noise_by_class)
     return replace(
-        row, baseline=baseline, corruptions=corruptions, real_reference_by_class=by_class, reasons=tuple(reasons)
+        row,
+        real_reference=reference,
+        mixed=mixed,
+        noise=noise,
+        baseline=baseline,
+        corruptions=normalised,
+        real_reference_by_class=by_class,
+        reasons=tuple(reasons),
     )
 
 
@@ -249,27 +250,24 @@ def _growth(name: str, values: Sequence[float], reference: float, noise: float) 
     return faults
 
 
-def _swapped(extractor: str, sets: _Sets, seed: int) -> tuple[float, float, list[Corrupted]] | None:
+def _swapped(held_out: Labelled, train: Labelled, seed: int) -> tuple[float, float, list[Corrupted]] | None:
     """By the mean kernel distance over classes: real reference, noise, and the distance with labels swapped."""
-    own, labels = sets.features[extractor], sets.labels
-    reference, reference_labels = sets.train_features[extractor], sets.train_labels
+    own, labels = held_out
     counts = np.bincount(labels)
     large = [c for c in np.flatnonzero(counts) if counts[c] >= SMALLEST_CLASS]
     if len(large) < 2:
         return None
 
-    def by_class(given: np.ndarray) -> float:
-        pairs = [(own[given == c], reference[reference_labels == c]) for c in large]
+    def sides(given: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [(own[given == c], train[0][train[1] == c]) for c in large]
+
+    def by_class(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
         return float(np.mean([distances.kernel(*pair) for pair in pairs]))
 
     rng = np.random.default_rng(seed)
     mixed = []
     for _ in range(MIXED):
-        each = []
-        for c in large:
-            both = rng.permutation(np.concatenate([own[labels == c], reference[reference_labels == c]]))
-            each.append(distances.kernel(both[: counts[c]], both[counts[c] :]))
-        mixed.append(np.mean(each))
-    values = [by_class(graded.swap_labels(labels, share, seed)) for share in graded.SWAPS]
-    points = [Corrupted(share, value) for share, value in zip(graded.SWAPS, values, strict=True)]
-    return by_class(labels), float(np.std(mixed, ddof=1)), points
+        both = [(rng.permutation(np.concatenate(pair)), len(pair[0])) for pair in sides(labels)]
+        mixed.append(by_class([(images[:n], images[n:]) for images, n in both]))
+    points = [Corrupted(s, by_class(sides(graded.swap_labels(labels, s, seed)))) for s in graded.SWAPS]
+    return by_class(sides(labels)), float(np.std(mixed, ddof=1)), points

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqgan.metrics.prdc import pairwise
+from hqgan.metrics.distances import pairwise
+from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.record import MetricRow
+from hqgan.types import LabelledImages
 
 BINS = 50
 """Clusters of training images; 100 in the paper, for tens of thousands of images."""
@@ -15,14 +17,7 @@ LEVEL = 1.96
 
 
 def mode_rows(
-    extractor: str,
-    generated: np.ndarray,
-    generated_labels: np.ndarray,
-    real: np.ndarray,
-    real_labels: np.ndarray,
-    train: np.ndarray,
-    digest: str,
-    seed: int,
+    extractor: FeatureExtractor, generated: LabelledImages, real: LabelledImages, train: LabelledImages, seed: int
 ) -> list[MetricRow]:
     """Two metrics of variety, each with held-out real images in place of generated ones as its real reference.
 
@@ -31,73 +26,50 @@ def mode_rows(
     are nearer to another one of their class than 99 % of held-out images are to theirs.
 
     Args:
-        extractor: name of the feature extractor.
-        generated: (N, D) features, in the class mix of the held-out ones.
-        generated_labels: (N,).
-        real: (M, D) held-out features.
-        real_labels: (M,).
-        train: (T, D) training features.
-        digest: hash of the extractor.
+        extractor: in whose features.
+        generated: images in the class mix of the held-out ones.
+        real: held-out images.
+        train: training images.
         seed: of the clusters.
 
     References:
-        Richardson & Weiss, "On GANs and GMMs", 2018 (arXiv 1805.12462), for NDB; Arora & Zhang, 2017 (arXiv
-        1706.08224), for near as
-        a sign of small support.
+        Richardson & Weiss, "On GANs and GMMs", 2018 (arXiv 1805.12462), for NDB; Arora & Zhang, 2017 (arXiv 1706.08224), for
+        near as a sign of small support.
     """
     from sklearn.cluster import KMeans
 
-    bins = KMeans(min(BINS, len(train) // 5), n_init=3, random_state=seed).fit(train.astype(np.float64))
+    made, held_out, known = (extractor(x.images) for x in (generated, real, train))
+    bins = KMeans(min(BINS, len(known) // 5), n_init=3, random_state=seed).fit(known.astype(np.float64))
     base = np.bincount(bins.labels_, minlength=bins.n_clusters)
 
-    def different(features: np.ndarray) -> tuple[float, float]:
+    def different(features: np.ndarray) -> float:
         counts = np.bincount(bins.predict(features.astype(np.float64)), minlength=bins.n_clusters)
         p, q = counts / counts.sum(), base / base.sum()
         pooled = (counts + base) / (counts.sum() + base.sum())
         error = np.sqrt(pooled * (1 - pooled) * (1 / counts.sum() + 1 / base.sum()))
-        share = float((np.abs(p - q) > LEVEL * np.maximum(error, 1e-12)).mean())
-        return share, float(np.sqrt(max(share * (1 - share), 1e-12) / bins.n_clusters))
+        return float((np.abs(p - q) > LEVEL * np.maximum(error, 1e-12)).mean())
 
-    value, spread = different(generated)
-    rows = [_row("ndb", extractor, value, spread, different(real)[0], len(generated), digest, seed)]
-    near, known = _nearest(generated, generated_labels), _nearest(real, real_labels)
+    def row(kind: str, value: float, spread: float, reference: float, n: int) -> MetricRow:
+        out = MetricRow(kind, extractor.name, value=value, real_reference=reference, n=n, seed=seed,
+                        extractor_hash=extractor.hash)  # fmt: skip
+        return out.with_interval(spread, 0.0, 1.0)
+
+    bad = different(made)
+    spread = float(np.sqrt(max(bad * (1 - bad), 1e-12) / bins.n_clusters))
+    ndb = row("ndb", bad, spread, different(held_out), len(generated))
     shares = []
-    for c in np.unique(real_labels):
-        own, others = near[generated_labels == c], known[real_labels == c]
-        if len(own) > 1 and len(others) > 1:
-            shares.append(own < np.quantile(others, 0.01))
+    for c in np.unique(real.labels):
+        near, usual = (_nearest(x[labels == c]) for x, (_, labels) in ((made, generated), (held_out, real)))
+        if len(near) > 1 and len(usual) > 1:
+            shares.append(near < np.quantile(usual, 0.01))
     duplicates = np.concatenate(shares) if shares else np.zeros(1)
     share = float(duplicates.mean())
     spread = float(np.sqrt(share * (1 - share) / len(duplicates)))
-    return [
-        *rows,
-        _row(
-            "near_duplicates",
-            extractor,
-            share,
-            spread,
-            0.01,
-            len(duplicates),
-            digest,
-            seed,
-        ),
-    ]
+    return [ndb, row("near_duplicates", share, spread, 0.01, len(duplicates))]
 
 
-def _nearest(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Distance (N,) of each image to its nearest other of the class; infinite for a class of one."""
-    out = np.full(len(labels), np.inf)
-    for c in np.unique(labels):
-        mine = labels == c
-        distances = pairwise(features[mine], features[mine])
-        np.fill_diagonal(distances, np.inf)
-        out[mine] = np.sqrt(distances.min(1))
-    return out
-
-
-def _row(
-    kind: str, extractor: str, value: float, spread: float, reference: float, n: int, digest: str, seed: int
-) -> MetricRow:
-    low, high = max(value - 1.96 * spread, 0.0), min(value + 1.96 * spread, 1.0)
-    return MetricRow(kind, extractor, value=value, low=low, high=high, real_reference=reference, n=n, seed=seed,
-                     extractor_hash=digest)  # fmt: skip
+def _nearest(features: np.ndarray) -> np.ndarray:
+    """Distance (N,) of each image to its nearest other; infinite for a single one."""
+    distances = pairwise(features, features)
+    np.fill_diagonal(distances, np.inf)
+    return np.sqrt(distances.min(1, initial=np.inf))

@@ -16,10 +16,11 @@ import torch
 
 from hqgan.io.images import to_float
 from hqgan.io.pretrained import library
+from hqgan.metrics.distances import pairwise
+from hqgan.metrics.extractors.networks import in_batches
 from hqgan.metrics.extractors.pretrained import PretrainedNetworks
-from hqgan.metrics.prdc import pairwise
 from hqgan.metrics.record import MetricRow
-from hqgan.metrics.subsampling import SMALLEST_CLASS, mean_and_deviation
+from hqgan.metrics.subsampling import SMALLEST_CLASS, of_one_set
 from hqgan.types import LabelledImages
 
 PAIRS = 500
@@ -93,15 +94,12 @@ def rows(
         for distance, extractor, reason in pretrained.missing
     ]
     if pretrained.class_probabilities is not None:
+        made, held_out = (pretrained.class_probabilities(x.images) for x in (generated, real))
+        value, deviation = of_one_set(inception_score, made, seed)
         digest = next(e.hash for e in pretrained.extractors if e.name == "inception")
-        out.append(
-            score_row(
-                pretrained.class_probabilities(generated.images),
-                pretrained.class_probabilities(real.images),
-                seed,
-                digest,
-            )
-        )
+        score = MetricRow("inception_score", "inception", value=value, real_reference=inception_score(held_out), n=len(made),
+                          seed=seed, extractor_hash=digest)  # fmt: skip
+        out.append(score.with_interval(deviation))
     for name, like in (("ssim", ssim), (f"ms_ssim{scales_of(real.images.shape[1])}", ms_ssim)):
         out += nearest_rows(name, like, generated, real, train, classes, seed)
         out += within_rows(name, like, generated, real, classes, seed)
@@ -141,18 +139,11 @@ def nearest_rows(
         flat = [x.reshape(len(x), -1).astype(np.float32) for x in (own, others)]
         return like(own, np.asarray(others[pairwise(*flat).argmin(1)]))
 
-    return _rows(
-        f"{name}_nearest", [(values(generated, c), values(train, c)) for c in range(len(classes))], classes, seed
-    )
+    return _rows(f"{name}_nearest", values, generated, train, classes, seed)
 
 
 def within_rows(
-    name: str,
-    like: Pairwise,
-    generated: LabelledImages,
-    real: LabelledImages,
-    classes: Sequence[str],
-    seed: int,
+    name: str, like: Pairwise, generated: LabelledImages, real: LabelledImages, classes: Sequence[str], seed: int
 ) -> list[MetricRow]:
     """Mean similarity, or distance, of pairs of images of one class; the real reference is that of held-out pairs.
 
@@ -168,63 +159,44 @@ def within_rows(
         left, right = mine[:PAIRS], np.roll(mine, 1)[:PAIRS]
         return like(np.asarray(given.images[left]), np.asarray(given.images[right]))
 
-    return _rows(
-        f"{name}_within", [(values(generated, c), values(real, c)) for c in range(len(classes))], classes, seed
-    )
-
-
-def score_row(probabilities: np.ndarray, real: np.ndarray, seed: int, digest: str) -> MetricRow:
-    """The Inception score of generated images, that of real ones beside it.
-
-    Args:
-        probabilities: (N, C) of generated images.
-        real: (M, C) of held-out ones.
-        seed: of the subsamples.
-        digest: of the network.
-    """
-    rng = np.random.default_rng(seed)
-    n = len(probabilities)
-    parts = [inception_score(probabilities[rng.permutation(n)[: n // 2]]) for _ in range(20)]
-    value, spread = inception_score(probabilities), float(np.std(parts, ddof=1))
-    return MetricRow("inception_score", "inception", value=value, low=value - 1.96 * spread, high=value + 1.96 * spread,
-                     real_reference=inception_score(real), n=n, seed=seed, extractor_hash=digest)  # fmt: skip
+    return _rows(f"{name}_within", values, generated, real, classes, seed)
 
 
 def _rows(
-    name: str, found: Sequence[tuple[np.ndarray, np.ndarray]], classes: Sequence[str], seed: int
+    name: str,
+    values: Callable[[LabelledImages, int], np.ndarray],
+    generated: LabelledImages,
+    beside: LabelledImages,
+    classes: Sequence[str],
+    seed: int,
 ) -> list[MetricRow]:
-    """Rows by class, and over all classes the mean of those that have a value."""
-    out: list[MetricRow] = []
-    values, spreads, references = [], [], []
-    for title, (own, beside) in zip(classes, found, strict=True):
+    """Rows by class, and over all classes the mean of those that have a value; the real reference is that of `beside`."""
+    out, spreads = [], []
+    for c, title in enumerate(classes):
+        own, reference = values(generated, c), values(beside, c)
         if not len(own):
             reason = f"fewer than {SMALLEST_CLASS} images of {title} on a side"
             out.append(MetricRow(name, class_name=title, reason=reason, seed=seed))
             continue
-        value, spread = mean_and_deviation(own, seed)
-        reference = float(beside.mean()) if len(beside) else None
-        out.append(MetricRow(name, class_name=title, value=value, low=value - 1.96 * spread, high=value + 1.96 * spread,
-                             real_reference=reference, n=len(own), seed=seed))  # fmt: skip
-        values.append(value)
+        value, spread = of_one_set(np.mean, own, seed)
+        mean = float(reference.mean()) if len(reference) else None
+        row = MetricRow(name, class_name=title, value=value, real_reference=mean, n=len(own), seed=seed)
+        out.append(row.with_interval(spread))
         spreads.append(spread)
-        references.append(reference)
-    if not values:
+    if not spreads:
         return [MetricRow(name, reason="no class is large enough", seed=seed), *out]
-    value = float(np.mean(values))
-    spread = float(np.sqrt(np.square(spreads).sum()) / len(spreads))
-    known = [r for r in references if r is not None]
-    reference = float(np.mean(known)) if len(known) == len(references) else None
-    over_all = MetricRow(name, value=value, low=value - 1.96 * spread, high=value + 1.96 * spread,
-                         real_reference=reference, n=sum(row.n for row in out), seed=seed)  # fmt: skip
-    return [over_all, *out]
+    means = [row.value for row in out if row.value is not None]
+    known = [row.real_reference for row in out if row.real_reference is not None]
+    mean = float(np.mean(known)) if len(known) == len(means) else None
+    over_all = MetricRow(name, value=float(np.mean(means)), real_reference=mean, n=sum(row.n for row in out), seed=seed)
+    return [over_all.with_interval(float(np.sqrt(np.square(spreads).sum()) / len(spreads))), *out]
 
 
-def _each(
-    measure: Callable[[torch.Tensor, torch.Tensor], Any], a: np.ndarray, b: np.ndarray, batch: int = 100
-) -> np.ndarray:
-    out = []
-    with torch.inference_mode():
-        for start in range(0, len(a), batch):
-            x, y = (to_float(np.array(part[start : start + batch])) / 2 + 0.5 for part in (a, b))
-            out.append(np.atleast_1d(measure(x, y).numpy().astype(np.float64)))
-    return np.concatenate(out) if out else np.empty(0)
+def _each(measure: Callable[[torch.Tensor, torch.Tensor], Any], a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A torchmetrics function of pairs of images, in [0, 1] as it takes them."""
+
+    def values(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        found = measure(to_float(x) / 2 + 0.5, to_float(y) / 2 + 0.5)
+        return np.atleast_1d(found.numpy().astype(np.float64))
+
+    return in_batches(values, 100, a, b)

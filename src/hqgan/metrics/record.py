@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from math import inf
+from typing import Any, get_type_hints
 
 from hqgan.metrics.table import VALUES
 
@@ -32,7 +33,7 @@ _OLD_DISTANCES = {
     "twins": "near_duplicates",
 }
 _OLD_FIELDS = {"view": "extractor", "floor": "real_reference", "bar": "baseline", "hash": "extractor_hash"}
-_NUMBERS = ("value", "low", "high", "real_reference", "baseline", "normalised")
+Number = float | int | None
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,12 @@ class MetricRow:
     distance: str
     extractor: str | None = None
     class_name: str | None = None
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    real_reference: float | None = None
-    baseline: float | None = None
-    normalised: float | None = None
+    value: Number = None
+    low: Number = None
+    high: Number = None
+    real_reference: Number = None
+    baseline: Number = None
+    normalised: Number = None
     n: int = 0
     reason: str | None = None
     seed: int = 0
@@ -92,10 +93,19 @@ class MetricRow:
         label = LABELS.get(self.distance, self.distance.replace("_", " ").capitalize())
         return label if self.key == self.distance else f"{label} ({self.extractor})"
 
+    def with_interval(self, deviation: float | None, lowest: float = -inf, highest: float = inf) -> MetricRow:
+        """The row with the 95 % interval of its value by a standard deviation, cut to a range; without one if there is none."""
+        if self.value is None or deviation is None:
+            return self
+        low, high = self.value - 1.96 * deviation, self.value + 1.96 * deviation
+        return replace(self, low=max(low, lowest), high=min(high, highest))
+
     def as_json(self) -> dict[str, Any]:
         """The row as JSON values; ``key`` comes first, `class_name` as ``class``."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {"key": self.key, **{"class" if name == "class_name" else name: v for name, v in values.items()}}
+        return {"key": self.key, **{"class" if name == "class_name" else name: v for name, v in vars(self).items()}}
+
+
+_KINDS = get_type_hints(MetricRow)
 
 
 def from_json(row: Any) -> MetricRow:
@@ -120,10 +130,8 @@ def from_json(row: Any) -> MetricRow:
     known = {f.name: values[f.name] for f in fields(MetricRow) if f.name in values}
     if "distance" not in known:
         raise ValueError("a metric's row names no distance")
-    texts = {"distance": str, "extractor_hash": str, "config_hash": str, "extractor": str | None, "class_name": str | None,
-             "reason": str | None, "n": int, "seed": int, **dict.fromkeys(_NUMBERS, float | int | None)}  # fmt: skip
     for name, value in known.items():
-        if not isinstance(value, texts[name]) or isinstance(value, bool):
+        if not isinstance(value, _KINDS[name]) or isinstance(value, bool):
             raise ValueError(f"{name} of a metric's row is {value!r}")
     return MetricRow(**known)
 

@@ -36,16 +36,15 @@ def typology_angle(images: np.ndarray) -> np.ndarray:
     References:
         Chardon et al., "Skin colour typology and suntanning pathways", 1991; Del Bino & Bernerd, 2013, for the groups.
     """
-    n, size = images.shape[:2]
+    size = images.shape[1]
     width = max(1, round(BORDER * size))
     edge = np.ones((size, size), bool)
     edge[width:-width, width:-width] = False
     angles = []
-    for start in range(0, n, 500):
-        part = np.asarray(images[start : start + 500])[:, edge]
-        lightness, _, yellow = np.moveaxis(lab(np.median(part, 1)), -1, 0)
+    for part in np.split(images, range(500, len(images), 500)):
+        lightness, _, yellow = np.moveaxis(lab(np.median(np.asarray(part)[:, edge], 1)), -1, 0)
         angles.append(np.degrees(np.arctan2(lightness - 50, yellow)))
-    return np.concatenate(angles) if angles else np.empty(0)
+    return np.concatenate(angles)
 
 
 def lab(colours: np.ndarray) -> np.ndarray:

@@ -47,10 +47,21 @@ def value_and_deviation(
     return whole, np.std(values, axis=0, ddof=1)
 
 
-def mean_and_deviation(values: np.ndarray, seed: int) -> tuple[float, float]:
-    """The mean of values (N,), one an image or a pair, and its standard deviation by random halves."""
-    mean, deviation = value_and_deviation(lambda i, _: float(values[i].mean()), len(values), 1, seed)
-    return float(mean), float(deviation) if deviation is not None else 0.0
+def of_one_set(statistic: Callable[[np.ndarray], float], values: np.ndarray, seed: int) -> tuple[float, float]:
+    """A statistic of values (N, ...), one an image or a pair, and its standard deviation by random halves."""
+    value, deviation = value_and_deviation(lambda i, _: statistic(values[i]), len(values), 1, seed)
+    return float(value), 0.0 if deviation is None else float(deviation)
+
+
+def equal_numbers(a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Places of equally many random images of each class in two sets with class indices `a` (N,) and `b` (M,)."""
+    ours, theirs = [], []
+    for c in np.union1d(a, b):
+        mine, others = np.flatnonzero(a == c), np.flatnonzero(b == c)
+        k = min(len(mine), len(others))
+        ours.append(rng.permutation(mine)[:k])
+        theirs.append(rng.permutation(others)[:k])
+    return np.concatenate(ours), np.concatenate(theirs)
 
 
 def proportional(counts: np.ndarray, n: int) -> np.ndarray:

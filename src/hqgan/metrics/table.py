@@ -70,13 +70,8 @@ def _sliced_wasserstein(generated: np.ndarray, real: np.ndarray, width: int) -> 
 
 
 def _prdc(generated: np.ndarray, real: np.ndarray, width: int) -> Statistic:
-    rr, gg, rg = (prdc.pairwise(*p) for p in ((real, real), (generated, generated), (real, generated)))
-
-    def values(i: np.ndarray, j: np.ndarray) -> tuple[float, ...]:
-        own, cross = rr[np.ix_(j, j)], rg[np.ix_(j, i)]
-        return *prdc.from_distances(own, gg[np.ix_(i, i)], cross), *prdc.density_coverage(own, cross)
-
-    return values
+    rr, gg, rg = (distances.pairwise(*p) for p in ((real, real), (generated, generated), (real, generated)))
+    return lambda i, j: prdc.prdc(rr[np.ix_(j, j)], gg[np.ix_(i, i)], rg[np.ix_(j, i)])
 
 
 def _too_few(n: int, width: int) -> str | None:

@@ -116,15 +116,7 @@ def start_state(setup: Setup) -> State:
             )
         if isinstance(source, PrototypeLatent):
             setup.reporter.message("training the feature network that prototypes start from")
-            means = train_proto(
-                data.images,
-                data.labels,
-                rows,
-                len(data.classes),
-                fingerprint=data.fingerprint,
-                cache=cache_folder(None),
-            )
-            source.start_from(torch.from_numpy(means))
+            source.start_from(torch.from_numpy(train_proto(data, rows, cache_folder(None))))
     state = new_state(generator, critic, config.training, device)
     if start is not None:
         _resume(setup, state, start)

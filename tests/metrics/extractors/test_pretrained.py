@@ -12,7 +12,6 @@ from hqgan.errors import UserError
 from hqgan.io.pretrained import library
 from hqgan.metrics.distances import frechet, kernel
 from hqgan.metrics.extractors import dinov2, inception, lpips, pretrained
-from hqgan.metrics.extractors.published import Published
 from hqgan.metrics.record import MetricRow
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
@@ -94,8 +93,8 @@ def test_without_weights_each_metric_says_so_and_nothing_is_fetched(tmp_path, mo
 
 def test_a_download_is_announced_checked_and_kept(tmp_path, monkeypatch):
     said = []
-    offer = Published("a network", (tmp_path / "served.bin").as_uri(), 1, hashlib.sha256(b"abc").hexdigest())
-    row = replace(pretrained.PRETRAINED["inception"], offer=offer)
+    offer = {"url": (tmp_path / "served.bin").as_uri(), "sha256": hashlib.sha256(b"abc").hexdigest()}
+    row = replace(pretrained.PRETRAINED["inception"], what="a network", megabytes=1, **offer)
     monkeypatch.setitem(pretrained.PRETRAINED, "inception", row)
     with pytest.raises(pretrained.UnavailableError, match="could not be fetched .* give --weights inception=FILE"):
         pretrained.weights("inception", {}, tmp_path, True, Calls(said.append))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from hqgan.io.files import write_atomically
 from hqgan.metrics.extractors.extractor import RECIPE, hash_of
 
 Tensors = dict[str, np.ndarray]
@@ -30,7 +30,7 @@ def cached(
             nothing was missing.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load_file, save
 
     recipe = {
         "name": name,
@@ -49,11 +49,6 @@ def cached(
         return found
     tensors = {k: np.ascontiguousarray(v) for k, v in completed.items()}
     cache.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file(tensors, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, save(tensors))
     path.with_suffix(".json").write_text(json.dumps({**recipe, "hash": hash_of(tensors)}, indent=2) + "\n")
     return tensors

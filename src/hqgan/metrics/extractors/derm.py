@@ -6,7 +6,7 @@ import numpy as np
 
 from hqgan.metrics.extractors import networks, projection
 from hqgan.metrics.extractors.extractor import FeatureExtractor
-from hqgan.metrics.extractors.training_images import SEED, TrainingImages
+from hqgan.metrics.extractors.networks import TrainingImages
 
 STAGES = {"derm": (0, 1, 2, 3), "early": (0, 1), "middle": (2,), "late": (3,)}
 """Stages of the network by extractor: all of them; its first two; its third; its last."""
@@ -14,17 +14,9 @@ STAGES = {"derm": (0, 1, 2, 3), "early": (0, 1), "middle": (2,), "late": (3,)}
 
 def fit(training: TrainingImages) -> dict[str, np.ndarray]:
     """Train the network, and fit the projection of each extractor; tensors by name."""
-    classes = int(training.labels.max()) + 1
-    network = networks.train_network(training.images, training.labels, classes, SEED, training.reporter)
-    clean, corrupted = (networks.run(network, x) for x in (training.clean, training.corrupted))
-    tensors = networks.weights_of(network, "derm.")
-    for name, stages in STAGES.items():
-        columns = networks.stage_columns(*stages)
-        constants = projection.fit_projection(clean[:, columns], corrupted[:, columns])
-        tensors |= {f"derm/{name}/{key}": value for key, value in constants.items()}
-    return tensors
+    return projection.fit("derm", networks.train_network(training), STAGES, training)
 
 
 def build(tensors: dict[str, np.ndarray]) -> list[FeatureExtractor]:
     """The four extractors from what `fit` gave."""
-    return [projection.build(name, "derm", stages, tensors) for name, stages in STAGES.items()]
+    return projection.build("derm", STAGES, tensors)

@@ -12,12 +12,6 @@ from hqgan.io.pretrained import library
 from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.extractors.published import Provided, Published, digest_of, load_published, run_uint8
 
-PUBLISHED = Published(
-    "DINOv2 ViT-S/14 (arXiv 2304.07193)",
-    "https://huggingface.co/timm/vit_small_patch14_dinov2.lvd142m/resolve/main/model.safetensors",
-    88,
-)
-
 
 def dinov2(path: Path) -> nn.Module:
     """DINOv2 ViT-S/14: normalised images (B, 3, 224, 224) to features (B, 384)."""
@@ -41,3 +35,12 @@ def load(path: Path) -> Provided:
         return run_uint8(scaled, images)
 
     return Provided(FeatureExtractor("dinov2", digest_of(path), "features", "dinov2", outputs, lambda raw: raw, 384))
+
+
+PUBLISHED = Published(
+    "DINOv2 ViT-S/14 (arXiv 2304.07193)",
+    "https://huggingface.co/timm/vit_small_patch14_dinov2.lvd142m/resolve/main/model.safetensors",
+    88,
+    load,
+    (("fd", "dinov2"), ("kd", "dinov2")),
+)

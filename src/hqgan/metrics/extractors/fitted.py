@@ -24,8 +24,9 @@ from hqgan.errors import UserError
 from hqgan.metrics.extractors import derm, laplacian, untrained
 from hqgan.metrics.extractors.cache import Tensors, cached
 from hqgan.metrics.extractors.extractor import FeatureExtractor
-from hqgan.metrics.extractors.training_images import TrainingImages
+from hqgan.metrics.extractors.networks import TrainingImages
 from hqgan.reporter import SILENT, Reporter
+from hqgan.types import ImageData
 
 
 @dataclass(frozen=True)
@@ -52,22 +53,14 @@ NAMES = tuple(name for row in FITTED.values() for name in row.names)
 
 
 def load_extractors(
-    images: np.ndarray,
-    labels: np.ndarray,
-    train: np.ndarray,
-    *,
-    fingerprint: str,
-    cache: Path,
-    reporter: Reporter = SILENT,
+    data: ImageData, train: np.ndarray, cache: Path, reporter: Reporter = SILENT
 ) -> list[FeatureExtractor]:
     """All extractors for a training split: from the cache, or fitted now (on two cores 1 to 2 minutes for 4,200 images).
 
     Args:
-        images: (N, S, S, 3) uint8, the whole data set, S a multiple of 4, at least 32.
-        labels: (N,) class indices.
+        data: the whole data set; images of 32 pixels or more, a multiple of 4.
         train: indices of the training split; nothing else is used.
-        fingerprint: of the data set; with `train` and `extractor.RECIPE` the cache's key.
-        cache: folder, made if need be.
+        cache: folder, made if need be; its key is the data's fingerprint, `train` and `extractor.RECIPE`.
         reporter: receives the progress of the training.
 
     Returns:
@@ -76,7 +69,7 @@ def load_extractors(
     Raises:
         UserError: images of a size that the extractors do not take.
     """
-    side = images.shape[1]
+    side = data.images.shape[1]
     if side < 32 or side % 4:
         raise UserError(f"Feature extractors take images of 32 pixels or more, a multiple of 4; these have {side}.")
 
@@ -85,8 +78,8 @@ def load_extractors(
         if not missing:
             return tensors
         reporter.message("training the feature extractors")
-        training = TrainingImages(np.asarray(images[train]), np.asarray(labels)[train], reporter)
+        training = TrainingImages(data.images[train], data.labels[train], reporter)
         return tensors | {key: value for row in missing for key, value in row.fit(training).items()}
 
-    tensors = cached("views", fingerprint, train, cache, complete)
+    tensors = cached("views", data.fingerprint, train, cache, complete)
     return [extractor for row in FITTED.values() for extractor in row.build(tensors)]

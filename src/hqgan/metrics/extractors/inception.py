@@ -14,13 +14,6 @@ from hqgan.io.pretrained import library
 from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.extractors.published import Provided, Published, digest_of, load_published, run_uint8
 
-PUBLISHED = Published(
-    "Inception-v3 as torch-fidelity has it",
-    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
-    91,
-    "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-)
-
 
 def inception(path: Path) -> nn.Module:
     """Inception-v3 for FID, bit by bit as in TensorFlow: uint8 (B, 3, H, W) to features (B, 2048) and logits (B, 1008)."""
@@ -58,3 +51,13 @@ def load(path: Path) -> Provided:
     name, width = "inception", 2048
     extractor = FeatureExtractor(name, digest_of(path), "features", name, outputs, lambda raw: raw[:, :width], width)
     return Provided(extractor, class_probabilities)
+
+
+PUBLISHED = Published(
+    "Inception-v3 as torch-fidelity has it",
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+    91,
+    load,
+    (("fd", "inception"), ("kd", "inception"), ("inception_score", "inception")),
+    "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+)

@@ -6,15 +6,13 @@ References:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import torch
+import torch.nn.functional as F
 
+from hqgan.io.images import to_float
 from hqgan.metrics.extractors.extractor import FeatureExtractor, hash_of
-from hqgan.metrics.extractors.training_images import TrainingImages
-
-if TYPE_CHECKING:
-    import torch
+from hqgan.metrics.extractors.networks import TrainingImages
 
 _SEED = 2718
 _PATCHES, _PATCH, _LEVELS, _DIRECTIONS = 16, 7, 3, 64
@@ -56,10 +54,6 @@ def build(tensors: dict[str, np.ndarray]) -> list[FeatureExtractor]:
 
 def _pyramid(images: np.ndarray) -> list[torch.Tensor]:
     """Laplacian levels of uint8 images, finest first, the last one the small image itself; float32 (N, 3, s, s)."""
-    import torch.nn.functional as F
-
-    from hqgan.io.images import to_float
-
     x, levels = to_float(images), []
     for _ in range(_LEVELS - 1):
         small = F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)

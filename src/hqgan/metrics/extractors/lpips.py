@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from hqgan.io.images import to_float
 from hqgan.io.pretrained import library
+from hqgan.metrics.extractors.networks import in_batches
 from hqgan.metrics.extractors.published import Provided, Published, load_published
-
-PUBLISHED = Published(
-    "torchvision's AlexNet, under LPIPS (arXiv 1801.03924)",
-    "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-    233,
-    "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
-)
 
 
 def lpips(path: Path) -> nn.Module:
@@ -36,10 +29,16 @@ def load(path: Path) -> Provided:
     network = lpips(path)
 
     def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            parts = [
-                (to_float(np.array(a[i : i + 100])), to_float(np.array(b[i : i + 100]))) for i in range(0, len(a), 100)
-            ]
-            return np.concatenate([network(x, y).reshape(-1).numpy().astype(np.float64) for x, y in parts])
+        return network(to_float(a), to_float(b)).reshape(-1).numpy().astype(np.float64)
 
-    return Provided(image_distance=distance)
+    return Provided(image_distance=lambda a, b: in_batches(distance, 100, a, b))
+
+
+PUBLISHED = Published(
+    "torchvision's AlexNet, under LPIPS (arXiv 1801.03924)",
+    "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    233,
+    load,
+    (("lpips_within", None),),
+    "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+)

@@ -1,21 +1,46 @@
-"""The network behind `derm`, `early`, `middle`, `late` and `untrained`, and how small networks are trained."""
+"""The network behind `derm`, `early`, `middle`, `late` and `untrained`, the training images, and how networks learn from them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hqgan.io.images import to_float
+from hqgan.io.images import to_float, to_uint8
 from hqgan.metrics.extractors.corruptions import STRUCTURE, corrupt, strengths
 from hqgan.reporter import SILENT, Reporter
+from hqgan.types import LabelledImages
 
+SEED = 20240
+_FITTED_ON = 2000  # clean training images, and as many corrupted ones, that set an extractor's directions
 _BATCH = 32
 _EPOCHS = 3.5  # more, and the network knows its training images: real vs. real grows
 _STEPS = (40, 800)  # at least, at most; so that a demo takes seconds and a large set minutes
+
+
+@dataclass(frozen=True)
+class TrainingImages(LabelledImages):
+    """A training split, and who receives the progress of training."""
+
+    reporter: Reporter = SILENT
+
+    @cached_property
+    def clean(self) -> np.ndarray:
+        """Up to 2,000 of the images, at random but always the same."""
+        return self.images[np.random.default_rng(SEED).permutation(len(self.images))[:_FITTED_ON]]
+
+    @cached_property
+    def corrupted(self) -> np.ndarray:
+        """The images of `clean`, corrupted at random."""
+        generator = torch.Generator().manual_seed(SEED)
+        parts = np.array_split(self.clean, -(-len(self.clean) // 250))
+        done = [to_uint8(corrupt(to_float(x), strengths(len(x), generator), generator)) for x in parts]
+        return np.concatenate(done)
 
 
 class StageNetwork(nn.Module):
@@ -56,32 +81,27 @@ def stage_columns(*stages: int) -> np.ndarray:
     return np.concatenate([np.arange(ends[s], ends[s + 1]) for s in stages])
 
 
-def train_network(
-    images: np.ndarray, labels: np.ndarray, classes: int, seed: int, reporter: Reporter = SILENT
-) -> StageNetwork:
+def train_network(training: TrainingImages) -> StageNetwork:
     """Train `derm`'s network: the class of each image, clean and corrupted, and how strongly its structure was corrupted.
 
     The classes alone make a bad extractor (a classifier forgets what does not distinguish classes, sharpness above all); asking
     each stage for the strength of a corruption makes its maps change with it.
 
     Args:
-        images: (N, S, S, 3) uint8 training images, S a multiple of 4.
-        labels: (N,) class indices.
-        classes: number of classes.
-        seed: of initial weights, order and corruptions; equal seeds and threads give equal weights.
-        reporter: receives the number of steps now and then.
+        training: images of a side that is a multiple of 4.
 
     Returns:
-        The network in inference mode.
+        The network in inference mode; equal images and threads give equal weights.
     """
+    classes = int(training.labels.max()) + 1
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(SEED)
         network = StageNetwork()
         width = 2 * sum(StageNetwork.WIDTHS)
         scale = nn.BatchNorm1d(width, affine=False)
         classify = nn.Sequential(nn.Dropout(0.3), nn.Linear(width, classes))
         grade = nn.Sequential(nn.Linear(width, 128), nn.ReLU(), nn.Linear(128, STRUCTURE))
-        weights = class_weights(labels, classes)
+        weights = class_weights(training.labels, classes)
 
         def loss(x: torch.Tensor, y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
             strength = strengths(len(x), generator)
@@ -91,7 +111,7 @@ def train_network(
             target = torch.cat([torch.zeros_like(strength), strength])[:, :STRUCTURE]
             return 0.5 * wrong + 10 * F.mse_loss(grade(features), target)
 
-        fit([network, classify, grade, scale], loss, images, labels, _EPOCHS, seed, "derm", reporter)
+        fit([network, classify, grade, scale], loss, training, _EPOCHS, SEED, "derm")
     return network.eval()
 
 
@@ -111,24 +131,28 @@ def untrained_network(images: np.ndarray, seed: int) -> StageNetwork:
     return network.eval()
 
 
-def run(network: nn.Module, images: np.ndarray, batch: int = 128) -> np.ndarray:
-    """What `network` gives for uint8 images (N, S, S, 3), float32 (N, K), without gradients."""
+def in_batches(function: Callable[..., np.ndarray], size: int, *images: np.ndarray) -> np.ndarray:
+    """What `function` gives for arrays of equally many images, taken `size` at a time, without gradients."""
     with torch.inference_mode():
-        parts = [network(to_float(np.array(images[i : i + batch]))).numpy() for i in range(0, len(images), batch)]
-    return np.concatenate(parts)
+        starts = range(0, len(images[0]), size)
+        return np.concatenate([function(*(np.array(x[i : i + size]) for x in images)) for i in starts])
+
+
+def run(network: nn.Module, images: np.ndarray) -> np.ndarray:
+    """What `network` gives for uint8 images (N, S, S, 3), float32 (N, K), without gradients."""
+    return in_batches(lambda part: network(to_float(part)).numpy(), 128, images)
 
 
 def fit(
     modules: list[nn.Module],
     loss: Callable[[torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor],
-    images: np.ndarray,
-    labels: np.ndarray,
+    training: TrainingImages,
     epochs: float,
     seed: int,
     name: str,
-    reporter: Reporter,
 ) -> None:
     """AdamW with one cycle of the learning rate, random images turned and mirrored (dermatoscopy has no up)."""
+    images, labels = training
     generator = torch.Generator().manual_seed(seed)
     steps = int(np.clip(round(epochs * len(labels) / _BATCH), *_STEPS))
     parameters = [p for module in modules for p in module.parameters()]
@@ -147,7 +171,7 @@ def fit(
         optimiser.step()
         schedule.step()
         if (step + 1) % 50 == 0:
-            reporter.progress(f"training extractor {name}", step + 1, steps, "steps")
+            training.reporter.progress(f"training extractor {name}", step + 1, steps, "steps")
 
 
 def class_weights(labels: np.ndarray, classes: int) -> torch.Tensor:

@@ -6,12 +6,11 @@ have a reason in place of a value.
 
 from __future__ import annotations
 
-import hashlib
 import os
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,35 +18,11 @@ import numpy as np
 from hqgan.errors import UserError
 from hqgan.metrics.extractors import dinov2, inception, lpips
 from hqgan.metrics.extractors.extractor import FeatureExtractor
-from hqgan.metrics.extractors.published import Provided, Published
+from hqgan.metrics.extractors.published import digest_of
 from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import listed
 
-
-@dataclass(frozen=True)
-class Pretrained:
-    """A pretrained network.
-
-    Attributes:
-        offer: its published weights.
-        load: from the path of weights to what the network provides.
-        metrics: distance and extractor of each metric that needs it.
-    """
-
-    offer: Published
-    load: Callable[[Path], Provided]
-    metrics: tuple[tuple[str, str | None], ...]
-
-
-PRETRAINED = {
-    "inception": Pretrained(
-        inception.PUBLISHED,
-        inception.load,
-        (("fd", "inception"), ("kd", "inception"), ("inception_score", "inception")),
-    ),
-    "dinov2": Pretrained(dinov2.PUBLISHED, dinov2.load, (("fd", "dinov2"), ("kd", "dinov2"))),
-    "alexnet": Pretrained(lpips.PUBLISHED, lpips.load, (("lpips_within", None),)),
-}
+PRETRAINED = {"inception": inception.PUBLISHED, "dinov2": dinov2.PUBLISHED, "alexnet": lpips.PUBLISHED}
 """By the name that ``--weights NAME=FILE`` takes."""
 
 
@@ -76,7 +51,7 @@ def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, r
         if not given[name].is_file():
             raise UserError(f"There are no weights at {given[name]}.")
         return given[name]
-    offer = PRETRAINED[name].offer
+    offer = PRETRAINED[name]
     kept = cache / "weights" / offer.url.rsplit("/", 1)[1]
     if kept.exists():
         return kept
@@ -87,13 +62,10 @@ def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, r
     reporter.message(f"downloading {offer.what}, {offer.megabytes} MB, from {offer.url} into {kept.parent}")
     kept.parent.mkdir(parents=True, exist_ok=True)
     temporary = kept.with_name(f".{kept.name}.{os.getpid()}.part")
-    digest = hashlib.sha256()
     try:
         with urllib.request.urlopen(offer.url, timeout=60) as source, temporary.open("wb") as sink:
-            while part := source.read(1 << 20):
-                sink.write(part)
-                digest.update(part)
-        if offer.sha256 and digest.hexdigest() != offer.sha256:
+            shutil.copyfileobj(source, sink)
+        if offer.sha256 and digest_of(temporary) != offer.sha256:
             raise UnavailableError(
                 f"what came from {offer.url} has another SHA-256 than its publisher's file; it was thrown away"
             )

@@ -8,12 +8,13 @@ along which real images do not vary at all is the very one along which generated
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from hqgan.metrics.extractors import networks
 from hqgan.metrics.extractors.extractor import FeatureExtractor, hash_of
+from hqgan.metrics.extractors.networks import TrainingImages
 from hqgan.runtime.threads import one_thread
 
 DIMENSIONS = 64
@@ -57,27 +58,39 @@ def fit_neutral_projection(statistics: np.ndarray) -> Callable[[np.ndarray], np.
     return lambda given: (_standardise(given, constants) @ directions).astype(np.float32)
 
 
-def build(name: str, backbone: str, stages: tuple[int, ...], tensors: Tensors) -> FeatureExtractor:
-    """An extractor of some stages of a `StageNetwork`, from what `fit` of its file gave.
+Stages = Mapping[str, tuple[int, ...]]
+"""Which stages of a `StageNetwork`, 0 to 3, by extractor."""
 
-    Args:
-        name: of the extractor.
-        backbone: prefix of the network's weights in `tensors`.
-        stages: 0 to 3.
-        tensors: by name: ``backbone.<weight>`` and ``backbone/name/<constant>``.
-    """
+
+def fit(backbone: str, network: networks.StageNetwork, stages: Stages, training: TrainingImages) -> Tensors:
+    """The weights of a network, and the constants of each extractor's projection; by name, for `build`."""
+    clean, corrupted = (networks.run(network, x) for x in (training.clean, training.corrupted))
+    tensors = networks.weights_of(network, f"{backbone}.")
+    for name, own in stages.items():
+        columns = networks.stage_columns(*own)
+        constants = fit_projection(clean[:, columns], corrupted[:, columns])
+        tensors |= {f"{backbone}/{name}/{key}": value for key, value in constants.items()}
+    return tensors
+
+
+def build(backbone: str, stages: Stages, tensors: Tensors) -> list[FeatureExtractor]:
+    """The extractors from what `fit` gave, which may stand among other tensors."""
     weights = starting_with(f"{backbone}.", tensors)
-    constants = starting_with(f"{backbone}/{name}/", tensors)
-    network, columns = networks.from_weights(weights), networks.stage_columns(*stages)
-    return FeatureExtractor(
-        name,
-        hash_of({**weights, **constants}),
-        "features",
-        backbone,
-        lambda images: networks.run(network, images),
-        lambda statistics: project(statistics[:, columns], constants),
-        constants["directions"].shape[1],
-    )
+    network = networks.from_weights(weights)
+
+    def extractor(name: str, columns: np.ndarray) -> FeatureExtractor:
+        constants = starting_with(f"{backbone}/{name}/", tensors)
+        return FeatureExtractor(
+            name,
+            hash_of({**weights, **constants}),
+            "features",
+            backbone,
+            lambda images: networks.run(network, images),
+            lambda statistics: project(statistics[:, columns], constants),
+            constants["directions"].shape[1],
+        )
+
+    return [extractor(name, networks.stage_columns(*own)) for name, own in stages.items()]
 
 
 def starting_with(prefix: str, tensors: Tensors) -> Tensors:

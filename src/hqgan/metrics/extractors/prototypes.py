@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from hqgan.metrics.extractors.cache import Tensors, cached
-from hqgan.metrics.extractors.networks import class_weights, convolution, fit, run, weights_of
+from hqgan.metrics.extractors.networks import TrainingImages, class_weights, convolution, fit, run, weights_of
 from hqgan.reporter import SILENT, Reporter
+from hqgan.types import ImageData
 
 PROTO_FEATURES = 1280
 """Features of `proto`; the generator's prototypes have as many (the paper's EfficientNet has)."""
@@ -32,47 +33,37 @@ class Proto(nn.Module):
         return self.wide(self.stem(x)).mean((2, 3))
 
 
-def train_proto(
-    images: np.ndarray,
-    labels: np.ndarray,
-    train: np.ndarray,
-    classes: int,
-    *,
-    fingerprint: str,
-    cache: Path,
-    reporter: Reporter = SILENT,
-) -> np.ndarray:
+def train_proto(data: ImageData, train: np.ndarray, cache: Path, reporter: Reporter = SILENT) -> np.ndarray:
     """Class means (C, 1280) float32 in features of `proto`, from which the generator's prototypes start.
 
     `proto` is a network of its own, of another shape and seed than any feature extractor's, and never evaluates. A class
-    without training images gets the mean of all. Arguments as `fitted.load_extractors`; `classes` is C.
+    without training images gets the mean of all. Arguments as `fitted.load_extractors`.
     """
+    classes = len(data.classes)
 
     def complete(tensors: Tensors) -> Tensors:
         if tensors:
             return tensors
-        own_images, own_labels = np.asarray(images[train]), np.asarray(labels)[train]
-        proto = train_network(own_images, own_labels, classes, _SEED, reporter)
-        features = run(proto, own_images)
+        training = TrainingImages(data.images[train], data.labels[train], reporter)
+        proto = train_network(training, classes)
+        features = run(proto, training.images)
         means = np.tile(features.mean(0), (classes, 1))
-        for c in np.unique(own_labels):
-            means[c] = features[own_labels == c].mean(0)
+        for c in np.unique(training.labels):
+            means[c] = features[training.labels == c].mean(0)
         return {"class_means": means.astype(np.float32), **weights_of(proto, "proto.")}
 
-    return cached("proto", f"{fingerprint}/{classes}", train, cache, complete)["class_means"]
+    return cached("proto", f"{data.fingerprint}/{classes}", train, cache, complete)["class_means"]
 
 
-def train_network(
-    images: np.ndarray, labels: np.ndarray, classes: int, seed: int, reporter: Reporter = SILENT
-) -> Proto:
-    """Train `proto` by the classes alone. Arguments as `networks.train_network`."""
+def train_network(training: TrainingImages, classes: int) -> Proto:
+    """Train `proto` by the classes alone."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(_SEED)
         proto, classify = Proto(), nn.Sequential(nn.Dropout(0.3), nn.Linear(PROTO_FEATURES, classes))
-        weights = class_weights(labels, classes)
+        weights = class_weights(training.labels, classes)
 
         def loss(x: torch.Tensor, y: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
             return F.cross_entropy(classify(proto(x)), y, weight=weights, label_smoothing=0.1)
 
-        fit([proto, classify], loss, images, labels, _EPOCHS, seed, "proto", reporter)
+        fit([proto, classify], loss, training, _EPOCHS, _SEED, "proto")
     return proto.eval()

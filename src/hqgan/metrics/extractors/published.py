@@ -17,23 +17,7 @@ from torch import nn
 from hqgan.errors import UserError
 from hqgan.io.pretrained import load_weights
 from hqgan.metrics.extractors.extractor import FeatureExtractor
-
-
-@dataclass(frozen=True)
-class Published:
-    """Weights as their publisher offers them.
-
-    Attributes:
-        what: the network, in words.
-        url: of the file.
-        megabytes: its size, about.
-        sha256: of the file; empty for safetensors, which hold no program.
-    """
-
-    what: str
-    url: str
-    megabytes: int
-    sha256: str = ""
+from hqgan.metrics.extractors.networks import in_batches
 
 
 @dataclass(frozen=True)
@@ -49,6 +33,27 @@ class Provided:
     extractor: FeatureExtractor | None = None
     class_probabilities: Callable[[np.ndarray], np.ndarray] | None = None
     image_distance: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A pretrained network, its weights as their publisher offers them.
+
+    Attributes:
+        what: the network, in words.
+        url: of the file.
+        megabytes: its size, about.
+        load: from the path of such a file to what the network provides.
+        metrics: distance and extractor of each metric that needs it.
+        sha256: of the file; empty for safetensors, which hold no program.
+    """
+
+    what: str
+    url: str
+    megabytes: int
+    load: Callable[[Path], Provided]
+    metrics: tuple[tuple[str, str | None], ...]
+    sha256: str = ""
 
 
 def load_published(network: nn.Module, path: Path, offer: Published, under: str = "") -> None:
@@ -72,8 +77,6 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def run_uint8(network: Callable[[torch.Tensor], torch.Tensor], images: np.ndarray, batch: int = 32) -> np.ndarray:
+def run_uint8(network: Callable[[torch.Tensor], torch.Tensor], images: np.ndarray) -> np.ndarray:
     """What a network gives for uint8 images (N, S, S, 3), taken as (B, 3, S, S) uint8; float32 (N, K)."""
-    with torch.inference_mode():
-        parts = [torch.from_numpy(np.array(images[i : i + batch])) for i in range(0, len(images), batch)]
-        return np.concatenate([network(part.permute(0, 3, 1, 2)).float().numpy() for part in parts])
+    return in_batches(lambda part: network(torch.from_numpy(part).permute(0, 3, 1, 2)).float().numpy(), 32, images)

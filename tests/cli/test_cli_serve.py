@@ -4,7 +4,7 @@ import pytest
 
 from hqgan.cli import pages
 from hqgan.serve import app
-from hqgan.serve.real import RealImages
+from hqgan.serve.runs import RealImages
 
 pytest.importorskip("gradio", reason="the page needs gradio")
 

@@ -1,6 +1,6 @@
 import shutil
 
-from hqgan.serve.curves import curves
+from hqgan.serve.views import curves
 
 
 def test_a_run_in_training_has_curves_and_a_torn_line_is_left_out(tiny_run, tmp_path):

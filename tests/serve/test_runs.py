@@ -9,8 +9,7 @@ from hqgan.errors import UserError
 from hqgan.evaluation.audit import FLAGGED
 from hqgan.sampling.images import latent_seed
 from hqgan.serve import runs
-from hqgan.serve.real import RealImages
-from hqgan.serve.runs import open_runs
+from hqgan.serve.runs import RealImages, open_runs
 from hqgan.training import checkpoint
 
 

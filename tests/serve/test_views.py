@@ -53,16 +53,16 @@ def test_two_runs_beside_each_other(served, asked):
 def test_the_runs_own_audit_flags_at_truncation_1_alone(served, asked):
     run, about, more = asked
     flagged = [replace(served[0], flagged=frozenset({latent_seed(0, "nevus", 2)}))]
-    assert views.answer(flagged, "Nearest real", run, about, more).count("the run&#x27;s audit") == 1
-    assert "the run&#x27;s audit" not in views.answer(flagged, "Nearest real", run, ["nevus", "0", 0.9, 4], more)
+    assert views.answer(flagged, "Nearest real", run, about, more).count("the run&#39;s audit") == 1
+    assert "the run&#39;s audit" not in views.answer(flagged, "Nearest real", run, ["nevus", "0", 0.9, 4], more)
 
 
 @pytest.mark.parametrize(
     ("view", "place", "value", "words"),
     [
-        ("Images", "run", 1, "A run&#x27;s number has to be a whole number from 0 to 0"),
-        ("Images", "run", "../../etc", "A run&#x27;s number"),
-        ("Training", "run", -1, "A run&#x27;s number"),
+        ("Images", "run", 1, "A run&#39;s number has to be a whole number from 0 to 0"),
+        ("Images", "run", "../../etc", "A run&#39;s number"),
+        ("Training", "run", -1, "A run&#39;s number"),
         ("Images", 0, "../nevus", "The class cannot be"),
         ("Images", 0, "<script>", "&lt;script&gt;"),
         ("Images", 1, "-1", "The seed has to be a whole number from 0 to 9,223,372,036,854,775,807"),
@@ -70,9 +70,9 @@ def test_the_runs_own_audit_flags_at_truncation_1_alone(served, asked):
         ("Images", 2, float("nan"), "The truncation"),
         ("Images", 3, 65, "The number of images has to be a whole number from 1 to 64"),
         ("Images", 3, 10**9, "The number of images"),
-        ("Between two", 4, 4, "An image&#x27;s number has to be a whole number from 0 to 3"),
+        ("Between two", 4, 4, "An image&#39;s number has to be a whole number from 0 to 3"),
         ("Between two", 6, 17, "The number of frames has to be a whole number from 3 to 16"),
-        ("Circuit", 7, 64, "An image&#x27;s number"),
+        ("Circuit", 7, 64, "An image&#39;s number"),
         ("Circuit", 8, "ibm:least-busy", "The backend cannot be"),
         ("Circuit", 8, "fake:lima", "The backend cannot be"),
         ("Circuit", 9, 4097, "The number of shots has to be a whole number from 1 to 4,096"),

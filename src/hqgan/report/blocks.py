@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,8 +10,7 @@ from typing import Any, Literal
 
 from hqgan.errors import UserError
 from hqgan.io.files import write_atomically
-
-TEMPLATE = "report.html"
+from hqgan.io.templates import data_uri, render
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,7 @@ class Section:
 
 def png(path: Path, text: str) -> Picture:
     """A PNG file, embedded."""
-    data = base64.b64encode(path.read_bytes()).decode()
-    return Picture(f"data:image/png;base64,{data}", text, pixels=True)
+    return Picture(data_uri(path.read_bytes(), "image/png"), text, pixels=True)
 
 
 def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -> None:
@@ -87,14 +84,7 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
     Raises:
         UserError: it cannot be written.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    environment.tests["of"] = lambda block, name: type(block).__name__ == name
-    page = environment.get_template(TEMPLATE).render(title=title, lead=lead, sections=sections)
+    page = render(Path(__file__).with_name("report.html"), title=title, lead=lead, sections=sections)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, page.encode())

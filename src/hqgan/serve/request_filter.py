@@ -33,17 +33,17 @@ _HEADERS = {b"host", b"accept", b"accept-encoding", b"content-type", b"content-l
 """Headers that are passed on to gradio. Others, such as X-Forwarded-Host, could change the address that it believes it has."""
 
 # gradio runs inline scripts and compiles functions from text, hence unsafe-inline and unsafe-eval.
-SAFE = [
-    (
-        b"content-security-policy",
+SAFE = {
+    b"content-security-policy": (
         b"default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
         b"script-src 'self' 'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; "
-        b"form-action 'none'; frame-ancestors 'none'",
+        b"form-action 'none'; frame-ancestors 'none'"
     ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
-]
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cache-control": b"no-store",
+}
+"""Headers of every answer, in place of gradio's own of these names."""
 
 
 class RequestFilter:
@@ -80,21 +80,24 @@ class RequestFilter:
             return
         begun = False
 
-        async def noting(message: MutableMapping[str, Any]) -> None:
+        async def safe(message: MutableMapping[str, Any]) -> None:
             nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
+            if message["type"] == "http.response.start":
+                begun = True
+                theirs = [(k, v) for k, v in message.get("headers", []) if k.lower() not in SAFE]
+                message = {**message, "headers": [*theirs, *SAFE.items()]}
             await send(message)
 
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
         try:
-            await self._answer(scope, receive, noting)
+            await self._answer(scope, receive, safe)
         except asyncio.CancelledError:  # the server ends
             if begun:
                 await send({"type": "http.response.body", "body": b""})
             else:
-                await refuse(send, 503, "The server is shutting down.")
+                await refuse(safe, 503, "The server is shutting down.")
         finally:
             self.tasks.discard(task)
 
@@ -112,7 +115,7 @@ class RequestFilter:
             await refuse(send, 403, "Requests from other sites are not allowed.")
         elif method in ("GET", "HEAD") and len(path) < 200 and _READ.fullmatch(path) and ".." not in path:
             # The query is dropped: gradio would read stored states from it, which the page does not use.
-            await self.app(_plain(scope, b""), receive, _with(send, SAFE))
+            await self.app(_plain(scope), receive, send)
         elif method == "GET" and path == _ANSWERS:
             await self._answers(scope, receive, send)
         elif method == "POST" and path == _WORK:
@@ -132,7 +135,7 @@ class RequestFilter:
             if done and found in self.unread:
                 self.unread[found] = max(0, self.unread[found] - done)
 
-        await self.app(_plain(scope, b"session_hash=" + found.encode()), receive, _with(counting, SAFE))
+        await self.app(_plain(scope, b"session_hash=" + found.encode()), receive, counting)
 
     async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
@@ -153,66 +156,51 @@ class RequestFilter:
         while len(self.unread) > SESSIONS:
             await self.forget(self.unread.popitem(last=False)[0])
         whole = json.dumps(asked).encode()
-        plain = _plain(scope, b"")
+        plain = _plain(scope)
         kept = [(k, v) for k, v in plain["headers"] if k not in (b"content-length", b"content-type")]
         plain["headers"] = [*kept, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(whole))]
-        sent = False
+        parts = [{"type": "http.request", "body": whole, "more_body": False}]
 
-        async def once() -> MutableMapping[str, Any]:
-            nonlocal sent
-            if sent:
-                return await receive()
-            sent = True
-            return {"type": "http.request", "body": whole, "more_body": False}
+        async def body_first() -> MutableMapping[str, Any]:
+            return parts.pop() if parts else await receive()
 
         async def taken(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start" and message["status"] != 200 and session in self.unread:
                 self.unread[session] -= 1
             await send(message)
 
-        await self.app(plain, once, _with(taken, SAFE))
+        await self.app(plain, body_first, taken)
 
 
-def _plain(scope: Scope, query: bytes) -> dict[str, Any]:
+def _plain(scope: Scope, query: bytes = b"") -> dict[str, Any]:
     """The request with the given query and without the headers that gradio does not need."""
-    return {
-        **scope,
-        "query_string": query,
-        "headers": [(k, v) for k, v in scope["headers"] if k in _HEADERS],
-        "path_params": {},
-    }
+    headers = [(k, v) for k, v in scope["headers"] if k in _HEADERS]
+    return {**scope, "query_string": query, "headers": headers, "path_params": {}}
 
 
 async def _body(receive: Receive) -> bytes | None:
     """The body of a request; None if it is too long or incomplete."""
-    whole = b""
-    while True:
+    whole, more = b"", True
+    while more:
         message = await receive()
-        if message["type"] != "http.request":
-            return None
         whole += message.get("body", b"")
-        if len(whole) > BODY:
+        more = message.get("more_body", False)
+        if message["type"] != "http.request" or len(whole) > BODY:
             return None
-        if not message.get("more_body"):
-            return whole
+    return whole
 
 
 def _asked(body: bytes, functions: dict[int, int]) -> dict[str, Any] | None:
     """A request for work, reduced to the fields that the page sends; None if it is not a valid one."""
     try:
         found = json.loads(body)
-    except (ValueError, RecursionError):
+        number, data, session = found["fn_index"], found["data"], found["session_hash"]
+        valid = type(number) is int and isinstance(data, list) and len(data) == functions[number]
+        valid = valid and _SESSION.fullmatch(session) is not None and all(map(_plain_value, data))
+    except (ValueError, RecursionError, TypeError, KeyError):
         return None
-    if not isinstance(found, dict):
-        return None
-    number, data, session = found.get("fn_index"), found.get("data"), found.get("session_hash")
-    if type(number) is not int or number not in functions or not isinstance(session, str):
-        return None
-    if not _SESSION.fullmatch(session) or not isinstance(data, list) or len(data) != functions[number]:
-        return None
-    if not all(_plain_value(value) for value in data):
-        return None
-    return {"data": data, "fn_index": number, "session_hash": session, "event_data": None, "trigger_id": None}
+    whole = {"data": data, "fn_index": number, "session_hash": session, "event_data": None, "trigger_id": None}
+    return whole if valid else None
 
 
 def _plain_value(value: Any) -> bool:
@@ -223,22 +211,9 @@ def _plain_value(value: Any) -> bool:
     return value is None or isinstance(value, float)
 
 
-def _with(send: Send, more: Sequence[tuple[bytes, bytes]]) -> Send:
-    """A send function that adds our own headers to gradio's."""
-    own = {name for name, _ in more}
-
-    async def sending(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            theirs = [(k, v) for k, v in message.get("headers", []) if k.lower() not in own]
-            message = {**message, "headers": [*theirs, *more]}
-        await send(message)
-
-    return sending
-
-
 async def refuse(send: Send, status: int, sentence: str) -> None:
     """Refuse a request with a status and one sentence."""
     body = sentence.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *SAFE]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,14 +1,21 @@
-"""The runs that a page shows. They are opened once, when it starts; a request selects one by number, never by path."""
+"""The runs that a page shows, and the real images nearest to theirs.
+
+Runs are opened once, when the page starts; a request selects one by number, never by path.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from hqgan.errors import UserError
 from hqgan.evaluation.audit import FLAGGED
+from hqgan.evaluation.copying_evidence import Closest, closest, neutral_features
 from hqgan.evaluation.real_images import data_of
 from hqgan.reporter import SILENT, Reporter
 from hqgan.run.folder import stored_config
@@ -16,8 +23,56 @@ from hqgan.runtime.devices import resolve_device
 from hqgan.sampling.hub import PREFIX
 from hqgan.sampling.images import read_dropped
 from hqgan.sampling.load import Loaded, load
-from hqgan.serve.real import RealImages
 from hqgan.training import checkpoint
+from hqgan.types import ImageData
+
+
+@dataclass(frozen=True)
+class Near:
+    """The nearest training image of a generated one.
+
+    Attributes:
+        image: (S, S, 3) uint8, the training image.
+        name: its class.
+        grey_levels: root mean square difference over pixels and channels, in grey levels from 0 to 255.
+        closest: the result of the audit's rule for the pair.
+    """
+
+    image: np.ndarray
+    name: str
+    grey_levels: float
+    closest: Closest
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """The images that a run was trained on.
+
+    Attributes:
+        data: the data set.
+        train: rows of the training part; no other images are shown.
+    """
+
+    data: ImageData
+    train: np.ndarray
+
+    @cached_property
+    def _features(self) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        return neutral_features(self.data)
+
+    def nearest(self, images: np.ndarray) -> list[Near]:
+        """The nearest training image of each generated one (N, S, S, 3) uint8. The first call computes all real features."""
+        real, features_of = self._features
+        spaces = {
+            "pixels": (self.data.images.reshape(len(self.data), -1), images.reshape(len(images), -1)),
+            "features": (real, features_of(images)),
+        }
+        found = []
+        for image, pair in zip(images, closest(self.data, self.train, images, spaces), strict=True):
+            other = np.asarray(self.data.images[pair.row])
+            difference = float(np.sqrt(np.square(image.astype(np.float64) - other).mean()))
+            found.append(Near(other, self.data.classes[int(self.data.labels[pair.row])], difference, pair))
+        return found
 
 
 @dataclass(frozen=True)

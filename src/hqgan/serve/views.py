@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from hqgan.errors import UserError
+from hqgan.io.templates import template
+from hqgan.report.blocks import Picture
+from hqgan.report.run_sections import curves as charts
+from hqgan.run.log import read_lines
 from hqgan.sampling.images import latent_seed
-from hqgan.serve import circuit, limits, markup
-from hqgan.serve.curves import curves
+from hqgan.sampling.load import Loaded
+from hqgan.serve import circuit, limits
 from hqgan.serve.images import archive, between, images, noise
-from hqgan.serve.real import RealImages
-from hqgan.serve.runs import Served
+from hqgan.serve.runs import RealImages, Served
 
 IMAGES, BETWEEN, NEAREST, CIRCUIT, RUNS, TRAINING = VIEWS = (
     "Images", "Between two", "Nearest real", "Circuit", "Two runs", "Training",
 )  # fmt: skip
+PATIENTS = "The right image of each pair shows a real patient: the licence of the data decides who may see it."
+PROCEDURAL = (
+    "The right image of each pair is a training image. This data set is procedural, so it shows no real person."
+)
+
+html: Any = template(Path(__file__).with_name("views.html")).module
+"""Parts of the page, each a function of the values that it shows."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +45,29 @@ class ImageRequest:
     count: int
 
     @property
+    def loaded(self) -> Loaded:
+        """The generator of the run."""
+        return self.served.generator()
+
+    @property
     def words(self) -> str:
         """The selection in words, for the page."""
         cut = "" if self.truncation == 1 else f", truncation {self.truncation:g}"
-        shown = self.served.generator().values["images"]
+        shown = self.loaded.values["images"]
         return f"{self.served.name}: {self.name}, seed {self.seed}{cut}. The run has seen {shown:,} real images, repeats counted."
 
-    def noise(self, count: int | None = None) -> Any:
-        """Noise (count, noise_size) of the first images."""
-        return noise(self.served.generator(), self.name, self.seed, count or self.count, self.truncation)
+    @property
+    def noise(self) -> torch.Tensor:
+        """Noise (count, noise_size) of the images."""
+        return noise(self.loaded, self.name, self.seed, self.count, self.truncation)
+
+    def images(self) -> np.ndarray:
+        """The images (count, S, S, 3)."""
+        return images(self.loaded, self.name, self.noise)
+
+    def fewer(self, served: Served) -> ImageRequest:
+        """The first `limits.MOST_COMPARED` of the images, by a run."""
+        return replace(self, served=served, count=min(self.count, limits.MOST_COMPARED))
 
 
 def image_request(runs: Sequence[Served], run: Any, name: Any, seed: Any, truncation: Any, count: Any) -> ImageRequest:
@@ -63,50 +92,49 @@ def run_of(runs: Sequence[Served], run: Any) -> Served:
     return runs[limits.whole(run, "A run's number", 0, len(runs) - 1)]
 
 
-def grid(request: ImageRequest) -> str:
-    """The images as a grid."""
-    return markup.grid(images(request.served.generator(), request.name, request.noise()), request.name, request.words)
+def image_of(request: ImageRequest, number: Any) -> int:
+    """The number of one of the images; UserError if there is none."""
+    return limits.whole(number, "An image's number", 0, request.count - 1)
 
 
 def interpolation(request: ImageRequest, first: Any, second: Any, frames: Any) -> str:
     """Frames between two of the images."""
-    ends = tuple(limits.whole(i, "An image's number", 0, request.count - 1) for i in (first, second))
+    ends = image_of(request, first), image_of(request, second)
     steps = limits.whole(frames, "The number of frames", 3, limits.MOST_FRAMES)
-    rows = request.noise()
-    made = images(request.served.generator(), request.name, between(rows[ends[0]], rows[ends[1]], steps))
-    return markup.row(made, request.words, (ends[0], ends[1]))
+    rows = request.noise
+    made = images(request.loaded, request.name, between(rows[ends[0]], rows[ends[1]], steps))
+    return html.frames(made, request.words, ends)
 
 
 def nearest(request: ImageRequest) -> str:
     """Up to 16 images, each beside its nearest real training image."""
-    loaded, real = request.served.generator(), request.served.real
+    real = request.served.real
     if not isinstance(real, RealImages):
         raise UserError(real)
-    made = images(loaded, request.name, request.noise(min(request.count, limits.MOST_COMPARED)))
+    made = request.fewer(request.served).images()
     whole = request.truncation == 1  # audits cover truncation 1 only
     audited = [whole and latent_seed(request.seed, request.name, i) in request.served.flagged for i in range(len(made))]
-    caution = markup.PROCEDURAL if real.data.name == "demo" else markup.PATIENTS
-    return markup.pairs(made, real.nearest(made), audited, request.name, request.words, caution)
+    caution = PROCEDURAL if real.data.name == "demo" else PATIENTS
+    return html.pairs(zip(made, real.nearest(made), audited, strict=True), request.name, request.words, caution)
 
 
 def circuits(request: ImageRequest, chosen: Any, backend: Any, shots: Any) -> str:
     """The circuit and readouts of one image, and the same image computed on another backend."""
-    loaded = request.served.generator()
-    number = limits.whole(chosen, "An image's number", 0, request.count - 1)
+    loaded = request.loaded
+    number = image_of(request, chosen)
     where = limits.one_of(backend, "The backend", list(circuit.BACKENDS))
     times = limits.whole(shots, "The number of shots", 1, limits.MOST_SHOTS)
     if not loaded.generator.circuits:
         raise UserError(f"{request.served.name} is of preset {loaded.config.preset}, which has no circuits.")
-    rows = request.noise()
-    exact = images(loaded, request.name, rows)[number]
+    row, exact = request.noise[number], request.images()[number]
     other = None
     if where != "statevector":
-        other = circuit.on(loaded, request.name, rows[number], where, times, exact)
+        other = circuit.on(loaded, request.name, row, where, times, exact)
     called = f"{circuit.BACKENDS[where]}, {times:,} shots"
-    values = circuit.readouts(loaded, request.name, rows[number])
+    values = circuit.readouts(loaded, request.name, row)
     ansatz = loaded.generator.circuits[0].ansatz
     about = f"Image {number} of {request.words}"
-    return markup.circuit(exact, other, called, ansatz, values, circuit.drawing(ansatz), about)
+    return html.circuit(exact, other, called, ansatz, values, circuit.drawing(ansatz), about)
 
 
 def two_runs(request: ImageRequest, runs: Sequence[Served], other: Any) -> str:
@@ -115,27 +143,35 @@ def two_runs(request: ImageRequest, runs: Sequence[Served], other: Any) -> str:
         raise UserError("One run is served; hqgan serve RUN RUN shows two beside each other.")
     grids = []
     for served in (request.served, run_of(runs, other)):
-        loaded = served.generator()
-        if request.name not in loaded.classes:
+        if request.name not in served.generator().classes:
             raise UserError(f"{served.name} has no class {request.name}.")
-        mine = ImageRequest(
-            served, request.name, request.seed, request.truncation, min(request.count, limits.MOST_COMPARED)
-        )
-        shown = images(loaded, request.name, mine.noise())
-        grids.append((served.name, markup.grid(shown, request.name, mine.words, opens=False)))
-    return markup.side_by_side(grids)
+        mine = request.fewer(served)
+        grids.append((served.name, html.grid(mine.images(), request.name, mine.words, opens=False)))
+    return html.side_by_side(grids)
 
 
-def training(runs: Sequence[Served], run: Any) -> str:
-    """The curves of a run."""
-    served = run_of(runs, run)
-    return markup.curves(served.name, *curves(served.folder))
+def curves(folder: Path) -> tuple[int, list[Picture]]:
+    """Images that a run has shown so far, and charts of distances and losses; the run may still be in training.
+
+    An incomplete last line is ignored. The charts are redrawn only when the file has changed.
+    """
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return 0, []
+    about = path.stat()
+    return _curves(path, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _curves(path: Path, size: int, changed: int) -> tuple[int, list[Picture]]:
+    lines = read_lines(path)
+    return (lines[-1]["images"] if lines else 0), charts(lines)
 
 
 def download(request: ImageRequest) -> str:
     """A link that contains the images as a zip file."""
     data = archive(request.served, request.name, request.seed, request.count, request.truncation)
-    return markup.link(f"{request.name}-seed{request.seed}.zip", data, request.count)
+    return html.link(f"{request.name}-seed{request.seed}.zip", data, request.count)
 
 
 def answer(runs: Sequence[Served], view: Any, run: Any, about: Sequence[Any], more: Sequence[Any]) -> str:
@@ -151,7 +187,8 @@ def answer(runs: Sequence[Served], view: Any, run: Any, about: Sequence[Any], mo
     try:
         chosen = limits.one_of(view, "The view", VIEWS)
         if chosen == TRAINING:
-            return training(runs, run)
+            served = run_of(runs, run)
+            return html.training(served.name, *curves(served.folder))
         request = image_request(runs, run, *about)
         first, second, frames, image, backend, shots, other = more
         if chosen == BETWEEN:
@@ -162,6 +199,6 @@ def answer(runs: Sequence[Served], view: Any, run: Any, about: Sequence[Any], mo
             return circuits(request, image, backend, shots)
         if chosen == RUNS:
             return two_runs(request, runs, other)
-        return grid(request)
+        return html.grid(request.images(), request.name, request.words)
     except UserError as error:
-        return markup.refusal(str(error))
+        return html.refusal(str(error))

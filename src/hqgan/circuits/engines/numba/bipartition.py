@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from hqgan.circuits.engines.numba.elementwise import scaled
 from hqgan.circuits.engines.numba.jit import compiled
-from hqgan.circuits.engines.numba.layout import address_of
-from hqgan.circuits.engines.numba.structs import Layers, Layout
-from hqgan.circuits.engines.numba.sweeps import sweep, undo_sweep
-from hqgan.circuits.engines.numba.vectors import add_product_to, write_product
+from hqgan.circuits.engines.numba.layout import Layout, address_of
+from hqgan.circuits.engines.numba.sweeps import Layers, sweep
+from hqgan.circuits.engines.numba.vectors import add_product
 
 
 @compiled
@@ -55,22 +54,20 @@ def product_back(amplitudes, first, count, out, by_out, by):
 
 
 @compiled
-def side_of(circuit, side):
-    """The lowest bit of a half, and its bits."""
-    return (0 if side else circuit.bits[1]), circuit.bits[side]
+def last_vectors(circuit, work, side, number):
+    """A half's vectors (number 0) of the last layer's branches, or their gradients (1), as (2e, 2^bits)."""
+    first, last = circuit.last_branches
+    return work.halves[side][number, first:last].reshape((-1, 1 << circuit.bits[side]))
 
 
 @compiled
-def last_branches(circuit):
-    """Where in a half's vectors the last layer's begin and end."""
-    first, count = 0, 1
-    for _ in range(circuit.split_layers):
-        first, count = first + count, count * circuit.masks[0].shape[0]
-    return first, first + count
+def half_layers(k, circuit, call, side):
+    """The layers of a half."""
+    return Layers(circuit.axes, call.half_gates[side][k], circuit.codes, call.patterns[k])
 
 
 @compiled
-def layout_of(circuit, side, count):
+def half_layout(circuit, side, count):
     """How `count` vectors of a half stand in rows: like one state, without empty rows."""
     lane_bits = circuit.layout.lane_bits
     bits = circuit.bits[side] - lane_bits
@@ -83,27 +80,21 @@ def layout_of(circuit, side, count):
 def simulate_halves(amplitudes, k, circuit, call, work):
     """Fill the vectors of `work.halves` from a circuit's amplitudes (n, 2, 2)."""
     for side in range(2):
-        vectors, masks = work.halves[side][0], circuit.masks[side]
-        layers = Layers(circuit.axes, call.half_gates[side][k], circuit.codes, call.patterns[k])
-        lowest, bits = side_of(circuit, side)
-        product(amplitudes, lowest, bits, vectors[0])
+        vectors, masks, bits = work.halves[side][0], circuit.masks[side], circuit.bits[side]
+        product(amplitudes, 0 if side else circuit.bits[1], bits, vectors[0])
+        layers = half_layers(k, circuit, call, side)
         before, count = 0, 1
         for layer in range(circuit.split_layers):
             here, many = before + count, count * len(masks)
             for e in range(many):
                 for part in range(2):
-                    write_product(
-                        vectors[here + e, part],
-                        vectors[before + e // len(masks), part],
-                        masks[e % len(masks)],
-                        circuit.kind,
-                    )
+                    vector = vectors[here + e, part]
+                    vector[:] = 0
+                    add_product(vector, vectors[before + e // len(masks), part], masks[e % len(masks)], circuit.kind)
+            group, layout = (0, bits - circuit.layout.lane_bits, layer, 1, 0), half_layout(circuit, side, 2 * many)
+            at = address_of(vectors[here:])
+            sweep(at, at, 0, work.sweep_buffer, layout, group, layers, 0, circuit.kind)
             flat = vectors[here : here + many].reshape(-1)
-            rows = flat.reshape((-1, work.both.shape[2]))
-            sweep(
-                rows, rows, work.sweep_buffer[0], layout_of(circuit, side, 2 * many), circuit.half_sweeps[side, layer], layers,
-                circuit.kind,
-            )  # fmt: skip
             scaled(flat, flat, call.half_scales[side, k, layer])
             before, count = here, many
 
@@ -111,27 +102,23 @@ def simulate_halves(amplitudes, k, circuit, call, work):
 @compiled
 def backward_halves(amplitudes, k, circuit, call, work, by_amplitudes, sums):
     """From the gradient by the last layer's vectors to that by amplitudes, and the gates' gradients in sums of each side."""
-    first, _ = last_branches(circuit)
     for side in range(2):
-        vectors, by, masks = work.halves[side][0], work.halves[side][1], circuit.masks[side]
-        layers = Layers(circuit.axes, call.half_gates[side][k], circuit.codes, call.patterns[k])
-        lowest, bits = side_of(circuit, side)
+        vectors, by, masks, bits = work.halves[side][0], work.halves[side][1], circuit.masks[side], circuit.bits[side]
+        layers = half_layers(k, circuit, call, side)
         gap = address_of(by) - address_of(vectors)
-        by[:first] = 0
-        here = first
+        here = circuit.last_branches[0]
+        by[:here] = 0
         for layer in range(circuit.split_layers - 1, -1, -1):
             count = len(masks) ** layer
             before, many = here - count, count * len(masks)
-            undo_sweep(
-                address_of(vectors[here:]), gap, work.sweep_buffer, layout_of(circuit, side, 2 * many),
-                circuit.half_sweeps[side, layer], layers, sums[side][k], circuit.kind,
-            )  # fmt: skip
+            group, layout = (0, bits - circuit.layout.lane_bits, layer, 1, 0), half_layout(circuit, side, 2 * many)
+            at, added = address_of(vectors[here:]), address_of(sums[side][k])
+            sweep(at, at, gap, work.sweep_buffer, layout, group, layers, added, circuit.kind)
             flat = by[here : here + many].reshape(-1)
             scaled(flat, flat, call.half_scales[side, k, layer])
             for e in range(many):
                 for part in range(2):
-                    add_product_to(
-                        by[before + e // len(masks), part], by[here + e, part], masks[e % len(masks)], circuit.kind
-                    )
+                    target = by[before + e // len(masks), part]
+                    add_product(target, by[here + e, part], masks[e % len(masks)], circuit.kind)
             here = before
-        product_back(amplitudes, lowest, bits, vectors[0], by[0], by_amplitudes)
+        product_back(amplitudes, 0 if side else circuit.bits[1], bits, vectors[0], by[0], by_amplitudes)

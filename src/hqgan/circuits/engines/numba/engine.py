@@ -6,6 +6,8 @@ in a core's cache together with its adjoint. LAYOUT.md shows how a state lies in
 
 from __future__ import annotations
 
+import math
+import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,14 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hqgan.circuits.engines.numba.backward import backward
-from hqgan.circuits.engines.numba.buffers import Buffer
+from hqgan.circuits.engines.numba.adjoint import backward, simulate
 from hqgan.circuits.engines.numba.pauli_frame import pauli_frame, word_signs
-from hqgan.circuits.engines.numba.simulate import simulate
-from hqgan.circuits.engines.numba.tables import GROUP, Tables, aligned, copied, tables_of, unturned, with_factors
+from hqgan.circuits.engines.numba.tables import GROUP, Tables, copied, tables_of
 from hqgan.circuits.engines.plan import Plan
 from hqgan.circuits.engines.single_backward import single_backward
 from hqgan.circuits.engines.threads import in_threads
+
+_SPARE: dict[int, list[Tensor]] = {}
+"""Free memory by size in bytes, that one call hands to the next, since fresh pages cost as much time as the arithmetic that
+fills them. Taking from a list and adding to it need no lock."""
+_SIZES = 16
+"""Different sizes kept at most, so that calls of many sizes do not fill the memory."""
 
 
 class Call(NamedTuple):
@@ -44,6 +50,7 @@ class Call(NamedTuple):
 class Work(NamedTuple):
     """A thread's memory to work in."""
 
+    final: np.ndarray  # (1, planes, rows, lanes): a circuit's final state, where it is not kept
     scratch: np.ndarray  # (planes, rows, lanes)
     sweep_buffer: np.ndarray  # (2, 2^GROUP, lanes)
     both: np.ndarray  # (2, rows, lanes): a state and its adjoint
@@ -96,17 +103,17 @@ class _Compiled(torch.autograd.Function):
         call = _call(plan, weights.numpy(force=True), count // len(weights))
         out = torch.empty(count, plan.ansatz.readouts, dtype=weights.dtype)
         values, given = out.numpy(), amplitudes.numpy()
-        states = Buffer((count if keep else 0, tables.planes, tables.rows, tables.lanes), values.dtype)
+        states = buffer((count if keep else 0, tables.planes, tables.rows, tables.lanes), values.dtype)
 
         def work(block: Sequence[int]) -> None:
-            buffers = _buffers(tables, values.dtype)
-            finals = states if keep else buffers[-1]
-            simulate(block[0], block[-1] + 1, given, tables.circuit, call, finals.array, _work(buffers), values)
+            memory = _work(tables, values.dtype)
+            finals = states if keep else memory.final
+            simulate(block[0], block[-1] + 1, given, tables.circuit, call, finals, memory, values)
 
         in_threads(work, count, amplitudes.device)
         # The final states belong to this call: the gradient starts from them.
-        ctx.plan, ctx.call, ctx.states = plan, call, states
-        ctx.save_for_backward(amplitudes, torch.from_numpy(states.array))
+        ctx.plan, ctx.call = plan, call
+        ctx.save_for_backward(amplitudes, torch.from_numpy(states))
         return out
 
     @staticmethod
@@ -125,13 +132,10 @@ class _Compiled(torch.autograd.Function):
 
         def work(block: Sequence[int]) -> np.ndarray:
             sums, upper, lower = (
-                aligned((*gates.shape, tables.lanes), wanted.dtype) for gates in (call.gates, *call.half_gates)
+                copied(np.zeros((*gates.shape, tables.lanes)), wanted.dtype) for gates in (call.gates, *call.half_gates)
             )
-            for place in (sums, upper, lower):
-                place[...] = 0
-            gradients = Gradients(wanted, by, sums, (upper, lower))
-            buffers = _buffers(tables, wanted.dtype)
-            backward(block[0], block[-1] + 1, given, tables.circuit, call, states.numpy(), _work(buffers), gradients)
+            gradients, memory = Gradients(wanted, by, sums, (upper, lower)), _work(tables, wanted.dtype)
+            backward(block[0], block[-1] + 1, given, tables.circuit, call, states.numpy(), memory, gradients)
             halves = np.concatenate([lower, upper], 2)  # by bit, the lower half's first
             return np.concatenate([halves, sums], 1).sum(-1)
 
@@ -154,41 +158,57 @@ def _call(plan: Plan, weights: np.ndarray, batch: int) -> Call:
     # A gate's sum is taken from rows that lack the factors of the gates undone before it in its layer, on both sides.
     logs = np.log(cos).reshape(*cos.shape[:2], tables.earlier.shape[2])
     back = (np.exp(2 * np.einsum("klj,lij->kli", logs, tables.earlier)) / 2).reshape(angles.shape)
-    turned = np.array(tables.turned, int)[:, None] > 0
     found = word_signs(ansatz, frame)
+    scale, patterns, dtype = scales[:, -1], circuit.patterns.astype(float), weights.dtype
+    before, after, closing = (x[..., None, None] * patterns for x in (scales[:, :-1], scales[:, 1:], scale))
     return Call(
         batch,
-        (copied(tangents[:, :split, sides[0]], weights.dtype), copied(tangents[:, :split, sides[1]], weights.dtype)),
-        np.stack([cos[:, :split, side].prod((2, 3)) for side in sides]).astype(weights.dtype),
-        copied(tangents[:, split:], weights.dtype),
-        with_factors(circuit.patterns, scales[:, :-1], weights.dtype),
-        with_factors(circuit.patterns, scales[:, 1:], weights.dtype),
-        scales[:, -1].astype(weights.dtype),
-        with_factors(circuit.patterns, scales[:, -1] * unturned(tables.turned)[:, None], weights.dtype)[:, :, None],
-        with_factors(circuit.patterns, scales[:, -1], weights.dtype),
-        np.where(turned, 1, scales[:, -1] ** 2).astype(weights.dtype),
+        (copied(tangents[:, :split, sides[0]], dtype), copied(tangents[:, :split, sides[1]], dtype)),
+        np.stack([cos[:, :split, side].prod((2, 3)) for side in sides]).astype(dtype),
+        copied(tangents[:, split:], dtype),
+        copied(before, dtype),
+        copied(after, dtype),
+        scale.astype(dtype),
+        copied((tables.lacking[:, None] * scale)[..., None, None, None] * patterns, dtype),
+        copied(closing, dtype),
+        np.where(circuit.families[:, 4:], 1, scale**2).astype(dtype),
         (frame.x << np.arange(ansatz.qubits)[::-1]).sum(1),
-        (found if circuit.wanted else found[:, circuit.words[:, 2]]).astype(weights.dtype),
-        (back * signs).astype(weights.dtype),
+        (found if circuit.wanted else found[:, circuit.words[:, 2]]).astype(dtype),
+        (back * signs).astype(dtype),
     )
 
 
-def _buffers(tables: Tables, dtype: np.dtype[Any]) -> list[Buffer]:
-    """Memory of `Work`, and of one circuit's final state."""
-    c, state = tables.circuit, (tables.rows, tables.lanes)
-    size = 2 ** c.bits[1] * (2 if c.width else 1)
-    branches = [len(c.masks[0]) ** layer for layer in range(c.split_layers + 1)]
-    halves = [(2, sum(branches), 2, 2**bits) for bits in c.bits]
-    shapes: list[tuple[int, ...]] = [(tables.planes, *state), (2, 2**GROUP, tables.lanes), (2, *state), *halves]
-    shapes += [(2 * branches[-1], size)] * 2 + [
-        (len(c.left_signs), size),
-        (size,),
-        (tables.n, 3, tables.lanes),
-        (1, tables.planes, *state),
-    ]
-    return [Buffer(shape, dtype) for shape in shapes]
+def _work(tables: Tables, dtype: np.dtype[Any]) -> Work:
+    circuit, state, lanes = tables.circuit, (tables.rows, tables.lanes), tables.lanes
+    line = 2 ** circuit.bits[1] * (2 if circuit.width else 1)
+    first, last = circuit.last_branches
+    upper, lower = (buffer((2, last, 2, 2**bits), dtype) for bits in circuit.bits)
+    return Work(
+        final=buffer((1, tables.planes, *state), dtype),
+        scratch=buffer((tables.planes, *state), dtype),
+        sweep_buffer=buffer((2, 2**GROUP, lanes), dtype),
+        both=buffer((2, *state), dtype),
+        halves=(upper, lower),
+        rows=buffer((2 * (last - first), line), dtype),
+        by_rows=buffer((2 * (last - first), line), dtype),
+        table=buffer((len(circuit.left_signs), line), dtype),
+        line=buffer((line,), dtype),
+        sums=buffer((tables.n, 3, lanes), dtype),
+    )
 
 
-def _work(buffers: list[Buffer]) -> Work:
-    scratch, sweep_buffer, both, upper, lower, *others = (buffer.array for buffer in buffers[:-1])
-    return Work(scratch, sweep_buffer, both, (upper, lower), *others)
+def buffer(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """An array whose memory goes to the next buffer of its size when nothing refers to it any more.
+
+    It starts at the boundary of a row (64 bytes) and holds whatever numbers were there.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    try:
+        memory = _SPARE[size].pop()
+    except (KeyError, IndexError):
+        if len(_SPARE) >= _SIZES:
+            _SPARE.clear()
+        memory = torch.empty(size, dtype=torch.uint8)
+    whole = memory.numpy()
+    weakref.finalize(whole, _SPARE.setdefault(size, []).append, memory).atexit = False  # views refer to the whole
+    return whole.view(dtype).reshape(shape)

@@ -1,14 +1,24 @@
-"""Compiled: where the rows of a state stand. `low` is `structs.Layout.first_bits`.
+"""Compiled: where the rows of a state stand. `low` is `Layout.first_bits`.
 
 Row j stands in place j + (j >> low), so that rows that differ in a high bit alone do not fall on one line of the cache.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from hqgan.circuits.engines.numba.jit import compiled
 from hqgan.circuits.engines.numba.simd import BYTES
+
+
+class Layout(NamedTuple):
+    """How a state's rows stand in memory, see LAYOUT.md."""
+
+    lane_bits: int  # lowest bits of a basis index, which choose a number within a row
+    row_bits: int  # the others, which choose the row
+    first_bits: int  # row bits of the lowest group; after every 2^first_bits rows there is an empty one
 
 
 @compiled

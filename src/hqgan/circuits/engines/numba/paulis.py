@@ -5,47 +5,45 @@ A pass takes 2^m rows that differ in one part of a group's bits, as `sweeps` do;
 
 from __future__ import annotations
 
+from itertools import product
+from typing import NamedTuple
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from hqgan.circuits.engines.numba.jit import compiled
+from hqgan.circuits.engines.numba.kernels import pairs
 from hqgan.circuits.engines.numba.layout import address_of, row_of, stride
-from hqgan.circuits.engines.numba.simd import BYTES, INT, Rows, unpacked
-from hqgan.circuits.engines.numba.structs import Codes, Part
+from hqgan.circuits.engines.numba.simd import BYTES, INT, PAULIS, Rows, unpacked
 
 
-def _on_rows(rows, letter, x, y):
-    """X, Y or Z (0, 1, 2) on the rows of |0> and |1>."""
-    if letter == 0:
-        return y, x
-    if letter == 1:
-        return rows.minus_i(y), rows.b.fneg(rows.minus_i(x))
-    return x, rows.b.fneg(y)
+class Part(NamedTuple):
+    """Neighbouring bits whose single-qubit readouts are taken in one pass over a state."""
+
+    bits: int
+    first: int  # whether it is the first part, which takes the lanes' bits with it
+    last: int
 
 
-def _on_lanes(rows, letter, bit):
-    """The same where the bit chooses lanes: which lane's number each lane gets, and its sign."""
-    order, signs = [], []
-    half = rows.lanes // 2 if rows.complex else rows.lanes
-    for lane in range(rows.lanes):
-        one, imaginary = lane >> bit & 1, lane >= half
-        other = lane if letter == 2 else lane ^ 1 << bit
-        order.append((other + half) % rows.lanes if letter == 1 else other)
-        signs.append({0: 1.0, 1: 1.0 if one == imaginary else -1.0, 2: -1.0 if one else 1.0}[letter])
-    return order, rows.constant(signs)
+class Codes(NamedTuple):
+    """Which patterns some rows have; addresses and distances in bytes."""
+
+    address: int  # of the first row's code
+    row: int  # from one row's code to the next
+    patterns: int  # address of the table of patterns
 
 
-def _letters(rows, only, wanted, act):
-    """Call act(letter) for the one that is known now, or in a branch of its own for each that is wanted, a set of bits."""
-    b = rows.b
+def _each_letter(rows, only, wanted):
+    """The letter that is known now; or each that is wanted, a set of bits, in a branch of its own."""
     if only is not None:
-        act(only)
+        yield only
         return
+    b = rows.b
     for letter in (0, 1, 2) if rows.complex else (0, 2):
         with b.if_then(b.trunc(b.lshr(wanted, ir.Constant(INT, letter)), ir.IntType(1))):
-            act(letter)
+            yield letter
 
 
 def _patterns(rows, count, codes):
@@ -53,17 +51,15 @@ def _patterns(rows, count, codes):
     return [rows.load(rows.at(codes.patterns, BYTES, code)) for code in found]
 
 
-# Bits of a part, whether it is the first one, and the letter that is known now, if any: four bits take X alone, so that the rows'
-# sums stay in the registers.
-_PARTS = [(bits, first, 0 if bits == 4 else None) for bits in (1, 2, 3, 4) for first in (False, True)]
+def _each_part(b, part):
+    """The kinds of parts, each in a branch of its own: bits, whether it is the first, and the letter that is known now, if any.
 
-
-def _each_part(b, part, emit):
-    """Call emit(bits, first, only) in a branch of its own for each kind of part."""
-    for bits, is_first, only in _PARTS:
+    Four bits take X alone, so that the rows' sums stay in the registers.
+    """
+    for bits, first in product((1, 2, 3, 4), (False, True)):
         same = b.icmp_signed("==", part.bits, ir.Constant(INT, bits))
-        with b.if_then(b.and_(same, b.icmp_signed("==", part.first, ir.Constant(INT, int(is_first))))):
-            emit(bits, is_first, only)
+        with b.if_then(b.and_(same, b.icmp_signed("==", part.first, ir.Constant(INT, int(first))))):
+            yield bits, first, 0 if bits == 4 else None
 
 
 @intrinsic
@@ -76,41 +72,25 @@ def expect(context, part, source, step, codes, sums, lane_sums, wanted, kind):
     def emit(ctx, b, sig, arguments):
         part, source, step, codes, sums, lane_sums, wanted, _ = unpacked(b, sig, arguments)
         rows = Rows(b, kind)
-
-        def emit_part(bits, first, only):
-            count = 1 << bits
-            state = [rows.load(rows.at(source, j, step)) for j in range(count)]
+        for bits, first, only in _each_part(b, part):
+            state = [rows.load(rows.at(source, j, step)) for j in range(1 << bits)]
             if first:
-                for j, pattern in enumerate(_patterns(rows, count, codes)):
+                for j, pattern in enumerate(_patterns(rows, len(state), codes)):
                     state[j] = b.fmul(state[j], pattern)
                     rows.store(state[j], rows.at(source, j, step))
-
-            def add(base, place, terms, factor):
-                at = b.add(base, ir.Constant(INT, place * BYTES))
-                totals = [rows.constant([0.0] * rows.lanes)] * 2  # one would wait for itself
-                for i, (x, y) in enumerate(terms):
-                    totals[i % 2] = rows.fma(x, y, totals[i % 2])
-                rows.store(rows.fma(b.fadd(*totals), factor, rows.load(at)), at)
-
-            def act(letter):
+            for letter in _each_letter(rows, only, wanted):
                 # X and Y pair the rows, and both of a pair say the same.
                 factor = rows.constant([1.0 if letter == 2 else 2.0] * rows.lanes)
                 for q in range(bits):
                     terms = []
-                    for j in range(count):
-                        if not j >> q & 1:
-                            x, y = state[j], state[j | 1 << q]
-                            one, two = _on_rows(rows, letter, x, y)
-                            terms += [(x, one), (y, two)] if letter == 2 else [(x, one)]
-                    add(sums, 3 * q + letter, terms, factor)
-                if first:
-                    for q in range(rows.bits):
-                        order, signs = _on_lanes(rows, letter, q)
-                        add(lane_sums, 3 * q + letter, [(x, rows.shuffle(x, order)) for x in state], signs)
-
-            _letters(rows, only, wanted, act)
-
-        _each_part(b, part, emit_part)
+                    for x, y in pairs(state, q):
+                        one, two = rows.on_rows(PAULIS[letter], x, y)
+                        terms += [(x, one), (y, two)] if letter == 2 else [(x, one)]
+                    rows.add_products(b.add(sums, ir.Constant(INT, (3 * q + letter) * BYTES)), terms, factor)
+                for q in range(rows.bits if first else 0):
+                    order, signs = rows.on_lanes(PAULIS[letter], q)
+                    terms = [(x, rows.shuffle(x, order)) for x in state]
+                    rows.add_products(b.add(lane_sums, ir.Constant(INT, (3 * q + letter) * BYTES)), terms, signs)
         return ctx.get_dummy_value()
 
     return types.void(part, *[types.int64] * 2, codes, *[types.int64] * 3, kind), emit
@@ -127,9 +107,9 @@ def observe(context, part, source, target, undone, step, codes, factors, lane_fa
     def emit(ctx, b, sig, arguments):
         part, source, target, undone, step, codes, factors, lane_factors, wanted, _ = unpacked(b, sig, arguments)
         rows = Rows(b, kind)
-        is_last = b.icmp_signed("!=", part.last, ir.Constant(INT, 0))
-
-        def emit_part(bits, first, only):
+        is_last = rows.nonzero(part.last)
+        zero, one = (rows.constant([number] * rows.lanes) for number in (0.0, 1.0))
+        for bits, first, only in _each_part(b, part):
             count = 1 << bits
             state = [rows.load(rows.at(source, j, step)) for j in range(count)]
             places = [rows.at(target, j, step) for j in range(count)]
@@ -137,37 +117,20 @@ def observe(context, part, source, target, undone, step, codes, factors, lane_fa
             if first:
                 for j, (row, pattern) in enumerate(zip(state, patterns, strict=True)):
                     rows.store(b.fmul(row, pattern), rows.at(undone, j, step))
-            begun = [rows.constant([0.0] * rows.lanes) if first else rows.load(place) for place in places]
-            found = begun if only is not None else [cgutils.alloca_once_value(b, row) for row in begun]
-
-            def add(j, factor, value):
-                if only is None:
-                    b.store(rows.fma(factor, value, b.load(found[j])), found[j])
-                else:
-                    found[j] = rows.fma(factor, value, found[j])
-
-            def act(letter):
+            sums = [cgutils.alloca_once_value(b, zero if first else rows.load(place)) for place in places]
+            for letter in _each_letter(rows, only, wanted):
                 for q in range(bits):
                     factor = rows.fill(rows.number(factors, 3 * q + letter))
-                    for j in range(count):
-                        if not j >> q & 1:
-                            k = j | 1 << q
-                            for place, value in zip((j, k), _on_rows(rows, letter, state[j], state[k]), strict=True):
-                                add(place, factor, value)
-                if first:
-                    for q in range(rows.bits):
-                        order, lane_signs = _on_lanes(rows, letter, q)
-                        factor = b.fmul(rows.fill(rows.number(lane_factors, 3 * q + letter)), lane_signs)
-                        for j, x in enumerate(state):
-                            add(j, factor, rows.shuffle(x, order))
-
-            _letters(rows, only, wanted, act)
-            ones = rows.constant([1.0] * rows.lanes)
-            for place, pattern, row in zip(places, patterns, found, strict=True):
-                value = row if only is not None else b.load(row)
-                rows.store(b.fmul(value, b.select(is_last, pattern, ones)), place)
-
-        _each_part(b, part, emit_part)
+                    for xs, slots in zip(pairs(state, q), pairs(sums, q), strict=True):
+                        for slot, value in zip(slots, rows.on_rows(PAULIS[letter], *xs), strict=True):
+                            b.store(rows.fma(factor, value, b.load(slot)), slot)
+                for q in range(rows.bits if first else 0):
+                    order, lane_signs = rows.on_lanes(PAULIS[letter], q)
+                    factor = b.fmul(rows.fill(rows.number(lane_factors, 3 * q + letter)), lane_signs)
+                    for x, slot in zip(state, sums, strict=True):
+                        b.store(rows.fma(factor, rows.shuffle(x, order), b.load(slot)), slot)
+            for place, pattern, total in zip(places, patterns, sums, strict=True):
+                rows.store(b.fmul(b.load(total), b.select(is_last, pattern, one)), place)
         return ctx.get_dummy_value()
 
     return types.void(part, *[types.int64] * 4, codes, *[types.int64] * 3, kind), emit
@@ -179,13 +142,13 @@ def expectations(state, layout, parts, codes, patterns, wanted, sums, kind):
 
     Args:
         state: final, but for the last signs and factor, which are multiplied in here.
-        layout: a `structs.Layout`.
+        layout: a `layout.Layout`.
         parts: (parts, 2): first bit among the rows, bits; four bits only if X alone is wanted.
         codes: (2^row bits,) uint8: which pattern a row has.
         patterns: (patterns, lanes): the last signs and factor.
         wanted: 1, 2, 4 for X, Y, Z, or their sum.
         sums: (n, 3, lanes).
-        kind: a `structs.Kind`.
+        kind: a `sweeps.Kind`.
     """
     at, lanes_at, codes_at, table = address_of(state), address_of(sums), address_of(codes), address_of(patterns)
     for number in range(len(parts)):

@@ -12,6 +12,12 @@ WIDE = llvm.get_host_cpu_features().get("avx512f", False)
 BYTES = 64 if WIDE else 32
 """Of a row."""
 
+# An operator on a bit: whether it swaps |0> and |1>, and the powers of -i with which it then writes either.
+ROTATIONS = ((True, 2, 0), (True, 1, 1), (False, 1, 3))
+"""What rotations about y, x, z add, times their tangents: -iY, -iX, -iZ."""
+PAULIS = ((True, 0, 0), (True, 1, 3), (False, 0, 2))
+"""X, Y, Z."""
+
 
 def lanes(kind, complex_):
     """Numbers in a row, and the bits of a basis index that choose among them."""
@@ -113,21 +119,35 @@ class Rows:
         swapped = self.shuffle(value, [*range(half, self.lanes), *range(half)])
         return self.b.fmul(swapped, self.constant([1.0] * half + [-1.0] * half))
 
-    def partners(self, gate, a, b):
-        """What a rotation about y, x, z (0, 1, 2) adds to the rows of |0> and |1>, times its tangent."""
-        if gate == 0:
-            return self.b.fneg(b), a
-        if gate == 1:
-            return self.minus_i(b), self.minus_i(a)
-        return self.minus_i(a), self.b.fneg(self.minus_i(b))
+    def on_rows(self, operator, a, b):
+        """What an operator, of `ROTATIONS` or `PAULIS`, makes of the rows of |0> and |1>."""
+        swaps, *powers = operator
+        return [self._times(x, power) for x, power in zip((b, a) if swaps else (a, b), powers, strict=True)]
 
-    def partner(self, gate, bit):
-        """The same where the bit chooses lanes: which lane's number each lane adds, and its sign."""
+    def _times(self, value, power):
+        """The value times a power of -i."""
+        value = self.minus_i(value) if power % 2 else value
+        return self.b.fneg(value) if power & 2 else value
+
+    def on_lanes(self, operator, bit):
+        """The same where the bit chooses lanes: which lane's number each lane takes, and its sign."""
+        swaps, *powers = operator
         order, signs = [], []
         half = self.lanes // 2 if self.complex else self.lanes
         for lane in range(self.lanes):
-            part, one = lane >= half, lane >> bit & 1
-            other = lane if gate == 2 else lane ^ 1 << bit
-            order.append(other if gate == 0 else (other + half) % self.lanes)
-            signs.append({0: one, 1: not part, 2: part == one}[gate])
-        return order, self.constant([1.0 if sign else -1.0 for sign in signs])
+            power, other = powers[lane >> bit & 1], lane ^ 1 << bit if swaps else lane
+            order.append((other + half) % self.lanes if power % 2 else other)
+            negative = (power % 2 and lane >= half) != (power & 2 > 0)
+            signs.append(-1.0 if negative else 1.0)
+        return order, self.constant(signs)
+
+    def add_products(self, at, terms, factor):
+        """Add to the row at an address the sum of products of pairs of rows, times a row."""
+        totals = [self.constant([0.0] * self.lanes)] * 2  # two chains, since one would wait for itself
+        for i, (x, y) in enumerate(terms):
+            totals[i % 2] = self.fma(x, y, totals[i % 2])
+        self.store(self.fma(self.b.fadd(*totals), factor, self.load(at)), at)
+
+    def nonzero(self, number):
+        """Whether an integer is not zero."""
+        return self.b.icmp_signed("!=", number, ir.Constant(INT, 0))

@@ -11,9 +11,9 @@ import torch
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.engines.numba.branches import split_of
 from hqgan.circuits.engines.numba.kernels import HELD
+from hqgan.circuits.engines.numba.layout import Layout
 from hqgan.circuits.engines.numba.simd import lanes as lanes_of
-from hqgan.circuits.engines.numba.structs import Kind, Layout
-from hqgan.circuits.engines.numba.sweeps import loops
+from hqgan.circuits.engines.numba.sweeps import Kind, loop
 from hqgan.circuits.engines.plan import Plan, even_groups, halved, parity_signs, sorted_words
 
 GROUP = 8
@@ -37,14 +37,13 @@ class Circuit(NamedTuple):
     bits: tuple[int, int]  # of the upper and the lower half, of which the first state and signs of words are made
     width: int  # real parts in a row that holds imaginary parts too, else 0
     split_layers: int  # whose rotations are taken on halves before they meet
-    half_sweeps: np.ndarray  # (2, split layers, 5) as `sweeps`
+    last_branches: tuple[int, int]  # where in a half's vectors those of the last such layer begin and end
     masks: tuple[np.ndarray, np.ndarray]  # (b, 2^bits) of the CZs before each such layer, see `branches`
     sweeps: np.ndarray  # (S, 5) as in `sweeps.sweep`; a size of 0 stands for a layer's permutation
-    codes: np.ndarray  # (row count,) as in `structs.Layers`
+    codes: np.ndarray  # (row count,) as in `sweeps.Layers`
     moves: np.ndarray  # (2, numbers) of a layer's permutation and its inverse, as sources; empty without
-    there: np.ndarray  # (groups, 5) sweeps of one layer, to a basis, after the signs
-    back: np.ndarray  # the same from a basis, without signs
-    axes: np.ndarray  # (R,) of the rotations, as in `structs.Layers`
+    groups: np.ndarray  # (groups, 2) first bit among the rows, and bits, of all sweeps of one layer
+    axes: np.ndarray  # (R,) of the rotations, as in `sweeps.Layers`
     basis_axes: np.ndarray  # the same of the rotations to a family's basis
     bases: np.ndarray  # (F, 2, 1, n, 1 or 2) their tangents, there and back
     signs: np.ndarray  # (F, 1, patterns, lanes): the last signs, and what rotations to a family's basis lack
@@ -67,7 +66,7 @@ class Tables(NamedTuple):
     lanes: int
     planes: int  # 2 if real and imaginary part are two real vectors
     earlier: np.ndarray  # (layers, n R, n R) 1 where a layer's second rotation is undone before the first's gradient
-    turned: list[int]  # for each family, the qubits that are turned
+    lacking: np.ndarray  # (F,) the factor that rotations to each family's basis lack
 
 
 @lru_cache(maxsize=32)
@@ -86,41 +85,38 @@ def tables_of(plan: Plan) -> Tables:
     sweeps, undone = _sweeps(groups, bits, ansatz.layers - split.layers, plan.moves is not None)
     sides = n - right, right
     split_layers = split.layers - plan.absorbed
-    masks = (np.empty((1, 0)),) * 2 if split.masks is None else tuple(mask.numpy() for mask in split.masks)
+    upper, lower = (np.empty((1, 0)),) * 2 if split.masks is None else (mask.numpy() for mask in split.masks)
+    branches = [len(upper) ** layer for layer in range(split_layers + 1)]
     width = lanes // 2 if complex_ else 0
     codes, patterns = _patterns(plan, bits, row_bits, lanes, dtype)
     local_words = _local_words(ansatz)
-    families, bases, left, right_, words, turned = _families(ansatz, n, right, width, dtype)
+    families, bases, left_signs, right_signs, words, lacking = _families(ansatz, n, right, width, dtype)
     wanted = int(np.bitwise_or.reduce(1 << local_words[:, 1], initial=0))
     parts = []
     for start, count in groups:
         sizes = even_groups(count, 4 if wanted == 1 else 3)
         parts += [(start + sum(sizes[:i]), size) for i, size in enumerate(sizes)]
     state_type = np.result_type(dtype, np.complex64) if complex_ else dtype
-    turns, undos = loops(state_type)
     circuit = Circuit(
         layout=Layout(bits, row_bits, low),
-        kind=Kind(np.empty(0, state_type), turns.address, undos.address),
+        kind=Kind(np.empty(0, state_type), loop(state_type, False).address, loop(state_type, True).address),
         bits=sides,
         width=width,
         split_layers=split_layers,
-        half_sweeps=np.array(
-            [(0, side - bits, layer, 1, 0) for side in sides for layer in range(split_layers)], np.int64
-        ).reshape(2, split_layers, 5),
-        masks=(copied(masks[0], dtype), copied(masks[1], dtype)),
+        last_branches=(sum(branches[:-1]), sum(branches)),
+        masks=(copied(upper, dtype), copied(lower, dtype)),
         sweeps=sweeps,
         codes=codes,
         moves=_moves(plan, n, bits, low, lanes, width),
-        there=np.array([(start, size, 0, 1, start == 0) for start, size in groups]),
-        back=np.array([(start, size, 0, 1, 0) for start, size in groups]),
+        groups=np.array(groups),
         axes=np.array([AXES[gate] for gate in ansatz.rotations] if complex_ else [0], np.uint8),
         basis_axes=np.arange(bases.shape[-1], dtype=np.uint8),
         bases=bases,
-        signs=with_factors(patterns, unturned(turned), dtype)[:, None],
+        signs=copied(lacking[:, None, None, None] * patterns, dtype),
         patterns=copied(patterns, dtype),
         families=families,
-        left_signs=left,
-        right_signs=right_,
+        left_signs=left_signs,
+        right_signs=right_signs,
         parts=np.array(parts),
         wanted=wanted,
         local_words=local_words,
@@ -134,8 +130,7 @@ def tables_of(plan: Plan) -> Tables:
         for lowest, side in zip((right, 0), sides, strict=True)
     ]
     orders = [halves] * split_layers + [[order] for order in undone]
-    earlier = _earlier(orders, n, len(circuit.axes))
-    return Tables(circuit, n, rows, lanes, plan.parts, earlier, turned)
+    return Tables(circuit, n, rows, lanes, plan.parts, _earlier(orders, n, len(circuit.axes)), lacking)
 
 
 def _sweeps(
@@ -256,30 +251,10 @@ def _families(ansatz: Ansatz, n: int, right: int, width: int, dtype: Any) -> tup
         parity_signs(left, n - right).numpy().astype(dtype),
         copied(lower_signs, dtype),
         np.array(words, np.int64).reshape(-1, 3),
-        turned,
+        np.sqrt(0.5) ** np.array(turned, int),
     )
 
 
-def unturned(turned: list[int]) -> np.ndarray:
-    """The factor that rotations of so many qubits to a family's basis lack."""
-    return np.sqrt(0.5) ** np.array(turned, int)
-
-
-def with_factors(patterns: np.ndarray, factors: np.ndarray, dtype: Any) -> np.ndarray:
-    """The patterns (patterns, lanes) times each factor."""
-    found = aligned((*factors.shape, *patterns.shape), dtype)
-    np.multiply(factors[..., None, None], patterns, out=found, casting="unsafe")
-    return found
-
-
-def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """An array that starts at a row's boundary; torch's allocator sees to that."""
-    kind = torch.float64 if np.dtype(dtype) == np.float64 else torch.float32
-    return torch.empty(shape, dtype=kind).numpy()
-
-
 def copied(values: np.ndarray, dtype: Any) -> np.ndarray:
-    """The same numbers, of a type, so aligned."""
-    found = aligned(values.shape, dtype)
-    found[...] = values
-    return found
+    """The same numbers, of a type, in an array that starts at a row's boundary; torch's allocator sees to that."""
+    return torch.tensor(values, dtype=torch.float64 if np.dtype(dtype) == np.float64 else torch.float32).numpy()

@@ -1,6 +1,6 @@
 """Compiled loops over blocks of rows that rotate nothing: sums of products, row by row.
 
-Addresses are in bytes and at the boundary of a row; `layout` is a `structs.Layout`, `kind` a `structs.Kind`, and `right` the
+Addresses are in bytes and at the boundary of a row; `layout` is a `layout.Layout`, `kind` a `sweeps.Kind`, and `right` the
 number of bits in the lower half. Block i of a state is the numbers whose basis index has i as its upper half.
 """
 
@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from hqgan.circuits.engines.numba.jit import compiled
-from hqgan.circuits.engines.numba.layout import row_address
+from hqgan.circuits.engines.numba.layout import address_of, row_address
 from hqgan.circuits.engines.numba.simd import BYTES, INT, Rows, element
 
 
@@ -23,41 +23,17 @@ def _real(kind):
 
 @intrinsic
 def row_add(context, target, source, factor, kind):
-    """Add a factor times a row to a row."""
+    """Add to a row another one times a factor: a number, or the row at an address."""
+    factors = types.int64 if isinstance(factor, types.Integer) else _real(kind)
 
     def emit(ctx, b, sig, arguments):
         target, source, factor, _ = arguments
         rows = Rows(b, kind)
-        rows.store(rows.fma(rows.fill(factor), rows.load(source), rows.load(target)), target)
+        factor = rows.load(factor) if factors == types.int64 else rows.fill(factor)
+        rows.store(rows.fma(factor, rows.load(source), rows.load(target)), target)
         return ctx.get_dummy_value()
 
-    return types.void(types.int64, types.int64, _real(kind), kind), emit
-
-
-@intrinsic
-def row_add_product(context, target, one, two, kind):
-    """Add the product of two rows to a row."""
-
-    def emit(ctx, b, sig, arguments):
-        target, one, two, _ = arguments
-        rows = Rows(b, kind)
-        rows.store(rows.fma(rows.load(one), rows.load(two), rows.load(target)), target)
-        return ctx.get_dummy_value()
-
-    return types.void(*[types.int64] * 3, kind), emit
-
-
-@intrinsic
-def row_multiply(context, target, source, kind):
-    """Multiply a row by a row."""
-
-    def emit(ctx, b, sig, arguments):
-        target, source, _ = arguments
-        rows = Rows(b, kind)
-        rows.store(b.fmul(rows.load(source), rows.load(target)), target)
-        return ctx.get_dummy_value()
-
-    return types.void(*[types.int64] * 2, kind), emit
+    return types.void(types.int64, types.int64, factors, kind), emit
 
 
 def _tiles(b, first, step, count):
@@ -137,162 +113,93 @@ def _make_dots(high, wide):
     return dots
 
 
-dots_few, dots_many = _make_dots(2, 1), _make_dots(4, 4)
-
-
-@intrinsic
-def rows_dot(context, count, one, two, kind):
-    """The sum of products of `count` rows and as many others."""
-
-    def emit(ctx, b, sig, arguments):
-        count, one, two, _ = arguments
-        rows = Rows(b, kind)
-        total = cgutils.alloca_once_value(b, rows.constant([0.0] * rows.lanes))
-        with cgutils.for_range(b, count, intp=INT) as loop:
-            offset = b.mul(loop.index, ir.Constant(INT, BYTES))
-            x, y = rows.load(b.add(one, offset)), rows.load(b.add(two, offset))
-            b.store(rows.fma(x, y, b.load(total)), total)
-        return rows.totals([b.load(total)])[0]
-
-    return _real(kind)(*[types.int64] * 3, kind), emit
+dots_one, dots_few, dots_many = (_make_dots(*size) for size in ((1, 1), (2, 1), (4, 4)))
 
 
 @compiled
-def block(i, layout, right):
-    """Where in a state, in bytes, the rows with upper half i begin."""
-    return row_address(i << (right - layout.lane_bits), layout.first_bits)
+def block_address(state, i, layout, right):
+    """Where in memory the rows with upper half i begin."""
+    return address_of(state) + row_address(i << (right - layout.lane_bits), layout.first_bits)
 
 
 @compiled
 def write_products(state, upper, rows, layout, right, kind):
     """Write a state: block i is the sum of rows (2e, numbers), each times its factor number i, of upper (2e, blocks)."""
-    count, blocks, item = rows.shape[1] * rows.itemsize // BYTES, upper.shape[1], rows.itemsize
-    at, factors, terms = rows.ctypes.data, upper.ctypes.data, len(rows)
-    tile = count % 4 == 0 and blocks % 4 == 0
+    line, blocks, item, terms = rows.shape[1] * rows.itemsize, upper.shape[1], rows.itemsize, len(rows)
+    at, term = address_of(rows), blocks * item
+    tile = line // BYTES % 4 == 0 and blocks % 4 == 0
     i = 0
     while i < blocks:
-        to = state.ctypes.data + block(i, layout, right)
-        step = state.ctypes.data + block(i + 1, layout, right) - to
+        to, factors = block_address(state, i, layout, right), address_of(upper) + i * item
+        step = block_address(state, i + 1, layout, right) - to
         # Lines of a tile are a step apart, unless an empty row is between them.
-        if tile and state.ctypes.data + block(i + 3, layout, right) == to + 3 * step:
-            for c in range(0, count, 4):
-                combine_many(
-                    to + c * BYTES,
-                    step,
-                    terms,
-                    at + c * BYTES,
-                    count * BYTES,
-                    factors + i * item,
-                    item,
-                    blocks * item,
-                    kind,
-                )
+        if tile and block_address(state, i + 3, layout, right) == to + 3 * step:
+            for c in range(0, line, 4 * BYTES):
+                combine_many(to + c, step, terms, at + c, line, factors, item, term, kind)
             i += 4
         else:
-            for c in range(count):
-                combine_few(
-                    to + c * BYTES,
-                    step,
-                    terms,
-                    at + c * BYTES,
-                    count * BYTES,
-                    factors + i * item,
-                    item,
-                    blocks * item,
-                    kind,
-                )
+            for c in range(0, line, BYTES):
+                combine_few(to + c, step, terms, at + c, line, factors, item, term, kind)
             i += 1
 
 
 @compiled
 def write_products_back(adjoint, upper, rows, by_upper, by_rows, layout, right, kind):
     """Add the gradients by what `write_products` reads, given that by the state it writes."""
-    count, blocks, item = rows.shape[1] * rows.itemsize // BYTES, upper.shape[1], rows.itemsize
-    at, to, factors, by_factors = rows.ctypes.data, by_rows.ctypes.data, upper.ctypes.data, by_upper.ctypes.data
-    terms = len(rows)
+    line, blocks, item, terms = rows.shape[1] * rows.itemsize, upper.shape[1], rows.itemsize, len(rows)
+    count, term = line // BYTES, blocks * item
     i = 0
     while i < blocks:
-        begun = adjoint.ctypes.data + block(i, layout, right)
+        begun = block_address(adjoint, i, layout, right)
         # As many blocks as lie a step apart, see `write_products`.
-        step = adjoint.ctypes.data + block(i + 1, layout, right) - begun
+        step = block_address(adjoint, i + 1, layout, right) - begun
         run = 1
-        while i + run < blocks and adjoint.ctypes.data + block(i + run, layout, right) == begun + run * step:
+        while i + run < blocks and block_address(adjoint, i + run, layout, right) == begun + run * step:
             run += 1
         many = terms % 8 == 0 and count % 2 == 0
-        for c in range(0, count, 2 if many else 1):
+        for c in range(0, line, 2 * BYTES if many else BYTES):
             for r in range(0, terms, 8 if many else 2):
-                target, number = to + (r * count + c) * BYTES, factors + (r * blocks + i) * item
+                target, factors = address_of(by_rows) + r * line + c, address_of(upper) + r * term + i * item
                 if many:
-                    collect_many(target, count * BYTES, run, begun + c * BYTES, step, number, blocks * item, item, kind)
+                    collect_many(target, line, run, begun + c, step, factors, term, item, kind)
                 else:
-                    collect_few(target, count * BYTES, run, begun + c * BYTES, step, number, blocks * item, item, kind)
+                    collect_few(target, line, run, begun + c, step, factors, term, item, kind)
         many = terms % 4 == 0 and run % 4 == 0
         for j in range(0, run, 4 if many else 1):
             for r in range(0, terms, 4 if many else 2):
-                number, source = by_factors + (r * blocks + i + j) * item, at + r * count * BYTES
+                sums, source = address_of(by_upper) + r * term + (i + j) * item, address_of(rows) + r * line
                 if many:
-                    dots_many(number, blocks * item, count, source, count * BYTES, begun + j * step, step, kind)
+                    dots_many(sums, term, count, source, line, begun + j * step, step, kind)
                 else:
-                    dots_few(number, blocks * item, count, source, count * BYTES, begun + j * step, step, kind)
+                    dots_few(sums, term, count, source, line, begun + j * step, step, kind)
         i += run
+
+
+@compiled
+def block(state, i, layout, right):
+    """A state's (rows, lanes) numbers with upper half i."""
+    first = row_address(i << (right - layout.lane_bits), layout.first_bits) // BYTES
+    return state[first : first + (1 << (right - layout.lane_bits))].reshape(-1)
 
 
 @compiled
 def accumulate(target, factor, source, kind):
     """Add a factor times a vector to another."""
-    to, at = target.ctypes.data, source.ctypes.data
+    to, at = address_of(target), address_of(source)
     for c in range(0, len(target) * target.itemsize, BYTES):
         row_add(to + c, at + c, factor, kind)
 
 
 @compiled
-def dot(one, two, kind):
-    """The sum of products of two vectors."""
-    return rows_dot(len(one) * one.itemsize // BYTES, one.ctypes.data, two.ctypes.data, kind)
+def add_product(target, one, two, kind):
+    """Add the product of two vectors, number by number, to another."""
+    to, at, factors = address_of(target), address_of(one), address_of(two)
+    for c in range(0, len(target) * target.itemsize, BYTES):
+        row_add(to + c, at + c, factors + c, kind)
 
 
 @compiled
-def write_product(target, one, two, kind):
-    """Write the product of two vectors, number by number."""
+def write_dot(target, one, two, kind):
+    """Write the sum of products of two vectors to a vector of one number."""
     target[:] = 0
-    add_product_to(target, one, two, kind)
-
-
-@compiled
-def add_product_to(target, one, two, kind):
-    """Add it to a vector."""
-    for c in range(0, len(target) * target.itemsize, BYTES):
-        row_add_product(target.ctypes.data + c, one.ctypes.data + c, two.ctypes.data + c, kind)
-
-
-@compiled
-def add_squares(target, state, i, layout, right, kind):
-    """Add the squares of a block of a state to a vector."""
-    to, at = target.ctypes.data, state.ctypes.data + block(i, layout, right)
-    for c in range(0, len(target) * target.itemsize, BYTES):
-        row_add_product(to + c, at + c, at + c, kind)
-
-
-@compiled
-def multiply(state, i, diagonal, layout, right, kind):
-    """Multiply a block of a state by a vector."""
-    to, at = state.ctypes.data + block(i, layout, right), diagonal.ctypes.data
-    for c in range(0, len(diagonal) * diagonal.itemsize, BYTES):
-        row_multiply(to + c, at + c, kind)
-
-
-@compiled
-def add_product(target, source, i, diagonal, layout, right, kind):
-    """Add a block of a state times a vector to another state's."""
-    home, at = block(i, layout, right), diagonal.ctypes.data
-    for c in range(0, len(diagonal) * diagonal.itemsize, BYTES):
-        row_add_product(target.ctypes.data + home + c, source.ctypes.data + home + c, at + c, kind)
-
-
-@compiled
-def add_signed(target, source, layout, codes, patterns, kind):
-    """Add a state (rows, lanes) times the pattern of each row to another one."""
-    for j in range(len(codes)):
-        home = row_address(j, layout.first_bits)
-        pattern = patterns.ctypes.data + codes[j] * BYTES
-        row_add_product(target.ctypes.data + home, source.ctypes.data + home, pattern, kind)
+    dots_one(address_of(target), 0, len(one) * one.itemsize // BYTES, address_of(one), 0, address_of(two), 0, kind)

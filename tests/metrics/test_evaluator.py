@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from synthetic import lesions
 
-from hqgan.metrics.evaluator import Evaluator, evaluate
+from hqgan.metrics.evaluator import Comparison, Evaluator, evaluate
 from hqgan.metrics.extractor_check import check_extractors
 from hqgan.metrics.record import rows_from_json
 from hqgan.metrics.subsampling import largest_mix, proportional
@@ -46,7 +46,7 @@ def test_a_class_too_small_is_a_row_with_a_reason(judge):
 
 
 def test_a_class_not_generated_leaves_the_others(views, train_set, held_out):
-    table = by_name(evaluate(lesions((200, 60, 0), seed=8), held_out, train_set, CLASSES, views[:1]))
+    table = by_name(evaluate(Comparison(lesions((200, 60, 0), seed=8), held_out, train_set, CLASSES), views[:1]))
     row = table["fd_derm", None]
     assert row.value is None
     assert "too few images of wide, rare for the class mix of 302 real images" in row.reason
@@ -55,7 +55,7 @@ def test_a_class_not_generated_leaves_the_others(views, train_set, held_out):
 
 
 def test_fewer_images_are_compared_in_the_real_class_mix(views, train_set, held_out):
-    table = by_name(evaluate(lesions((100, 100, 100), seed=9), held_out, train_set, CLASSES, views[:1]))
+    table = by_name(evaluate(Comparison(lesions((100, 100, 100), seed=9), held_out, train_set, CLASSES), views[:1]))
     row = table["kd_derm", None]  # 100 of the 170 round ones, so 302 * 100 / 170 in all
     assert 170 < row.n < 180
     assert row.value is not None

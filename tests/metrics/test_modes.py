@@ -1,6 +1,7 @@
 import numpy as np
 
 from hqgan.metrics import modes
+from hqgan.metrics.evaluator import Comparison
 from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.types import LabelledImages
 
@@ -8,7 +9,7 @@ from hqgan.types import LabelledImages
 def found(made, labels, real, train):
     derm = FeatureExtractor("derm", "hash", "features", "derm", np.asarray, np.asarray, 6)
     sides = (LabelledImages(x, np.resize(labels, len(x))) for x in (made, real, train))
-    rows = modes.mode_rows(derm, *sides, 0)
+    rows = modes.mode_rows(derm, Comparison(*sides, ("a", "b")))
     assert [(row.key, row.n) for row in rows] == [("ndb_derm", 400), ("near_duplicates_derm", 400)]
     for row in rows:
         assert 0 <= row.low <= row.value <= row.high <= 1

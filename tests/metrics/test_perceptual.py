@@ -4,6 +4,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from hqgan.io.pretrained import library
 from hqgan.metrics import perceptual
+from hqgan.metrics.evaluator import Comparison
 from hqgan.types import LabelledImages
 
 
@@ -58,7 +59,7 @@ def test_inception_score_agrees_with_torch_fidelity():
 def test_a_collapsed_class_is_more_alike_than_real_ones_and_small_classes_say_so():
     real = LabelledImages(pictures(90), np.repeat([0, 1, 2], [40, 40, 10]))
     made = LabelledImages(np.concatenate([np.repeat(pictures(1, seed=3), 40, 0), pictures(50, seed=4)]), real.labels)
-    found = perceptual.within_rows("ssim", perceptual.ssim, made, real, ("a", "b", "c"), 0)
+    found = perceptual.within_rows("ssim", perceptual.ssim, Comparison(made, real, real, ("a", "b", "c")))
     rows = {row.class_name: row for row in found}
     assert rows["a"].value == pytest.approx(1)
     assert rows["a"].real_reference < 0.7
@@ -73,7 +74,7 @@ def test_the_nearest_real_image_of_a_copy_is_itself():
     labels = np.zeros(40, int)
     real, train = (LabelledImages(pictures(40, seed=seed), labels) for seed in (0, 9))
     made = LabelledImages(real.images[::-1], labels)
-    rows = perceptual.nearest_rows("ssim", perceptual.ssim, made, real, train, ("a",), 0)
+    rows = perceptual.nearest_rows("ssim", perceptual.ssim, Comparison(made, real, train, ("a",)))
     assert rows[0].key == "ssim_nearest"
     assert rows[0].value == pytest.approx(1)
     assert rows[0].real_reference < 0.9

@@ -13,7 +13,6 @@ Three kinds of evidence, each against a null hypothesis that the data themselves
 from __future__ import annotations
 
 import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from hqgan.data import ALL_CLASSES
 from hqgan.errors import UserError
 from hqgan.evaluation.copying_evidence import Evidence, attacks, memory, nearest, single, spaces_of
 from hqgan.evaluation.real_images import opened
-from hqgan.io.files import write_atomically
+from hqgan.io.files import csv_text, write_atomically
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics import copying
 from hqgan.metrics.distances import pairwise
@@ -184,11 +183,8 @@ def _sentence(found: dict[str, Any], copies: int) -> str:
 def _write(folder: Path, found: dict[str, Any], flagged: list[dict[str, Any]], evidence: Evidence) -> None:
     """The audit's files; those of an earlier audit are replaced."""
     data, images, held_out = evidence.data, evidence.images, evidence.held_out
-    text = io.StringIO()
-    fields = ["file", "class", "latent_seed", "checkpoint_sha256", "why", "ratio", "training_file"]
-    writer = csv.DictWriter(text, fields, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flagged)
+    columns = ["file", "class", "latent_seed", "checkpoint_sha256", "why", "ratio", "training_file"]
+    text = csv_text(columns, [[row[name] for name in columns] for row in flagged])
     strips: dict[str, list[np.ndarray]] = {"generated": [], "nearest training": [], "nearest held out": []}
     for pair in found["pairs"]:
         real, made = evidence.spaces[pair["space"]]
@@ -205,7 +201,7 @@ def _write(folder: Path, found: dict[str, Any], flagged: list[dict[str, Any]], e
     folder.mkdir(parents=True, exist_ok=True)
     title = "the closest pairs, closest first; the two lower rows are real patients' images"
     write_png(folder / "closest-pairs.png", labelled_rows(rows, title=title))
-    write_atomically(folder / FLAGGED, text.getvalue().encode())
+    write_atomically(folder / FLAGGED, text.encode())
     write_atomically(folder / "audit.json", (json.dumps(found, indent=1, allow_nan=False) + "\n").encode())
 
 

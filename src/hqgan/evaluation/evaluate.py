@@ -101,8 +101,8 @@ def evaluate(
     pretrained = PretrainedNetworks(weights or {}, cache_folder(None), download, reporter)
     reporter.message("measuring")
     extractors = extractors_of(data, split, reporter) + pretrained.extractors
-    rows = evaluator.evaluate(generated, held_out, train, data.classes, extractors, seed=seed)
-    rows += perceptual.rows(pretrained, generated, held_out, train, data.classes, seed)
+    compared = evaluator.Comparison(generated, held_out, train, data.classes, seed)
+    rows = evaluator.evaluate(compared, extractors) + perceptual.rows(pretrained, compared)
     # Of a folder only as many of each class as keep the mix of the real ones: another mix looks like missing modes.
     mix = largest_mix(*(np.bincount(x.labels, minlength=len(data.classes)) for x in (generated, held_out)))
     places = [np.flatnonzero(generated.labels == c)[:k] for c, k in enumerate(mix)]
@@ -110,7 +110,7 @@ def evaluate(
     if len(mixed):
         derm = next(e for e in extractors if e.name == "derm")
         with one_thread():
-            rows += mode_rows(derm, mixed, held_out, train, seed)
+            rows += mode_rows(derm, replace(compared, generated=mixed))
     rows = [replace(row, config_hash=about.get("config_hash", "")) for row in rows]
     tones = skin.report(mixed if len(mixed) else generated, held_out, data.classes, seed)
     return Evaluation(about, rows, tones, latent_geometry.geometry(loaded, seed, reporter) if loaded else None)

@@ -43,17 +43,14 @@ def build_evaluator(data: ImageData, split: Split, real: np.ndarray, seed: int, 
 
 @dataclass(frozen=True)
 class Checked:
-    """A check's rows, the data that it was done on (name, fingerprint) and its seed."""
+    """A check's rows, and the data that it was done on (name, fingerprint) with its seed."""
 
-    data: str
-    fingerprint: str
-    seed: int
+    about: dict[str, Any]
     rows: list[ExtractorCheck]
 
     def as_json(self) -> dict[str, Any]:
         """The check as JSON values."""
-        about = {"data": self.data, "fingerprint": self.fingerprint, "seed": self.seed}
-        return {**about, "extractors": [row.as_json() for row in self.rows]}
+        return {**self.about, "extractors": [row.as_json() for row in self.rows]}
 
 
 def check(
@@ -64,7 +61,7 @@ def check(
     split = evaluation_subset(split_of(data, seed))
     extractors = extractors_of(data, split, reporter)
     rows = check_extractors(extractors, data.at(split.train), data.at(split.test), seed=seed, reporter=reporter)
-    return Checked(data.name, data.fingerprint, seed, rows)
+    return Checked({"data": data.name, "fingerprint": data.fingerprint, "seed": seed}, rows)
 
 
 def check_table(checked: Checked) -> list[Any]:
@@ -76,7 +73,7 @@ def check_table(checked: Checked) -> list[Any]:
         "metric",
         "real vs. real",
         *(name.replace("_", " ") for name in names),
-        title=f"Graded corruptions of {checked.data}'s test part",
+        title=f"Graded corruptions of {checked.about['data']}'s test part",
         caption="distances, mild to full strength; strengths: " + "; ".join(strengths),
     )
     out.add_column("ranks them")

@@ -31,7 +31,6 @@ from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.images import latent_seed, make_images, matched_images
 from hqgan.sampling.load import Loaded, load, on_backend
 from hqgan.types import UNCOVERED, Backend
-from hqgan.wording import plural
 
 CIRCUITS = 64
 """Circuits whose readouts are compared, or a few more, since whole images are generated."""
@@ -102,13 +101,13 @@ def noise(
     exact = simulate(ansatz, angles, weights)
     readouts, rows = [], []
     for setting in settings:
-        reporter.message(f"readouts of {plural(circuits, 'circuit')}: {setting}")
+        reporter.message(f"readouts of {wording.plural(circuits, 'circuit')}: {setting}")
         readouts.append(_readouts(setting, ansatz, angles, weights, exact))
         reporter.progress("settings", len(readouts), total, "settings")
     if evaluator:
         plain = matched_images(loaded.generator, loaded.classes, evaluator.labels, seed)
         for setting in with_images:
-            reporter.message(f"{plural(images, 'image')}: {setting}")
+            reporter.message(f"{wording.plural(images, 'image')}: {setting}")
             rows.append(_images(setting, loaded, evaluator, plain, seed))
             reporter.progress("settings", len(settings) + len(rows), total, "settings")
     return {
@@ -126,7 +125,7 @@ def noise(
 
 
 def _in_words(shots: int | None) -> str:
-    return "exact" if shots is None else plural(shots, "shot")
+    return "exact" if shots is None else wording.plural(shots, "shot")
 
 
 def _settings(
@@ -139,16 +138,17 @@ def _settings(
 ) -> list[Setting]:
     if not all(level in (0, 1, 2) for level in mitigation):
         raise UserError(f"A level of mitigation is 0, 1 or 2, not {', '.join(map(str, mitigation))}.")
+
+    def setting(title: str, count: int | None, backend: str = "aer", **options: Any) -> Setting:
+        return Setting(title, count, backend_of(backend, shots=count, seed=seed, **options))
+
     found = []
     for count in [None, *sorted(shots)]:
-        found.append(Setting("no noise", count, backend_of("aer", shots=count, seed=seed)))
-        for error in errors if count or qubits <= MOST_EXACT else ():
-            backend = backend_of("aer", shots=count, noise=error, seed=seed)
-            found.append(Setting(f"depolarising {error:g}", count, backend))
-        for machine in machines if count else ():
-            for level in mitigation:
-                backend = backend_of(f"fake:{machine}", shots=count, mitigation=level, seed=seed)
-                found.append(Setting(f"fake:{machine}, mitigation {level}", count, backend))
+        found.append(setting("no noise", count))
+        if count or qubits <= MOST_EXACT:
+            found += [setting(f"depolarising {error:g}", count, noise=error) for error in errors]
+        for name in [f"fake:{machine}" for machine in machines] if count else ():
+            found += [setting(f"{name}, mitigation {level}", count, name, mitigation=level) for level in mitigation]
     return found
 
 
@@ -190,7 +190,9 @@ def _evaluator(loaded: Loaded, count: int, data_path: str | None, seed: int, rep
     """An evaluator on this many images of the test part."""
     data, split = data_of(loaded, data_path)
     if count > len(split.test):
-        raise UserError(f"`images` takes at most the {plural(len(split.test), 'image')} of the test part, not {count}.")
+        raise UserError(
+            f"`images` takes at most the {wording.plural(len(split.test), 'image')} of the test part, not {count}."
+        )
     chosen = np.sort(np.random.default_rng(seed).choice(split.test, count, replace=False))
     return build_evaluator(data, split, chosen, seed, reporter)
 
@@ -216,7 +218,7 @@ def table(result: dict[str, Any]) -> list[Any]:
     spread = f"over the circuits they vary by {result['spread']:.3f} (standard deviation)"
     readouts = wording.table(
         *("noise", "shots", "mean", "root mean square", "shots alone", "largest", "seconds"),
-        title=f"Readouts of {result['circuits']} circuits of {plural(result['qubits'], 'qubit')} against exact ones",
+        title=f"Readouts of {result['circuits']} circuits of {wording.plural(result['qubits'], 'qubit')} against exact ones",
         caption=f"{spread}; shots alone: root mean square expected without noise",
     )
     order = list(dict.fromkeys(row["noise"] for row in result["readouts"]))
@@ -230,7 +232,7 @@ def table(result: dict[str, Any]) -> list[Any]:
     metrics = [{m.label: m.normalised for m in rows_from_json(row["metrics"])} for row in result["images"]]
     images = wording.table(
         *("metric", *(f"{row['noise']}\n{_in_words(row['shots'])}" for row in result["images"])),
-        title=f"{plural(result['images'][0]['n'], 'image')} against as many of the test part",
+        title=f"{wording.plural(result['images'][0]['n'], 'image')} against as many of the test part",
         caption="deviation: grey levels of 256, mean and largest; normalised: 0 is real against real, 1 the PCA-Gaussian",
     )
     levels = [row["grey_levels"] for row in result["images"]]

@@ -10,7 +10,8 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,23 @@ LARGEST_JSON = 16 * 2**20
 """In bytes; the JSON of a checkpoint needs a hundredth of that."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that others see the old or the new file, also after a crash."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write a file to that then takes the place of `path`; where writing fails it is removed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that others see the old or the new file, also after a crash."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

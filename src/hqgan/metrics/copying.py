@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hqgan.metrics.distances import frechet, pairwise
+from hqgan.metrics.distances import Labelled, frechet, pairwise
 from hqgan.metrics.subsampling import equal_numbers
 
 PERMUTATIONS = 9999
@@ -52,10 +52,6 @@ def equal_lesions(
     ours, theirs = _one_each(groups, train, rng), _one_each(groups, held_out, rng)
     a, b = equal_numbers(labels[ours], labels[theirs], rng)
     return np.sort(ours[a]), np.sort(theirs[b])
-
-
-Labelled = tuple[np.ndarray, np.ndarray]
-"""Features (N, D), and the images' class indices (N,)."""
 
 
 def nearest_share(

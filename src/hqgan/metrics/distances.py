@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+Labelled = tuple[np.ndarray, np.ndarray]
+"""Features (N, D), and the images' class indices (N,)."""
+
 
 def pairwise(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Squared Euclidean distances (N, M) float64 of features (N, D) and (M, D)."""

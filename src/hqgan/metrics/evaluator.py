@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -187,24 +188,37 @@ class Evaluator:
         return out
 
 
-def evaluate(
-    generated: LabelledImages,
-    real: LabelledImages,
-    train: LabelledImages,
-    classes: Sequence[str],
-    extractors: Sequence[FeatureExtractor],
-    *,
-    seed: int = 0,
-) -> list[MetricRow]:
-    """Measure one set of generated images once, thoroughly; see `Evaluator` for arguments and rows.
+@dataclass(frozen=True)
+class Comparison:
+    """Generated images, and the real ones that they are compared with.
+
+    Attributes:
+        generated: the generated images.
+        real: held-out images, on which nothing was fitted.
+        train: training images, for real references.
+        classes: names; a label is an index into them.
+        seed: of every draw.
+    """
+
+    generated: LabelledImages
+    real: LabelledImages
+    train: LabelledImages
+    classes: Sequence[str]
+    seed: int = 0
+
+
+def evaluate(compared: Comparison, extractors: Sequence[FeatureExtractor]) -> list[MetricRow]:
+    """Measure one set of generated images once, thoroughly; see `Evaluator` for rows.
 
     Takes as many images as the generated ones allow in the class mix of the real ones, and by class as many as both have.
     Where a class was not generated at all, the rows over all classes say so and the other classes are still measured.
     """
+    generated, real, classes = compared.generated, compared.real, compared.classes
     available = np.bincount(real.labels, minlength=len(classes))
     per_class = np.bincount(generated.labels, minlength=len(classes))
     n = int(largest_mix(per_class, available).sum()) or int(available.sum())
-    evaluator = Evaluator(extractors, real, train, classes, seed=seed, n=n, per_class=per_class, thorough=True)
+    sides = real, compared.train, classes
+    evaluator = Evaluator(extractors, *sides, seed=compared.seed, n=n, per_class=per_class, thorough=True)
     return evaluator(generated.images, generated.labels)
 
 

@@ -19,7 +19,7 @@ that only the distance by class can see it: the mean of the kernel distance over
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -99,10 +99,6 @@ class ExtractorCheck:
         return {**asdict(self), "passed": self.passed}
 
 
-Labelled = tuple[np.ndarray, np.ndarray]
-"""Features (N, D), and the images' class indices (N,)."""
-
-
 def check_extractors(
     extractors: Sequence[FeatureExtractor],
     train: LabelledImages,
@@ -157,8 +153,8 @@ def _check(
     extractor: FeatureExtractor,
     metric: Metric,
     distance: str,
-    held_out: Labelled,
-    train: Labelled,
+    held_out: distances.Labelled,
+    train: distances.Labelled,
     corruptions: dict[str, list[Corrupted]],
     seed: int,
 ) -> ExtractorCheck:
@@ -167,19 +163,12 @@ def _check(
     def measured(own: np.ndarray, other: np.ndarray) -> Measured:
         return measure([metric], extractor, own, other)[distance]
 
-    n = len(held_out[0])
-    row = ExtractorCheck(extractor.name, distance, extractor.hash, n, seed)
+    row = ExtractorCheck(extractor.name, distance, extractor.hash, len(held_out[0]), seed)
     found = measured(held_out[0], train[0])
     if found.value is None:
         return replace(row, reasons=(found.reason or "",))
     reference = found.value
-    rng = np.random.default_rng(seed)
-    both = np.concatenate([held_out[0], train[0]])
-    values = []
-    for _ in range(MIXED):
-        order = rng.permutation(len(both))
-        values.append(measured(both[order[:n]], both[order[n:]]).value or 0.0)
-    mixed, noise = float(np.mean(values)), float(np.std(values, ddof=1))
+    mixed, noise = _mixed([(held_out[0], train[0])], lambda a, b: measured(a, b).value or 0.0, seed)
     baseline = corruptions["pca_gaussian"][0].value
     gap = baseline - reference
     reasons = []
@@ -203,16 +192,8 @@ def _check(
         by_class, noise_by_class, points = swapped
         normalised["classes_swapped"] = points
         reasons += _growth("classes_swapped", [p.value for p in points], by_class, noise_by_class)
-    return replace(
-        row,
-        real_reference=reference,
-        mixed=mixed,
-        noise=noise,
-        baseline=baseline,
-        corruptions=normalised,
-        real_reference_by_class=by_class,
-        reasons=tuple(reasons),
-    )
+    row = replace(row, real_reference=reference, mixed=mixed, noise=noise, baseline=baseline)
+    return replace(row, corruptions=normalised, real_reference_by_class=by_class, reasons=tuple(reasons))
 
 
 def _subset(labels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -222,7 +203,11 @@ def _subset(labels: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _corrupted(
-    held_out: LabelledImages, base: LabelledImages, train: LabelledImages, dropped: Sequence[int], seed: int
+    held_out: LabelledImages,
+    base: LabelledImages,
+    train: LabelledImages,
+    dropped: Sequence[int],
+    seed: int,
 ) -> Iterator[tuple[str, float, np.ndarray]]:
     """Name, strength and images of each corrupted set, mild to full; all of one size."""
     for name, (change, strengths) in graded.PIXELS.items():
@@ -250,7 +235,9 @@ def _growth(name: str, values: Sequence[float], reference: float, noise: float) 
     return faults
 
 
-def _swapped(held_out: Labelled, train: Labelled, seed: int) -> tuple[float, float, list[Corrupted]] | None:
+def _swapped(
+    held_out: distances.Labelled, train: distances.Labelled, seed: int
+) -> tuple[float, float, list[Corrupted]] | None:
     """By the mean kernel distance over classes: real reference, noise, and the distance with labels swapped."""
     own, labels = held_out
     counts = np.bincount(labels)
@@ -264,10 +251,18 @@ def _swapped(held_out: Labelled, train: Labelled, seed: int) -> tuple[float, flo
     def by_class(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
         return float(np.mean([distances.kernel(*pair) for pair in pairs]))
 
-    rng = np.random.default_rng(seed)
-    mixed = []
-    for _ in range(MIXED):
-        both = [(rng.permutation(np.concatenate(pair)), len(pair[0])) for pair in sides(labels)]
-        mixed.append(by_class([(images[:n], images[n:]) for images, n in both]))
     points = [Corrupted(s, by_class(sides(graded.swap_labels(labels, s, seed)))) for s in graded.SWAPS]
-    return by_class(sides(labels)), float(np.std(mixed, ddof=1)), points
+    _, noise = _mixed(sides(labels), distances.kernel, seed)
+    return by_class(sides(labels)), noise, points
+
+
+def _mixed(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], distance: Callable[[np.ndarray, np.ndarray], float], seed: int
+) -> tuple[float, float]:
+    """Mean and deviation of a distance, itself a mean over pairs of sets, when the two of each are mixed and split at random."""
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(MIXED):
+        both = [(rng.permutation(np.concatenate(pair)), len(pair[0])) for pair in pairs]
+        values.append(np.mean([distance(images[:n], images[n:]) for images, n in both]))
+    return float(np.mean(values)), float(np.std(values, ddof=1))

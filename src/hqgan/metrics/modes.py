@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from hqgan.metrics.distances import pairwise
+from hqgan.metrics.evaluator import Comparison
 from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.record import MetricRow
-from hqgan.types import LabelledImages
 
 BINS = 50
 """Clusters of training images; 100 in the paper, for tens of thousands of images."""
@@ -16,9 +16,7 @@ LEVEL = 1.96
 """Standard errors beyond which a cluster counts as different; by chance, one in twenty does."""
 
 
-def mode_rows(
-    extractor: FeatureExtractor, generated: LabelledImages, real: LabelledImages, train: LabelledImages, seed: int
-) -> list[MetricRow]:
+def mode_rows(extractor: FeatureExtractor, compared: Comparison) -> list[MetricRow]:
     """Two metrics of variety, each with held-out real images in place of generated ones as its real reference.
 
     ``ndb`` (number of statistically different bins): the share of `BINS` clusters of training images in which generated images
@@ -27,10 +25,7 @@ def mode_rows(
 
     Args:
         extractor: in whose features.
-        generated: images in the class mix of the held-out ones.
-        real: held-out images.
-        train: training images.
-        seed: of the clusters.
+        compared: the images, the generated ones in the class mix of the held-out ones.
 
     References:
         Richardson & Weiss, "On GANs and GMMs", 2018 (arXiv 1805.12462), for NDB; Arora & Zhang, 2017 (arXiv 1706.08224), for
@@ -38,7 +33,8 @@ def mode_rows(
     """
     from sklearn.cluster import KMeans
 
-    made, held_out, known = (extractor(x.images) for x in (generated, real, train))
+    generated, real, seed = compared.generated, compared.real, compared.seed
+    made, held_out, known = (extractor(x.images) for x in (generated, real, compared.train))
     bins = KMeans(min(BINS, len(known) // 5), n_init=3, random_state=seed).fit(known.astype(np.float64))
     base = np.bincount(bins.labels_, minlength=bins.n_clusters)
 

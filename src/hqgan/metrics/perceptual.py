@@ -8,7 +8,7 @@ training images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch
 from hqgan.io.images import to_float
 from hqgan.io.pretrained import library
 from hqgan.metrics.distances import pairwise
+from hqgan.metrics.evaluator import Comparison
 from hqgan.metrics.extractors.networks import in_batches
 from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.metrics.record import MetricRow
@@ -71,24 +72,9 @@ def inception_score(probabilities: np.ndarray) -> float:
     return float(np.exp((p * logs).sum(1).mean()))
 
 
-def rows(
-    pretrained: PretrainedNetworks,
-    generated: LabelledImages,
-    real: LabelledImages,
-    train: LabelledImages,
-    classes: Sequence[str],
-    seed: int,
-) -> list[MetricRow]:
-    """Every metric of this file, and a row with its reason for each metric that lacks its network.
-
-    Args:
-        pretrained: pretrained networks.
-        generated: images uint8 (N, S, S, 3) and labels (N,).
-        real: held-out ones.
-        train: training ones, for real references.
-        classes: names.
-        seed: of draws and subsamples.
-    """
+def rows(pretrained: PretrainedNetworks, compared: Comparison) -> list[MetricRow]:
+    """Every metric of this file, and a row with its reason for each metric that lacks its network."""
+    generated, real, seed = compared.generated, compared.real, compared.seed
     out = [
         MetricRow(distance, extractor, n=len(generated), reason=reason, seed=seed)
         for distance, extractor, reason in pretrained.missing
@@ -101,37 +87,24 @@ def rows(
                           seed=seed, extractor_hash=digest)  # fmt: skip
         out.append(score.with_interval(deviation))
     for name, like in (("ssim", ssim), (f"ms_ssim{scales_of(real.images.shape[1])}", ms_ssim)):
-        out += nearest_rows(name, like, generated, real, train, classes, seed)
-        out += within_rows(name, like, generated, real, classes, seed)
+        out += nearest_rows(name, like, compared) + within_rows(name, like, compared)
     if pretrained.lpips is not None:
-        out += within_rows("lpips", pretrained.lpips, generated, real, classes, seed)
+        out += within_rows("lpips", pretrained.lpips, compared)
     return out
 
 
-def nearest_rows(
-    name: str,
-    like: Pairwise,
-    generated: LabelledImages,
-    real: LabelledImages,
-    train: LabelledImages,
-    classes: Sequence[str],
-    seed: int,
-) -> list[MetricRow]:
+def nearest_rows(name: str, like: Pairwise, compared: Comparison) -> list[MetricRow]:
     """Mean similarity of generated images to their nearest held-out image of the class, by class and over all classes.
 
     Args:
         name: of the metric.
         like: of pairs.
-        generated: images uint8 and labels.
-        real: held-out images and labels.
-        train: training images and labels, for the real reference: as many as generated ones.
-        classes: names.
-        seed: of draws and subsamples.
+        compared: the images; the real reference is of as many training images as there are generated ones.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(compared.seed)
 
     def values(given: LabelledImages, c: int) -> np.ndarray:
-        mine, others = np.flatnonzero(given.labels == c), real.images[real.labels == c]
+        mine, others = np.flatnonzero(given.labels == c), compared.real.images[compared.real.labels == c]
         mine = rng.permutation(mine)[:PAIRS]
         if min(len(mine), len(others)) < SMALLEST_CLASS:
             return np.empty(0)
@@ -139,17 +112,15 @@ def nearest_rows(
         flat = [x.reshape(len(x), -1).astype(np.float32) for x in (own, others)]
         return like(own, np.asarray(others[pairwise(*flat).argmin(1)]))
 
-    return _rows(f"{name}_nearest", values, generated, train, classes, seed)
+    return _rows(f"{name}_nearest", values, compared, compared.train)
 
 
-def within_rows(
-    name: str, like: Pairwise, generated: LabelledImages, real: LabelledImages, classes: Sequence[str], seed: int
-) -> list[MetricRow]:
+def within_rows(name: str, like: Pairwise, compared: Comparison) -> list[MetricRow]:
     """Mean similarity, or distance, of pairs of images of one class; the real reference is that of held-out pairs.
 
     Arguments as above.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(compared.seed)
 
     def values(given: LabelledImages, c: int) -> np.ndarray:
         mine = rng.permutation(np.flatnonzero(given.labels == c))
@@ -159,21 +130,17 @@ def within_rows(
         left, right = mine[:PAIRS], np.roll(mine, 1)[:PAIRS]
         return like(np.asarray(given.images[left]), np.asarray(given.images[right]))
 
-    return _rows(f"{name}_within", values, generated, real, classes, seed)
+    return _rows(f"{name}_within", values, compared, compared.real)
 
 
 def _rows(
-    name: str,
-    values: Callable[[LabelledImages, int], np.ndarray],
-    generated: LabelledImages,
-    beside: LabelledImages,
-    classes: Sequence[str],
-    seed: int,
+    name: str, values: Callable[[LabelledImages, int], np.ndarray], compared: Comparison, beside: LabelledImages
 ) -> list[MetricRow]:
     """Rows by class, and over all classes the mean of those that have a value; the real reference is that of `beside`."""
+    seed = compared.seed
     out, spreads = [], []
-    for c, title in enumerate(classes):
-        own, reference = values(generated, c), values(beside, c)
+    for c, title in enumerate(compared.classes):
+        own, reference = values(compared.generated, c), values(beside, c)
         if not len(own):
             reason = f"fewer than {SMALLEST_CLASS} images of {title} on a side"
             out.append(MetricRow(name, class_name=title, reason=reason, seed=seed))

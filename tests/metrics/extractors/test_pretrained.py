@@ -118,13 +118,13 @@ class Evil:
 def test_strange_weights_are_refused_unread(tmp_path, capsys):
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(UserError, match="not read, for such a file can hold a program"):
-        inception.inception(tmp_path / "evil.pth")
+        inception.load(tmp_path / "evil.pth")
     (tmp_path / "evil.safetensors").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(UserError, match="cannot be read"):
-        inception.inception(tmp_path / "evil.safetensors")
+        inception.load(tmp_path / "evil.safetensors")
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="of another network"):
-        inception.inception(tmp_path / "other.safetensors")
+        inception.load(tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="no network 'vgg'"):
         pretrained.weights("inception", {"vgg": tmp_path}, tmp_path, False)
     assert "unpickled!" not in capsys.readouterr().out

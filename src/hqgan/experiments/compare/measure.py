@@ -18,7 +18,7 @@ from hqgan.experiments.compare.results import CurvePoint, RunResult
 from hqgan.experiments.splits import checked_split, parts_hash
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics import distances, perceptual
-from hqgan.metrics.evaluator import Evaluator
+from hqgan.metrics.evaluator import Comparison, Evaluator
 from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.metrics.record import MetricRow, rows_from_json
@@ -158,8 +158,8 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> RunResult:
     if cell.borrowed is None:
         return result
     made = LabelledImages(images, evaluator.labels)
-    more = perceptual.rows(cell.borrowed, made, data.at(test), data.at(train), data.classes, cell.seed)
-    return replace(result, rows=[*rows, *more])
+    compared = Comparison(made, data.at(test), data.at(train), data.classes, cell.seed)
+    return replace(result, rows=rows + perceptual.rows(cell.borrowed, compared))
 
 
 def distances_of(rows: Sequence[MetricRow]) -> dict[str, float]:

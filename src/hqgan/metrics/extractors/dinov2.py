@@ -6,25 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from hqgan.io.pretrained import library
 from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.extractors.published import Provided, Published, digest_of, load_published, run_uint8
 
 
-def dinov2(path: Path) -> nn.Module:
-    """DINOv2 ViT-S/14: normalised images (B, 3, 224, 224) to features (B, 384)."""
+def load(path: Path) -> Provided:
+    """DINOv2's class token (N, 384); its network takes normalised images (B, 3, 224, 224)."""
     network = library("timm").create_model(
         "vit_small_patch14_dinov2", img_size=224, num_classes=0, dynamic_img_size=True
     )
     load_published(network, path, PUBLISHED)
-    return network.eval().requires_grad_(False)
-
-
-def load(path: Path) -> Provided:
-    """DINOv2's class token (N, 384)."""
-    network = dinov2(path)
+    network.eval().requires_grad_(False)
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 
     def scaled(x: torch.Tensor) -> torch.Tensor:

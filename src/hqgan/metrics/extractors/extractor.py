@@ -12,6 +12,8 @@ import numpy as np
 RECIPE = "2"
 """Version of all that shapes the extractors that are fitted here; raise it with any change of their files."""
 
+Tensors = dict[str, np.ndarray]
+
 
 @dataclass(frozen=True)
 class FeatureExtractor:

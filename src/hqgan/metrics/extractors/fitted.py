@@ -14,16 +14,19 @@ Everything is fitted on the training split, kept as safetensors under a cache fo
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hqgan.errors import UserError
+from hqgan.io.files import write_atomically
 from hqgan.metrics.extractors import derm, laplacian, untrained
-from hqgan.metrics.extractors.cache import Tensors, cached
-from hqgan.metrics.extractors.extractor import FeatureExtractor
+from hqgan.metrics.extractors.extractor import RECIPE, FeatureExtractor, Tensors, hash_of
 from hqgan.metrics.extractors.networks import TrainingImages
 from hqgan.reporter import SILENT, Reporter
 from hqgan.types import ImageData
@@ -34,22 +37,19 @@ class Fitted:
     """A row of `FITTED`: extractors that are fitted together.
 
     Attributes:
-        names: of the extractors.
         fit: from the training images to tensors, whose names begin with the row's key and a dot or a slash.
         build: from tensors, those of other rows among them, to the extractors.
     """
 
-    names: tuple[str, ...]
     fit: Callable[[TrainingImages], Tensors]
     build: Callable[[Tensors], list[FeatureExtractor]]
 
 
 FITTED = {
-    "derm": Fitted(tuple(derm.STAGES), derm.fit, derm.build),
-    "untrained": Fitted(("untrained",), untrained.fit, untrained.build),
-    "laplacian": Fitted(("laplacian",), laplacian.fit, laplacian.build),
+    "derm": Fitted(derm.fit, derm.build),
+    "untrained": Fitted(untrained.fit, untrained.build),
+    "laplacian": Fitted(laplacian.fit, laplacian.build),
 }
-NAMES = tuple(name for row in FITTED.values() for name in row.names)
 
 
 def load_extractors(
@@ -64,7 +64,7 @@ def load_extractors(
         reporter: receives the progress of the training.
 
     Returns:
-        The extractors in the order of `NAMES`.
+        The extractors in the order of `FITTED`.
 
     Raises:
         UserError: images of a size that the extractors do not take.
@@ -83,3 +83,41 @@ def load_extractors(
 
     tensors = cached("views", data.fingerprint, train, cache, complete)
     return [extractor for row in FITTED.values() for extractor in row.build(tensors)]
+
+
+def cached(
+    name: str, fingerprint: str, train: np.ndarray, cache: Path, complete: Callable[[Tensors], Tensors]
+) -> Tensors:
+    """Tensors by name from ``cache/name-key.safetensors``, completed where something is missing, and then written whole.
+
+    Args:
+        name: of the file.
+        fingerprint: of the data set.
+        train: indices of the training split; with the fingerprint, the name and `RECIPE` the key.
+        cache: folder, made if need be.
+        complete: from the tensors that are there, none for a new or a damaged file, to all of them; the same object where
+            nothing was missing.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file, save
+
+    recipe = {
+        "name": name,
+        "recipe": RECIPE,
+        "fingerprint": fingerprint,
+        "train": hashlib.sha256(np.asarray(train, np.int64).tobytes()).hexdigest(),
+    }
+    key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    path = cache / f"{name}-{key}.safetensors"
+    found: Tensors = {}
+    if path.exists():
+        with suppress(SafetensorError, OSError):  # cut short or damaged: it is made again
+            found = load_file(path)
+    completed = complete(found)
+    if completed is found:
+        return found
+    tensors = {k: np.ascontiguousarray(v) for k, v in completed.items()}
+    cache.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, save(tensors))
+    path.with_suffix(".json").write_text(json.dumps({**recipe, "hash": hash_of(tensors)}, indent=2) + "\n")
+    return tensors

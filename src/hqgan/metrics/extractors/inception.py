@@ -15,15 +15,8 @@ from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.extractors.published import Provided, Published, digest_of, load_published, run_uint8
 
 
-def inception(path: Path) -> nn.Module:
-    """Inception-v3 for FID, bit by bit as in TensorFlow: uint8 (B, 3, H, W) to features (B, 2048) and logits (B, 1008)."""
-    network = unloaded_inception()
-    load_published(network, path, PUBLISHED)
-    return network.eval().requires_grad_(False)
-
-
 def unloaded_inception() -> nn.Module:
-    """The same with random weights."""
+    """Inception-v3 for FID, with random weights: uint8 (B, 3, H, W) to features (B, 2048) and logits (B, 1008)."""
     module = library("torch_fidelity.feature_extractor_inceptionv3")
     nothing = io.BytesIO()
     torch.save({}, nothing)
@@ -39,8 +32,10 @@ def unloaded_inception() -> nn.Module:
 
 
 def load(path: Path) -> Provided:
-    """Inception's pooled features, and its class probabilities (N, 1008)."""
-    network = inception(path)
+    """Inception's pooled features, bit by bit as in TensorFlow, and its class probabilities (N, 1008)."""
+    network = unloaded_inception()
+    load_published(network, path, PUBLISHED)
+    network.eval().requires_grad_(False)
 
     def outputs(images: np.ndarray) -> np.ndarray:
         return run_uint8(lambda x: torch.cat(network(x), 1), images)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from hqgan.io.images import to_float
 from hqgan.metrics.extractors.extractor import FeatureExtractor, hash_of
-from hqgan.metrics.extractors.networks import TrainingImages
+from hqgan.metrics.extractors.networks import TrainingImages, in_batches
 
 _SEED = 2718
 _PATCHES, _PATCH, _LEVELS, _DIRECTIONS = 16, 7, 3, 64
@@ -39,17 +39,12 @@ def build(tensors: dict[str, np.ndarray]) -> list[FeatureExtractor]:
     """The extractor from what `fit` gave."""
     name = "laplacian"
     constants = {key: value for key, value in tensors.items() if key.startswith(f"{name}/")}
-    return [
-        FeatureExtractor(
-            name,
-            hash_of(constants),
-            "patches",
-            name,
-            lambda images: _projected_patches(images, constants),
-            lambda projected: projected,
-            _LEVELS * _DIRECTIONS,
-        )
-    ]
+
+    def outputs(images: np.ndarray) -> np.ndarray:
+        return in_batches(lambda part: _projected_patches(part, constants), 256, images)
+
+    width = _LEVELS * _DIRECTIONS
+    return [FeatureExtractor(name, hash_of(constants), "patches", name, outputs, lambda projected: projected, width)]
 
 
 def _pyramid(images: np.ndarray) -> list[torch.Tensor]:
@@ -62,19 +57,15 @@ def _pyramid(images: np.ndarray) -> list[torch.Tensor]:
     return [*levels, x]
 
 
-def _projected_patches(images: np.ndarray, constants: dict[str, np.ndarray], batch: int = 256) -> np.ndarray:
+def _projected_patches(images: np.ndarray, constants: dict[str, np.ndarray]) -> np.ndarray:
     """(N, 16 * 3 * 64): 16 patches a level, at places fixed once, along 64 directions a level."""
-    out = []
-    for start in range(0, len(images), batch):
-        part = _pyramid(images[start : start + batch])
-        values = []
-        for k, level in enumerate(part):
-            rng = np.random.default_rng([_SEED, k])
-            tops, lefts = rng.integers(0, level.shape[-1] - _PATCH + 1, (2, _PATCHES))
-            mean, deviation = constants["laplacian/mean"][k], constants["laplacian/deviation"][k]
-            scaled = (level.numpy() - mean[:, None, None]) / deviation[:, None, None]
-            patches = [scaled[:, :, t : t + _PATCH, u : u + _PATCH] for t, u in zip(tops, lefts, strict=True)]
-            flat = np.stack(patches, 1).reshape(len(scaled), _PATCHES, -1)
-            values.append(flat @ constants["laplacian/directions"][k])
-        out.append(np.concatenate(values, 2).reshape(len(values[0]), -1))
-    return np.concatenate(out)
+    values = []
+    for k, level in enumerate(_pyramid(images)):
+        rng = np.random.default_rng([_SEED, k])
+        tops, lefts = rng.integers(0, level.shape[-1] - _PATCH + 1, (2, _PATCHES))
+        mean, deviation = constants["laplacian/mean"][k], constants["laplacian/deviation"][k]
+        scaled = (level.numpy() - mean[:, None, None]) / deviation[:, None, None]
+        patches = [scaled[:, :, t : t + _PATCH, u : u + _PATCH] for t, u in zip(tops, lefts, strict=True)]
+        flat = np.stack(patches, 1).reshape(len(scaled), _PATCHES, -1)
+        values.append(flat @ constants["laplacian/directions"][k])
+    return np.concatenate(values, 2).reshape(len(images), -1)

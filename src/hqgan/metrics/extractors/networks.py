@@ -55,14 +55,9 @@ class StageNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         a, b, c, d = self.WIDTHS
-        self.stages = nn.ModuleList(
-            [
-                nn.Sequential(nn.PixelUnshuffle(2), convolution(12, a)),
-                convolution(a, b),
-                nn.Sequential(convolution(b, c, 2), convolution(c, c)),
-                nn.Sequential(convolution(c, d, 2), convolution(d, d)),
-            ]
-        )
+        first = [nn.Sequential(nn.PixelUnshuffle(2), convolution(12, a)), convolution(a, b)]
+        halving = [nn.Sequential(convolution(i, o, 2), convolution(o, o)) for i, o in ((b, c), (c, d))]
+        self.stages = nn.ModuleList(first + halving)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, 432): mean and deviation over space of each channel of each stage, of images (B, 3, S, S)."""
@@ -143,14 +138,11 @@ def run(network: nn.Module, images: np.ndarray) -> np.ndarray:
     return in_batches(lambda part: network(to_float(part)).numpy(), 128, images)
 
 
-def fit(
-    modules: list[nn.Module],
-    loss: Callable[[torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor],
-    training: TrainingImages,
-    epochs: float,
-    seed: int,
-    name: str,
-) -> None:
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor]
+"""From images (B, 3, S, S), labels (B,) and a source of randomness to what is minimised."""
+
+
+def fit(modules: list[nn.Module], loss: Loss, training: TrainingImages, epochs: float, seed: int, name: str) -> None:
     """AdamW with one cycle of the learning rate, random images turned and mirrored (dermatoscopy has no up)."""
     images, labels = training
     generator = torch.Generator().manual_seed(seed)
@@ -183,9 +175,8 @@ def class_weights(labels: np.ndarray, classes: int) -> torch.Tensor:
 
 def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     """A 3x3 convolution, batch normalisation and ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
+    filters = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+    return nn.Sequential(filters, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 def from_weights(weights: dict[str, np.ndarray]) -> StageNetwork:

@@ -6,19 +6,16 @@ have a reason in place of a value.
 
 from __future__ import annotations
 
-import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from hqgan.errors import UserError
+from hqgan.io.files import replacing
 from hqgan.metrics.extractors import dinov2, inception, lpips
-from hqgan.metrics.extractors.extractor import FeatureExtractor
-from hqgan.metrics.extractors.published import digest_of
+from hqgan.metrics.extractors.published import Provided, digest_of
 from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import listed
 
@@ -61,22 +58,19 @@ def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, r
         )
     reporter.message(f"downloading {offer.what}, {offer.megabytes} MB, from {offer.url} into {kept.parent}")
     kept.parent.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_name(f".{kept.name}.{os.getpid()}.part")
     try:
-        with urllib.request.urlopen(offer.url, timeout=60) as source, temporary.open("wb") as sink:
-            shutil.copyfileobj(source, sink)
-        if offer.sha256 and digest_of(temporary) != offer.sha256:
-            raise UnavailableError(
-                f"what came from {offer.url} has another SHA-256 than its publisher's file; it was thrown away"
-            )
-        temporary.replace(kept)
+        with replacing(kept) as temporary:
+            with urllib.request.urlopen(offer.url, timeout=60) as source, temporary.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+            if offer.sha256 and digest_of(temporary) != offer.sha256:
+                raise UnavailableError(
+                    f"what came from {offer.url} has another SHA-256 than its publisher's file; it was thrown away"
+                )
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         raise UnavailableError(
             f"{offer.url} could not be fetched ({reason}); fetch it elsewhere and give --weights {name}=FILE"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return kept
 
 
@@ -92,16 +86,13 @@ class PretrainedNetworks:
 
     def __init__(self, given: Mapping[str, Path], cache: Path, download: bool, reporter: Reporter = SILENT) -> None:
         """Load those whose weights are available; arguments as `weights`."""
-        self.extractors: list[FeatureExtractor] = []
-        self.class_probabilities: Callable[[np.ndarray], np.ndarray] | None = None
-        self.lpips: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+        provided: dict[str, Provided] = {}
         self.missing: list[tuple[str, str | None, str]] = []
         for name, network in PRETRAINED.items():
             try:
-                provided = network.load(weights(name, given, cache, download, reporter))
+                provided[name] = network.load(weights(name, given, cache, download, reporter))
             except UnavailableError as error:
                 self.missing += [(*metric, str(error)) for metric in network.metrics]
-                continue
-            self.extractors += [provided.extractor] if provided.extractor else []
-            self.class_probabilities = provided.class_probabilities or self.class_probabilities
-            self.lpips = provided.image_distance or self.lpips
+        self.extractors = [one.extractor for one in provided.values() if one.extractor]
+        self.class_probabilities = provided.get("inception", Provided()).class_probabilities
+        self.lpips = provided.get("alexnet", Provided()).image_distance

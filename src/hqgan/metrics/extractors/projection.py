@@ -13,14 +13,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from hqgan.metrics.extractors import networks
-from hqgan.metrics.extractors.extractor import FeatureExtractor, hash_of
+from hqgan.metrics.extractors.extractor import FeatureExtractor, Tensors, hash_of
 from hqgan.metrics.extractors.networks import TrainingImages
 from hqgan.runtime.threads import one_thread
 
 DIMENSIONS = 64
 """Features of a network, so that a Fréchet distance needs no more than 129 images a side."""
-
-Tensors = dict[str, np.ndarray]
 
 
 def fit_projection(clean: np.ndarray, corrupted: np.ndarray) -> Tensors:

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hqgan.metrics.extractors.cache import Tensors, cached
+from hqgan.metrics.extractors.extractor import Tensors
+from hqgan.metrics.extractors.fitted import cached
 from hqgan.metrics.extractors.networks import TrainingImages, class_weights, convolution, fit, run, weights_of
 from hqgan.reporter import SILENT, Reporter
 from hqgan.types import ImageData

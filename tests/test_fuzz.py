@@ -20,7 +20,8 @@ from PIL import Image
 
 from hqgan import config as configs
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.config import PRESETS, ClassSelection, preset
+from hqgan.config import PRESETS, preset
+from hqgan.config.sections import ClassSelection
 from hqgan.data import open_data
 from hqgan.data.index import DatasetIndex
 from hqgan.data.layouts import recognise

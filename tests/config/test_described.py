@@ -3,7 +3,7 @@
 import pytest
 
 from hqgan import config
-from hqgan.config.described import described
+from hqgan.config import described
 
 
 @pytest.mark.parametrize("name", config.PRESETS)

@@ -9,7 +9,7 @@ import pytest
 from tiny_pictures import write
 
 from hqgan.cli.options import selection_of
-from hqgan.config import ClassSelection
+from hqgan.config.sections import ClassSelection
 from hqgan.data import open_data, split_of
 from hqgan.data.index import DatasetIndex
 from hqgan.data.layouts.isic2019 import CLASSES, TRUTH

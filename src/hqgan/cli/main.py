@@ -89,9 +89,8 @@ def config(preset: options.Preset = "hqgan", set_: options.Set = None, json_file
     from rich.table import Table
 
     from hqgan import config as configs
-    from hqgan.config.described import described
 
-    found = described(configs.preset(preset, configs.parse_assignments(set_ or [])))
+    found = configs.described(configs.preset(preset, configs.parse_assignments(set_ or [])))
     table = Table("field", "value", "meaning")
     for field in found:
         table.add_row(field.name, field.value if isinstance(field.value, str) else json.dumps(field.value), field.help)

@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 from hqgan.errors import UserError
 
 if TYPE_CHECKING:
-    from hqgan.config import ClassSelection
+    from hqgan.config.sections import ClassSelection
 
 DATA, MODEL, OUTPUT, ADVANCED = "Data", "Model and training", "Output", "Advanced"
 """Panels of options in ``--help``."""

@@ -6,74 +6,20 @@ import difflib
 import hashlib
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
-from hqgan.config.critics import (
-    CRITIC_KINDS,
-    AnyCriticConfig,
-    CriticConfig,
-    FeatureCriticConfig,
-    LightweightCriticConfig,
-    NoCriticConfig,
-    ResidualCriticConfig,
-)
-from hqgan.config.generators import (
-    KINDS,
-    CircuitConfig,
-    DcganConfig,
-    DdpmConfig,
-    GeneratorConfig,
-    HybridConfig,
-    LatentqganConfig,
-    LightweightConfig,
-    MosaiqConfig,
-    PqwganConfig,
-    StyleConfig,
-)
+from hqgan.config.critics import AnyCriticConfig, CriticConfig
+from hqgan.config.generators import GeneratorConfig, HybridConfig
 from hqgan.config.presets import PRESETS
 from hqgan.config.refusals import refusal
-from hqgan.config.sections import ClassSelection, DataConfig, PrivacyConfig, Section, TrainingConfig
+from hqgan.config.sections import DataConfig, PrivacyConfig, Section, TrainingConfig
 from hqgan.errors import UserError
 from hqgan.io.files import read_json, write_atomically
 from hqgan.wording import listed
-
-__all__ = [
-    "PRESETS",
-    "AnyCriticConfig",
-    "CircuitConfig",
-    "ClassSelection",
-    "Config",
-    "CriticConfig",
-    "DataConfig",
-    "DcganConfig",
-    "DdpmConfig",
-    "FeatureCriticConfig",
-    "GeneratorConfig",
-    "HybridConfig",
-    "LatentqganConfig",
-    "LightweightConfig",
-    "LightweightCriticConfig",
-    "MosaiqConfig",
-    "NoCriticConfig",
-    "PqwganConfig",
-    "PrivacyConfig",
-    "ResidualCriticConfig",
-    "Section",
-    "StyleConfig",
-    "TrainingConfig",
-    "differences",
-    "digest",
-    "fields",
-    "from_dict",
-    "parse_assignments",
-    "preset",
-    "read",
-    "replace",
-    "write",
-]
 
 _NEWER_FIELDS = (("data", "fit", "crop"), ("generator", "start", "default"))
 """Section, field, and what runs did before it was there: such a config keeps the digest that it had."""
@@ -129,6 +75,21 @@ class Config(Section):
         return self
 
 
+@dataclass(frozen=True)
+class Field:
+    """A field of a config.
+
+    Attributes:
+        name: dotted, as ``training.batch``.
+        value: what JSON can hold.
+        help: what the field means, in one line.
+    """
+
+    name: str
+    value: Any
+    help: str
+
+
 def preset(name: str, changes: dict[str, Any] | None = None) -> Config:
     """The preset `name` with `changes` (dotted field to value) applied.
 
@@ -137,7 +98,10 @@ def preset(name: str, changes: dict[str, Any] | None = None) -> Config:
     """
     if name not in PRESETS:
         raise UserError(f"There is no preset {name!r}; presets are {listed(sorted(PRESETS))}.")
-    values = json.loads(json.dumps({"preset": name, **PRESETS[name]}))
+    values: dict[str, Any] = {"preset": name}
+    for key, section in PRESETS[name].items():
+        values[key] = section.model_dump(mode="json", include={"kind"})
+        values[key] |= section.model_dump(mode="json", exclude_unset=True)
     return from_dict(_with_changes(values, changes or {}))
 
 
@@ -209,8 +173,22 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
 
 def fields() -> list[str]:
     """Every dotted field of every kind of config."""
-    found = [k for name in PRESETS for k in _flat(preset(name).model_dump(mode="json"))]
-    return sorted(set(found))
+    return sorted({k for name in PRESETS for k in _flat(preset(name).model_dump(mode="json"))})
+
+
+def described(section: BaseModel, prefix: str = "") -> list[Field]:
+    """The fields of a config or of one of its sections, in their order; the help lines are the docstrings of the fields."""
+    found: list[Field] = []
+    values = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        inner = getattr(section, name)
+        if isinstance(inner, BaseModel):
+            found += described(inner, f"{prefix}{name}.")
+        else:
+            found.append(
+                Field(prefix + name, values[name], " ".join((field.description or "").replace("``", "").split()))
+            )
+    return found
 
 
 def _with_changes(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -234,8 +212,9 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _sentence(error: ValidationError, where: str) -> str:
     first = error.errors()[0]
+    section, *rest = first["loc"] or ("",)
     # A discriminated union puts the kind into the location; people write the field without it.
-    field = ".".join(str(p) for p in first["loc"] if p not in (*KINDS, *CRITIC_KINDS))
+    field = ".".join(map(str, (section, *rest[section in ("generator", "critic") :])))
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(field, fields(), n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}?" if near else "; `hqgan config` prints every field."

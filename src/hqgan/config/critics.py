@@ -67,4 +67,3 @@ AnyCriticConfig = Annotated[
     CriticConfig | FeatureCriticConfig | LightweightCriticConfig | ResidualCriticConfig | NoCriticConfig,
     Field(discriminator="kind"),
 ]
-CRITIC_KINDS = ("convolutions", "features", "lightweight", "residual", "none")

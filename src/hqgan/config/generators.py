@@ -201,4 +201,3 @@ GeneratorConfig = Annotated[
     | DdpmConfig,
     Field(discriminator="kind"),
 ]
-KINDS = ("hybrid", "dcgan", "pqwgan", "mosaiq", "latentqgan", "lightweight", "style", "ddpm")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hqgan.config import ClassSelection
+from hqgan.config.sections import ClassSelection
 from hqgan.data.open import ALL_CLASSES, open_with_sizes
 from hqgan.data.splits import SIDES, split_of
 from hqgan.reporter import SILENT, Reporter

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hqgan.config import ClassSelection, DataConfig
+from hqgan.config.sections import ClassSelection, DataConfig
 from hqgan.data import cache as image_cache
 from hqgan.data import cache_parts
 from hqgan.data.decode import RULES, Decoded, Fit, decode_all

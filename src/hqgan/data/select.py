@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hqgan.config import ClassSelection
+from hqgan.config.sections import ClassSelection
 from hqgan.data.index import DatasetIndex
 from hqgan.data.layouts.isic2019 import DOWNSAMPLED
 from hqgan.errors import UserError

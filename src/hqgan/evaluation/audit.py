@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from hqgan import wording
-from hqgan.config import ClassSelection
+from hqgan.config.sections import ClassSelection
 from hqgan.data import ALL_CLASSES
 from hqgan.errors import UserError
 from hqgan.evaluation.copying_evidence import Evidence, attacks, memory, nearest, single, spaces_of

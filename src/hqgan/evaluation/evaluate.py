@@ -11,7 +11,7 @@ import numpy as np
 
 from hqgan import config as configs
 from hqgan import wording
-from hqgan.config import ClassSelection
+from hqgan.config.sections import ClassSelection
 from hqgan.data import ALL_CLASSES
 from hqgan.data.cache import cache_folder
 from hqgan.evaluation import latent_geometry

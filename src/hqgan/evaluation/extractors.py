@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hqgan import wording
-from hqgan.config import ClassSelection
+from hqgan.config.sections import ClassSelection
 from hqgan.data import ALL_CLASSES, open_data, split_of
 from hqgan.data.cache import cache_folder
 from hqgan.evaluation.real_images import MOST_HELD_OUT, draw, evaluation_subset

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hqgan.config import ClassSelection
+from hqgan.config.sections import ClassSelection
 from hqgan.data import ALL_CLASSES, load_split, open_configured, open_data, split_of
 from hqgan.errors import UserError
 from hqgan.reporter import SILENT, Reporter

@@ -7,9 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from hqgan import config as c
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.config import Config
+from hqgan.config import Config, critics, generators
 from hqgan.models.base import Generator
 from hqgan.models.baselines.dcgan import DcganGenerator
 from hqgan.models.baselines.ddpm import DdpmGenerator
@@ -22,19 +21,19 @@ from hqgan.models.critic import ConvolutionalCritic, Critic, FeatureCritic
 from hqgan.models.hybrid import HybridGenerator
 
 _GENERATORS: dict[type, Any] = {
-    c.HybridConfig: HybridGenerator,
-    c.DcganConfig: DcganGenerator,
-    c.PqwganConfig: PqwganGenerator,
-    c.MosaiqConfig: MosaiqGenerator,
-    c.LatentqganConfig: LatentqganGenerator,
-    c.LightweightConfig: LightweightGenerator,
-    c.StyleConfig: StyleGenerator,
-    c.DdpmConfig: DdpmGenerator,
+    generators.HybridConfig: HybridGenerator,
+    generators.DcganConfig: DcganGenerator,
+    generators.PqwganConfig: PqwganGenerator,
+    generators.MosaiqConfig: MosaiqGenerator,
+    generators.LatentqganConfig: LatentqganGenerator,
+    generators.LightweightConfig: LightweightGenerator,
+    generators.StyleConfig: StyleGenerator,
+    generators.DdpmConfig: DdpmGenerator,
 }
 _IMAGE_CRITICS: dict[type, Any] = {
-    c.CriticConfig: ConvolutionalCritic,
-    c.LightweightCriticConfig: LightweightCritic,
-    c.ResidualCriticConfig: ResidualCritic,
+    critics.CriticConfig: ConvolutionalCritic,
+    critics.LightweightCriticConfig: LightweightCritic,
+    critics.ResidualCriticConfig: ResidualCritic,
 }
 
 
@@ -46,9 +45,9 @@ def build_generator(config: Config, classes: int) -> Generator:
 def build_critic(config: Config, classes: int, generator: Generator) -> Critic | None:
     """A freshly initialised critic for `generator`, None if it trains without one; draws from torch's global random state."""
     match config.critic:
-        case c.NoCriticConfig():
+        case critics.NoCriticConfig():
             return None
-        case c.FeatureCriticConfig() as features:
+        case critics.FeatureCriticConfig() as features:
             assert isinstance(generator, MosaiqGenerator | LatentqganGenerator)
             return FeatureCritic(features, classes, generator.features)
     return _row(_IMAGE_CRITICS, config.critic)(config.critic, classes, config.data.size)

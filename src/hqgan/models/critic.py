@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hqgan.config import CriticConfig, FeatureCriticConfig
+from hqgan.config.critics import CriticConfig, FeatureCriticConfig
 from hqgan.runtime.random_streams import RandomStream
 
 LEAK = 0.2

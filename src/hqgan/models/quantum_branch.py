@@ -9,7 +9,7 @@ from torch import nn
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.layer import QuantumLayer
-from hqgan.config import CircuitConfig, HybridConfig
+from hqgan.config.generators import CircuitConfig, HybridConfig
 from hqgan.models.ablations import FourierFeatures, MomentNoise, SharedMlp
 from hqgan.models.encoders import SITES
 

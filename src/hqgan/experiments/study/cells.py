@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hqgan import config as configs
-from hqgan.config import ClassSelection
+from hqgan.config.sections import ClassSelection
 from hqgan.data import ALL_CLASSES, open_data
 from hqgan.errors import UserError
 from hqgan.evaluation.real_images import is_run

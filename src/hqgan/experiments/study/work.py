@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hqgan.config import ClassSelection
+from hqgan.config.sections import ClassSelection
 from hqgan.data import open_data, split_of
 from hqgan.errors import UserError
 from hqgan.experiments.study import arms as plans

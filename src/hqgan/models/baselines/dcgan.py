@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hqgan.config import DcganConfig
+from hqgan.config.generators import DcganConfig
 from hqgan.models.base import Generator
 
 

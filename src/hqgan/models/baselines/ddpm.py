@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hqgan.config import DdpmConfig
+from hqgan.config.generators import DdpmConfig
 from hqgan.models.base import Generator
 from hqgan.runtime.random_streams import RandomStream
 

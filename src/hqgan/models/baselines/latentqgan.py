@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from hqgan.circuits.ansatz import PROBABILITIES, Ansatz
-from hqgan.config import LatentqganConfig
+from hqgan.config.generators import LatentqganConfig
 from hqgan.models.base import Generator
 from hqgan.models.baselines.class_circuits import ClassCircuits
 from hqgan.reporter import Reporter

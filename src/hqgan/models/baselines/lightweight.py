@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from hqgan.config import LightweightConfig, LightweightCriticConfig
+from hqgan.config.critics import LightweightCriticConfig
+from hqgan.config.generators import LightweightConfig
 from hqgan.models.base import Generator
 from hqgan.models.critic import Critic
 from hqgan.runtime.random_streams import RandomStream

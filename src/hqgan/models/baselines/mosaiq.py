@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from hqgan.circuits.ansatz import Ansatz, paper_ansatz
-from hqgan.config import MosaiqConfig
+from hqgan.config.generators import MosaiqConfig
 from hqgan.models.base import Generator
 from hqgan.models.baselines.class_circuits import ClassCircuits
 from hqgan.models.latent import BoundedNoise

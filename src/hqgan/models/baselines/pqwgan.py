@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from hqgan.circuits.ansatz import PROBABILITIES, Ansatz
-from hqgan.config import PqwganConfig
+from hqgan.config.generators import PqwganConfig
 from hqgan.models.base import Generator
 from hqgan.models.baselines.class_circuits import ClassCircuits
 

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from hqgan.config import ResidualCriticConfig, StyleConfig
+from hqgan.config.critics import ResidualCriticConfig
+from hqgan.config.generators import StyleConfig
 from hqgan.models.base import Generator
 from hqgan.models.critic import Critic
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from hqgan import wording
-from hqgan.circuits.analysis.drawing import check_ending, save
+from hqgan.circuits.analysis.drawing import save
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.backends.registry import backend_of
 from hqgan.circuits.engines.dispatch import simulate
@@ -245,7 +245,6 @@ def table(result: dict[str, Any]) -> list[Any]:
 
 def plot(result: dict[str, Any], path: Path) -> None:
     """Draw the readouts' deviation against shots, a line for each noise; dotted: its exact limit, and shots alone."""
-    check_ending(path)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.2), layout="constrained")
@@ -261,12 +260,11 @@ def plot(result: dict[str, Any], path: Path) -> None:
     axis.axhline(result["spread"], color="grey", lw=1, label="standard deviation over circuits")
     shots = sorted({row["shots"] for row in result["readouts"] if row["shots"]})
     axis.set_xscale("log", base=2)
+    ylabel = "deviation of readouts from exact ones\n(root mean square)"
+    axis.set(yscale="log", xlabel="shots of a circuit in a basis", ylabel=ylabel)
     axis.set_xticks(shots, [f"{count:,}" for count in shots])
-    axis.set_yscale("log")
     for formatter in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
         formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else "")
-    axis.set_xlabel("shots of a circuit in a basis")
-    axis.set_ylabel("deviation of readouts from exact ones\n(root mean square)")
     axis.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     save(figure, path)

@@ -63,7 +63,7 @@ class Evaluator:
         """Compute the features of the real images, the real reference and the baseline.
 
         Args:
-            extractors: as `features.load_extractors` gives them.
+            extractors: as `fitted.load_extractors` gives them.
             real: held-out images, on which nothing was fitted.
             train: training images.
             classes: names; a label is an index into them.

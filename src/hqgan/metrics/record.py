@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, get_type_hints
 
@@ -24,14 +24,8 @@ LABELS = {name: value.label for name, value in VALUES.items()} | {
 _INCEPTION = {"fd": "fid", "kd": "kid"}
 """The Fréchet and kernel distance have the names FID and KID only in Inception-v3's features."""
 
-_OLD_DISTANCES = {
-    "frechet": "fd",
-    "kernel": "kd",
-    "fid": "fd",
-    "kid": "kd",
-    "sliced": "swd",
-    "twins": "near_duplicates",
-}
+_OLD_DISTANCES = {"frechet": "fd", "kernel": "kd", "sliced": "swd", "twins": "near_duplicates"}
+_OLD_DISTANCES |= {name: distance for distance, name in _INCEPTION.items()}
 _OLD_FIELDS = {"view": "extractor", "floor": "real_reference", "bar": "baseline", "hash": "extractor_hash"}
 Number = float | int | None
 
@@ -127,7 +121,7 @@ def from_json(row: Any) -> MetricRow:
     values["class_name"] = values.get("class")
     for name in ("extractor_hash", "config_hash"):
         values[name] = values.get(name) or ""
-    known = {f.name: values[f.name] for f in fields(MetricRow) if f.name in values}
+    known = {name: values[name] for name in _KINDS if name in values}
     if "distance" not in known:
         raise ValueError("a metric's row names no distance")
     for name, value in known.items():

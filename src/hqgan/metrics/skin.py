@@ -68,9 +68,8 @@ def report(generated: LabelledImages, real: LabelledImages, classes: Sequence[st
     angles = typology_angle(generated.images), typology_angle(real.images)
     rows = []
     for c, name in [(None, None), *enumerate(classes)]:
-        made, held = (
-            a if c is None else a[side.labels == c] for a, side in zip(angles, (generated, real), strict=True)
-        )
+        places = [slice(None) if c is None else side.labels == c for side in (generated, real)]
+        made, held = (values[here] for values, here in zip(angles, places, strict=True))
         if not len(made) or not len(held):
             continue
         draws = [np.median(rng.choice(made, len(made))) - np.median(rng.choice(held, len(held))) for _ in range(500)]

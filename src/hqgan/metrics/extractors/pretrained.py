@@ -7,7 +7,6 @@ have a reason in place of a value.
 from __future__ import annotations
 
 import shutil
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,7 +65,7 @@ def weights(name: str, given: Mapping[str, Path], cache: Path, download: bool, r
                 raise UnavailableError(
                     f"what came from {offer.url} has another SHA-256 than its publisher's file; it was thrown away"
                 )
-    except (urllib.error.URLError, OSError) as error:
+    except OSError as error:  # URLError is one
         reason = getattr(error, "reason", error)
         raise UnavailableError(
             f"{offer.url} could not be fetched ({reason}); fetch it elsewhere and give --weights {name}=FILE"

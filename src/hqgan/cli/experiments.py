@@ -75,7 +75,7 @@ def study(
     """
     from hqgan.experiments import study as studies
     from hqgan.experiments.study.results import as_json
-    from hqgan.experiments.study.table import table
+    from hqgan.experiments.tables import study_tables
     from hqgan.report.write import write_study
 
     choice = options.selection_of(classes, merge, protocol, label)
@@ -96,7 +96,7 @@ def study(
         reporter.message("the seeds of this process are done; the process that ends last writes the summary")
         return
     write_study(out / "study.json", out / "study.html")
-    show_result(json_file, as_json(result), *table(result))
+    show_result(json_file, as_json(result), *study_tables(result))
     print(f"The page is {out / 'study.html'}, the numbers are in {out / 'study.json'}.")
 
 
@@ -136,9 +136,8 @@ def compare(
     from hqgan.data.cache import cache_folder
     from hqgan.experiments import compare as comparisons
     from hqgan.experiments.compare.results import as_json
-    from hqgan.experiments.compare.table import hours_table, result_table
     from hqgan.experiments.study.results import from_json
-    from hqgan.experiments.study.table import table as study_table
+    from hqgan.experiments.tables import comparison_tables, hours_table, study_tables
     from hqgan.metrics.extractors.pretrained import PretrainedNetworks
     from hqgan.report.write import write_comparison, write_study
 
@@ -171,11 +170,11 @@ def compare(
         borrowed = PretrainedNetworks(files, cache_folder(None), download, reporter)
         result = comparisons.compare(settings, out, borrowed=borrowed, reporter=reporter)
     write_comparison(out / "compare.json", out / "compare.html")
-    show_result(json_file, as_json(result), *result_table(result))
+    show_result(json_file, as_json(result), *comparison_tables(result))
     for one in result.data if settings.study is not None else []:
         folder = out / "study" / one.folder
         write_study(folder / "study.json", folder / "study.html")
-        show(*study_table(from_json(json.loads((folder / "study.json").read_text()))))
+        show(*study_tables(from_json(json.loads((folder / "study.json").read_text()))))
         print(f"The study's page is {folder / 'study.html'}.")
     print(f"The page is {out / 'compare.html'}, the numbers are in {out / 'compare.json'}.")
 

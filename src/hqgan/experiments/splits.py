@@ -1,4 +1,4 @@
-"""Checks that nothing in an experiment has seen the test images: of splits, of runs, and of copies."""
+"""Splits of an experiment and the generators trained on them; checks that nothing has seen the test images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
+from hqgan.config import Config
 from hqgan.data import check_leaks, load_split, split_of
 from hqgan.errors import UserError
 from hqgan.metrics.near_duplicates import nearest_copies
+from hqgan.reporter import Reporter
+from hqgan.run import train as runs
+from hqgan.run.folder import is_finished
 from hqgan.sampling.load import load
 from hqgan.types import ImageData, Split
+
+Names = Sequence[str] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,27 @@ def check_run(path: Path, data: ImageData, split: Split) -> None:
         )
 
 
-def refuse_copies(
-    images: np.ndarray, names: Sequence[str], test: np.ndarray, test_names: Sequence[str], what: str
-) -> None:
+def train_on_split(config: Config, path: Path, data: ImageData, split: Split, title: str, reporter: Reporter) -> None:
+    """Train a run, or continue it, unless it is finished; then check that it has seen this training part only.
+
+    Args:
+        config: of the run.
+        path: its folder.
+        data: the data set.
+        split: the split of its seed.
+        title: what to report when training starts.
+        reporter: receives messages and progress.
+
+    Raises:
+        UserError: the folder holds a run of another config, other data or another split.
+    """
+    if not is_finished(config, path):
+        reporter.message(title)
+        runs.train(config, path, resume=True, reporter=reporter, alone=True)
+    check_run(path, data, split)
+
+
+def refuse_copies(images: np.ndarray, names: Names, test: np.ndarray, test_names: Names, what: str) -> None:
     """Refuse images that are copies of test images.
 
     Args:

@@ -25,10 +25,7 @@ def study_sections(result: StudyResult, folder: Path) -> list[Section]:
         found.blocks.append(Text(UNCOVERED, "warning"))
     sections = [found]
     for family in result.best_classical:
-        title = f"Results: {family.classifier}"
-        if family.fraction != 1:
-            title += f", {family.fraction:.0%} of the training part"
-        sections.append(Section(title, _arms(result, family)))
+        sections.append(Section(f"Results: {family.classifier}{family.part}", _arms(result, family)))
     return [*sections, _sources(result, folder), _protocol(result)]
 
 

@@ -16,7 +16,7 @@ from hqgan.experiments.compare import Settings, compare, estimate, grid, hours, 
 from hqgan.experiments.compare.contestants import data_folder, parse, result_path, run_path
 from hqgan.experiments.compare.measure import cell_of, curve, distances_of
 from hqgan.experiments.compare.results import CurvePoint, TimeTo, as_json, result_from_json
-from hqgan.experiments.compare.table import hours_table
+from hqgan.experiments.tables import hours_table
 from hqgan.report.write import write_comparison, write_report
 from hqgan.reporter import SILENT
 from hqgan.run import train as runs

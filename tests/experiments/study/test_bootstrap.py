@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hqgan.experiments.statistics import interval, p_value
-from hqgan.experiments.study.bootstrap import Answers, resampled
+from hqgan.experiments.study.summary import Answers, resampled
 
 
 def answers(rng, seeds, skill, effect=0.0, lesions=60, classes=3):

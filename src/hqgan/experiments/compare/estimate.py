@@ -10,14 +10,7 @@ from typing import Any
 
 from hqgan.config import Config
 from hqgan.data import open_configured
-from hqgan.experiments.compare.contestants import (
-    Settings,
-    check,
-    config_of,
-    contestants_of,
-    data_folder,
-    run_path,
-)
+from hqgan.experiments.compare.contestants import Settings, check, config_of, contestants_of, data_folder, run_path
 from hqgan.experiments.folder import read_settings
 from hqgan.run.folder import is_finished
 from hqgan.run.preset_table import seconds_per_step
@@ -51,31 +44,26 @@ class TrainingTime:
     hours: float
 
 
-def seconds_of(config: Config) -> float:
-    """Seconds of training that a run is expected to take on this machine."""
-    return steps_of(config.training.kimg, config.training) * _a_step(config)
-
-
-def _a_step(config: Config) -> float:
+def _seconds_per_step(config: Config) -> float:
     """Seconds of a training step on this machine."""
     return seconds_per_step(config, CLASSES, TIMED, resolve_device(config.training.device))
 
 
-def lengths(settings: Settings, before: Mapping[str, float]) -> dict[str, float | None]:
+def lengths(settings: Settings, before: Mapping[str, Any]) -> dict[str, float | None]:
     """Length of each run in thousands of images, by its name; None for its preset's own.
 
     Args:
         settings: a budget in seconds becomes as many images as the run's speed on this machine allows, to two digits.
-        before: the lengths that this budget was turned into before in this comparison; they are kept.
+        before: the settings stored in the comparison's folder; the lengths that this budget was turned into there are kept.
     """
     if settings.seconds is None:
         return {one.run: settings.kimg for one in contestants_of(settings)}
-    found: dict[str, float | None] = dict(before)
+    found: dict[str, float | None] = dict(before.get("lengths", {}).get(f"{settings.seconds:g}", {}))
     for one in contestants_of(settings):
         if one.run not in found:
             config = config_of(one, "demo", 0, settings, None)
             shown = images_per_step(config.training)
-            kimg = shown / _a_step(config) * settings.seconds / 1000
+            kimg = shown / _seconds_per_step(config) * settings.seconds / 1000
             found[one.run] = max(round(kimg, 1 - math.floor(math.log10(kimg))), shown / 1000)
     return found
 
@@ -90,11 +78,11 @@ def hours(settings: Settings, out: Path) -> list[TrainingTime]:
         UserError: bad settings, or the folder `out` holds something else.
     """
     contestants = {one.run: one for one in check(settings)}
-    kimg = lengths(settings, stored_lengths(read_settings(out, "comparison", "runs"), settings))
+    kimg = lengths(settings, read_settings(out, "comparison", "runs"))
     rows = []
     for one in contestants.values():
         config = config_of(one, settings.data[0], 0, settings, kimg[one.run])
-        seconds = seconds_of(config)
+        seconds = steps_of(config.training.kimg, config.training) * _seconds_per_step(config)
         done = 0
         for data in settings.data if out.exists() else ():
             folder = data_folder(open_configured(config_of(one, data, 0, settings, None).data))
@@ -105,8 +93,3 @@ def hours(settings: Settings, out: Path) -> list[TrainingTime]:
         left = (total - done) * seconds / 3600
         rows.append(TrainingTime(one.run, seconds / config.training.kimg, config.training.kimg, total, done, left))
     return rows
-
-
-def stored_lengths(before: Mapping[str, Any], settings: Settings) -> dict[str, float]:
-    """The lengths that the budget in seconds was turned into before, by run; `before` holds the stored settings."""
-    return dict(before.get("lengths", {}).get(f"{settings.seconds:g}", {})) if settings.seconds is not None else {}

@@ -29,12 +29,11 @@ from hqgan.experiments.compare.contestants import (
     result_path,
     run_path,
 )
-from hqgan.experiments.compare.estimate import lengths, stored_lengths
+from hqgan.experiments.compare.estimate import lengths
 from hqgan.experiments.compare.measure import Cell, cell_of, measure, picture
 from hqgan.experiments.compare.results import CompareResult, DataResult, RunResult
-from hqgan.experiments.splits import describe
+from hqgan.experiments.splits import describe, train_on_split
 from hqgan.experiments.study.sources import GAUSSIAN
-from hqgan.experiments.training import train_on_split
 from hqgan.io.files import sweep
 from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.reporter import SILENT, Reporter
@@ -43,11 +42,7 @@ from hqgan.wording import listed, plural
 
 
 def compare(
-    settings: Settings,
-    out: Path,
-    *,
-    borrowed: PretrainedNetworks | None = None,
-    reporter: Reporter = SILENT,
+    settings: Settings, out: Path, *, borrowed: PretrainedNetworks | None = None, reporter: Reporter = SILENT
 ) -> CompareResult:
     """Run a comparison, or continue it.
 
@@ -73,7 +68,7 @@ def compare(
         if len(set(folders.values())) < len(folders):
             raise UserError(f"`data` {listed(list(folders))} hold the same images; give each once.")
         _warn_of_overlaps(cells, reporter)
-        kimg = lengths(settings, stored_lengths(before, settings))
+        kimg = lengths(settings, before)
         known = dict(before.get("lengths", {}))
         if settings.seconds is not None:
             known[f"{settings.seconds:g}"] = kimg
@@ -153,13 +148,7 @@ def _about(cell: Cell, path: str, name: str, settings: Settings) -> dict[str, An
     }
 
 
-def _study(
-    settings: Settings,
-    data: DataConfig,
-    given: tuple[str, ...],
-    out: Path,
-    reporter: Reporter,
-) -> None:
+def _study(settings: Settings, data: DataConfig, given: tuple[str, ...], out: Path, reporter: Reporter) -> None:
     """Run the augmentation study with the comparison's runs and the PCA-Gaussian as sources of images."""
     asked = studies.Settings(
         data.path, size=data.size, seeds=tuple(range(settings.seeds)), generators=(GAUSSIAN,), given=given,

@@ -107,13 +107,7 @@ class Cell:
         }
 
 
-def cell_of(
-    path: str,
-    seed: int,
-    settings: Settings,
-    borrowed: PretrainedNetworks | None,
-    reporter: Reporter,
-) -> Cell:
+def cell_of(path: str, seed: int, settings: Settings, borrowed: PretrainedNetworks | None, reporter: Reporter) -> Cell:
     """The data and the split of a seed, checked for leaks."""
     config = config_of(contestants_of(settings)[0], path, seed, settings, None).data
     data = open_configured(config, reporter)

@@ -1,21 +1,42 @@
-"""From what was measured of each run to a comparison's result: a leaderboard, paired tests and curves."""
+"""From what was measured of each run to a comparison's result: a leaderboard, paired tests and curves.
+
+Intervals and paired tests are by a hierarchical bootstrap over seeds and lesions.
+A draw of a mean over seeds has two parts. For the seeds: Student's t with S - 1 degrees of freedom times the standard error. This
+is a parametric bootstrap; drawing eight seeds with replacement gives tails that are far too light for p-values corrected for many
+tests. For the lesions: one of the random halves of each seed's test lesions, the same for all contestants, and one half for all
+seeds if they share a test part. The spread over seeds already contains some of the variation over lesions, so intervals are
+rather too wide than too narrow. One seed says nothing about others: then the intervals are over its lesions alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from hqgan.experiments.compare import paired
 from hqgan.experiments.compare.contestants import Contestant
 from hqgan.experiments.compare.measure import EXTRACTORS
-from hqgan.experiments.compare.results import BoardRow, DataResult, MeanMetric, MeanPoint, RunResult, TimeTo
-from hqgan.experiments.statistics import holm
+from hqgan.experiments.compare.results import (
+    BoardRow,
+    DataResult,
+    MeanMetric,
+    MeanPoint,
+    Pair,
+    RunResult,
+    TimeTo,
+    Trained,
+)
+from hqgan.experiments.statistics import Estimate, holm, interval, p_value, wilcoxon
+
+DRAWS = 20_000
 
 TARGETS = (1.0, 0.5)
 """Distances on the validation part until which training is timed: that of the PCA-Gaussian baseline, and half of it."""
+
+AVERAGED = ("value", "real_reference", "baseline", "normalised")
+"""Fields of a metric that are averaged over seeds."""
 
 
 def of_data(results: Sequence[RunResult], contestants: Sequence[Contestant], about: Mapping[str, Any]) -> DataResult:
@@ -33,7 +54,7 @@ def of_data(results: Sequence[RunResult], contestants: Sequence[Contestant], abo
     board = [_row(own, extractors, on_validation) for own in by_name.values()]
     board.sort(key=lambda row: (row.distance.mean is None, row.distance.mean))
     first, *others = by_name.values()
-    pairs = [pair for own in others if (pair := paired.difference(first, own, extractors)) is not None]
+    pairs = [pair for own in others if (pair := difference(first, own, extractors)) is not None]
     corrected = holm([pair.p_value for pair in pairs])
     return DataResult(
         **about,
@@ -53,41 +74,34 @@ def _common(found: Sequence[Mapping[str, float]]) -> list[str]:
 
 def _row(own: Sequence[RunResult], extractors: Sequence[str], on_validation: Sequence[str]) -> BoardRow:
     """One contestant over its seeds."""
-    first = own[0]
-    by_seed = paired.arrays(own, extractors)[0].tolist() if extractors else [None] * len(own)
+    by_seed = arrays(own, extractors)[0].tolist() if extractors else [None] * len(own)
+    trained = {field.name: getattr(own[0], field.name) for field in fields(Trained)} | {
+        "epochs": float(np.mean([r.epochs for r in own])),
+        "seconds": float(np.median([r.seconds for r in own])),
+        "images_per_second": float(np.median([r.images_per_second for r in own])),
+        "private": any(r.private for r in own),
+    }
     return BoardRow(
-        name=first.name,
-        preset=first.preset,
-        parameters=first.parameters,
-        quantum_parameters=first.quantum_parameters,
-        critic_parameters=first.critic_parameters,
-        images=first.images,
-        epochs=float(np.mean([r.epochs for r in own])),
-        seconds=float(np.median([r.seconds for r in own])),
-        images_per_second=float(np.median([r.images_per_second for r in own])),
+        **trained,
         threads=sorted({r.threads for r in own if r.threads}),
-        distance=paired.mean_of(own, extractors),
+        distance=mean_of(own, extractors),
         by_seed={str(r.seed): d for r, d in zip(own, by_seed, strict=True)},
         seconds_to=[seconds_to(own, target, on_validation) for target in TARGETS],
         metrics=_metrics(own),
         checkpoints={str(r.seed): r.checkpoint_sha256 for r in own},
-        private=any(r.private for r in own),
     )
 
 
 def seconds_to(own: Sequence[RunResult], target: float, extractors: Sequence[str]) -> TimeTo:
     """The training of one contestant's runs until their distance on the validation part is first at most `target`."""
     points = [next((p for p in r.curve if extractors and _mean(p.distances, extractors) <= target), None) for r in own]
-    reached = sum(p is not None for p in points)
+    reached = [p for p in points if p is not None]
     # The median of all runs is known only if more than half of them reached the target.
-    if 2 * reached <= len(own):
-        return TimeTo(target, None, None, reached, len(own))
-    far = float("inf")
-    seconds, images = (
-        float(np.median([far if p is None else value(p) for p in points]))
-        for value in (lambda p: p.seconds, lambda p: p.images)
-    )
-    return TimeTo(target, seconds, images, reached, len(own))
+    if 2 * len(reached) <= len(own):
+        return TimeTo(target, None, None, len(reached), len(own))
+    never = [float("inf")] * (len(own) - len(reached))
+    seconds, images = ([getattr(p, name) for p in reached] for name in ("seconds", "images"))
+    return TimeTo(target, float(np.median(seconds + never)), float(np.median(images + never)), len(reached), len(own))
 
 
 def _metrics(own: Sequence[RunResult]) -> list[MeanMetric]:
@@ -96,18 +110,9 @@ def _metrics(own: Sequence[RunResult]) -> list[MeanMetric]:
     out = []
     for key in dict.fromkeys(row.key for rows in by_seed for row in rows):
         alike = [row for rows in by_seed for row in rows if row.key == key]
-        out.append(
-            MeanMetric(
-                alike[0].distance,
-                alike[0].extractor,
-                value=_mean_of_all([r.value for r in alike]),
-                real_reference=_mean_of_all([r.real_reference for r in alike]),
-                baseline=_mean_of_all([r.baseline for r in alike]),
-                normalised=_mean_of_all([r.normalised for r in alike]),
-                n=min(r.n for r in alike),
-                seeds=len(alike),
-            )
-        )
+        means: dict[str, Any] = {name: _mean_of_all([getattr(r, name) for r in alike]) for name in AVERAGED}
+        first = alike[0]
+        out.append(MeanMetric(first.distance, first.extractor, **means, n=min(r.n for r in alike), seeds=len(alike)))
     return out
 
 
@@ -132,3 +137,53 @@ def _mean_of_all(values: Sequence[float | None]) -> float | None:
     """The mean; None if a value is not known."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None
+
+
+def draws(values: np.ndarray, halves: np.ndarray, shared: bool) -> np.ndarray:
+    """Bootstrap draws (D,) of a mean over seeds.
+
+    Args:
+        values: (S,) one for each seed: a distance, or a difference of two.
+        halves: (S, H) the same on halves of the seed's test lesions.
+        shared: whether all seeds have the same test part, so that half h has the same lesions in each.
+    """
+    rng = np.random.default_rng(0)  # the same draws for all contestants
+    s, h = halves.shape
+    places = rng.integers(h, size=(DRAWS, 1 if shared else s))
+    within = (halves - halves.mean(1, keepdims=True))[np.arange(s), np.broadcast_to(places, (DRAWS, s))].mean(1)
+    if s == 1:
+        return values.mean() + within
+    return values.mean() + values.std(ddof=1) / np.sqrt(s) * rng.standard_t(s - 1, DRAWS) + within
+
+
+def mean_of(results: Sequence[RunResult], extractors: Sequence[str]) -> Estimate:
+    """A contestant's distance over its seeds, mean over extractors; all None without an extractor."""
+    if not extractors:
+        return Estimate(None, None, None)
+    values, halves = arrays(results, extractors)
+    return Estimate(float(values.mean()), *interval(draws(values, halves, _shared(results))))
+
+
+def difference(own: Sequence[RunResult], other: Sequence[RunResult], extractors: Sequence[str]) -> Pair | None:
+    """How much larger the distance of `own` is than that of `other`, seed by seed; None without an extractor.
+
+    Its p-value is not corrected for the number of tests yet.
+    """
+    if not extractors:
+        return None
+    (a, a_halves), (b, b_halves) = arrays(own, extractors), arrays(other, extractors)
+    values = a - b
+    drawn = draws(values, a_halves - b_halves, _shared(own))
+    p, nearer = p_value(drawn), int((values < 0).sum())
+    names, mean = (own[0].name, other[0].name), float(values.mean())
+    return Pair(*names, mean, *interval(drawn), p, wilcoxon(values), nearer, len(values), p_corrected=p)
+
+
+def arrays(results: Sequence[RunResult], extractors: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Distances (S,) by seed, means over extractors, and the same on halves (S, H)."""
+    values = np.array([np.mean([r.distances[name] for name in extractors]) for r in results])
+    return values, np.array([np.mean([r.halves[name] for name in extractors], axis=0) for r in results])
+
+
+def _shared(results: Sequence[RunResult]) -> bool:
+    return len({r.test_part for r in results}) < len(results)

@@ -159,14 +159,8 @@ def cell_of(settings: Settings, seed: int, fraction: float, reporter: Reporter) 
     """
     data = open_data(settings.data, settings.size, seed=seed, choice=settings.choice, reporter=reporter)
     split = checked_split(data, seed, fraction)
-    train, test = split.train, split.test
-    refuse_copies(
-        data.images[train],
-        data.files[train].tolist(),
-        data.images[test],
-        data.files[test].tolist(),
-        "the training image",
-    )
+    train, test = ((data.images[rows], data.files[rows]) for rows in (split.train, split.test))
+    refuse_copies(*train, *test, "the training image")
     rare = plans.rare_classes(np.bincount(data.labels, minlength=len(data.classes)), data.classes, settings.fill)
     given_runs: dict[str, Path] = {}
     folders: dict[str, Path] = {}

@@ -2,68 +2,71 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
-from hqgan.experiments.splits import refuse_copies
+from hqgan.errors import UserError
+from hqgan.experiments.folder import write_json
+from hqgan.experiments.splits import check_run, refuse_copies
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import work
 from hqgan.experiments.study.cells import Cell, Settings
 from hqgan.experiments.study.sources import FITTED
-from hqgan.experiments.study.sources.folder import from_folder
-from hqgan.experiments.study.sources.pool import Pool, SourceInfo, read_source, save, source_json
-from hqgan.experiments.study.sources.run import from_run
+from hqgan.experiments.study.sources.pool import Pool, SourceInfo, save, scores_file
 from hqgan.experiments.study.uses import USES
-from hqgan.experiments.study.work import Task, scores_file
-from hqgan.io.files import write_atomically
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.reporter import Reporter
+from hqgan.sampling.image_folder import read_folder
+from hqgan.sampling.images import matched_images
 from hqgan.sampling.load import load
+from hqgan.types import LabelledImages
+from hqgan.wording import listed
 
 
 def with_sources(
-    tasks: Sequence[Task], cell: Cell, settings: Settings, out: Path, reporter: Reporter
-) -> Iterator[Task]:
+    tasks: Sequence[work.Task], cell: Cell, settings: Settings, out: Path, reporter: Reporter
+) -> Iterator[work.Task]:
     """The tasks with the hashes of their sources; a pool is made where a task still needs it.
 
     Raises:
         UserError: a generated image is a copy of a test image.
     """
-    hashes: dict[str, str] = {}
-    scorers: dict[str, Callable[[Pool], np.ndarray]] = {}
+    hashes: dict[str | None, str | None] = {None: None}
+    scorers: dict[str, Callable[[LabelledImages], np.ndarray]] = {}
     for name in dict.fromkeys(task.arm.generator for task in tasks if task.arm.generator):
         note = cell.arms(out) / f"{name}.json"
-        own = [task for task in tasks if task.arm.generator == name]
-        missing = any(work.finished(task) is None for task in own)
-        if not missing and note.exists() and _is_current(name, cell, out, read_source(note)):
-            hashes[name] = read_source(note).sha256
+        missing = any(work.finished(task) is None for task in tasks if task.arm.generator == name)
+        if not missing and note.exists() and _is_current(name, cell, out, about := read_source(note)):
+            hashes[name] = about.sha256
             continue
         reporter.message(f"generating images: {name}, {cell.name}")
         pool = _make_pool(name, cell, out)
         data, test = cell.data, cell.split.test
-        refuse_copies(
-            pool.images,
-            [f"{data.classes[c]} number {i}" for i, c in enumerate(pool.labels)],
-            data.images[test],
-            data.files[test].tolist(),
-            f"the image by {name},",
-        )
-        stem = cell.pools(out) / name
-        save(pool, stem)
+        names = [f"{data.classes[c]} number {i}" for i, c in enumerate(pool.labels)]
+        refuse_copies(pool.images, names, data.images[test], data.files[test], f"the image by {name},")
+        folder = cell.pools(out) / name
+        save(pool, folder)
         for use in settings.uses:
             if (prepare := USES[use].score) is not None:
                 if use not in scorers:
                     scorers[use] = prepare(cell, settings, reporter)
-                np.save(scores_file(stem, use), scorers[use](pool))
+                np.save(scores_file(folder, use), scorers[use](pool))
         _picture(pool, cell, out, name)
         note.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(note, source_json(pool.about))
+        write_json(note, asdict(pool.about))
         hashes[name] = pool.about.sha256
     for task in tasks:
-        yield task if task.arm.generator is None else replace(task, source=hashes[task.arm.generator])
+        yield replace(task, source=hashes[task.arm.generator])
+
+
+def read_source(path: Path) -> SourceInfo:
+    """The description of a source that `with_sources` wrote."""
+    return SourceInfo(**json.loads(path.read_text()))
 
 
 def _is_current(name: str, cell: Cell, out: Path, about: SourceInfo) -> bool:
@@ -82,17 +85,47 @@ def _make_pool(name: str, cell: Cell, out: Path) -> Pool:
     if name in FITTED:
         return FITTED[name](name, sizes, data, cell.split, cell.seed)
     if name in cell.folders:
-        return from_folder(name, cell.folders[name], sizes, data, cell.rare)
-    return from_run(name, cell.run(out, name), sizes, data, cell.split, cell.seed)
+        return _from_folder(name, sizes, cell)
+    return _from_run(name, sizes, cell, cell.run(out, name))
 
 
-def _picture(pool: Pool, cell: Cell, out: Path, name: str, columns: int = 12) -> None:
-    """Write a picture of the first images of each class, for the report."""
-    rows = []
-    for c, title in enumerate(cell.data.classes):
-        mine = np.flatnonzero(pool.labels == c)[:columns]
-        if len(mine):
-            rows.append((title, np.asarray(pool.images[mine])))
+def _from_folder(name: str, sizes: np.ndarray, cell: Cell) -> Pool:
+    """The first images of each class in a given folder. Nothing shows which real images their generator has seen.
+
+    Raises:
+        UserError: there is no image of a class that the study fills.
+    """
+    path, classes = cell.folders[name], cell.data.classes
+    (images, labels), _ = read_folder(path, cell.data)
+    if lacking := [classes[c] for c in cell.rare if not (labels == c).any()]:
+        raise UserError(
+            f"{path} has no image of {listed(lacking)}, which this study fills; add some, or choose `fill`."
+        )
+    kept = np.concatenate([np.flatnonzero(labels == c)[:k] for c, k in enumerate(sizes)]).astype(np.int64)
+    digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    return Pool(images[kept], labels[kept], SourceInfo(name, digest))
+
+
+def _from_run(name: str, sizes: np.ndarray, cell: Cell, path: Path) -> Pool:
+    """Images of a run's averaged generator, the same that `hqgan generate --seed SEED` makes.
+
+    Raises:
+        UserError: the run was trained on other data or another split.
+    """
+    check_run(path, cell.data, cell.split)
+    loaded = load(path)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    parameters = sum(p.numel() for p in loaded.generator.parameters())
+    shown = int(loaded.values["images"])
+    epochs, private = shown / len(cell.split.train), loaded.config.private
+    about = SourceInfo(name, loaded.checkpoint_hash, parameters, shown, epochs, verified=True, private=private)
+    return Pool(matched_images(loaded.generator, cell.data.classes, labels, cell.seed), labels, about)
+
+
+def _picture(pool: Pool, cell: Cell, out: Path, name: str) -> None:
+    """Write a picture of the first twelve images of each class, for the report."""
+    first = {title: np.flatnonzero(pool.labels == c)[:12] for c, title in enumerate(cell.data.classes)}
+    rows = [(title, np.asarray(pool.images[mine])) for title, mine in first.items() if len(mine)]
     folder = out / "pictures"
     folder.mkdir(exist_ok=True)
     write_png(folder / f"{name}-{cell.name}.png", labelled_rows(rows))

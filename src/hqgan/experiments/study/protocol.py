@@ -25,18 +25,17 @@ from hqgan import config as configs
 from hqgan.data import open_data
 from hqgan.errors import UserError
 from hqgan.experiments import folder
-from hqgan.experiments.splits import parts_hash
+from hqgan.experiments.splits import parts_hash, train_on_split
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers, results, summary, work
 from hqgan.experiments.study.arms import Arm
 from hqgan.experiments.study.cells import Cell, Settings, as_json, cell_of, check, names_of
-from hqgan.experiments.study.classifiers.recipe import Recipe
+from hqgan.experiments.study.classifiers.training import Recipe
 from hqgan.experiments.study.pools import sources_of, with_sources
 from hqgan.experiments.study.results import StudyResult
 from hqgan.experiments.study.sources import FITTED
 from hqgan.experiments.study.uses import current_name
 from hqgan.experiments.study.work import Task, Tested
-from hqgan.experiments.training import train_on_split
 from hqgan.io.files import sweep
 from hqgan.io.lock import locked
 from hqgan.reporter import SILENT, Reporter
@@ -45,13 +44,7 @@ from hqgan.runtime.threads import cores
 from hqgan.wording import listed
 
 
-def study(
-    settings: Settings,
-    out: Path,
-    *,
-    reporter: Reporter = SILENT,
-    share: Shard = ALL,
-) -> StudyResult | None:
+def study(settings: Settings, out: Path, *, reporter: Reporter = SILENT, share: Shard = ALL) -> StudyResult | None:
     """Run a study, or continue it. Several processes share its seeds; the one that finishes last computes the result.
 
     Args:
@@ -79,58 +72,51 @@ def study(
                 f"There is no run of {lacking[0]} for {cell.name}; give one, leave that seed out, or add {lacking[0]} to "
                 "`generators` to have it trained."
             )
-    _check_data(out, settings)
+    fingerprint = open_data(settings.data, settings.size, choice=settings.choice).fingerprint
+    _check_data(out, fingerprint)
     with folder.held(out, share):
-        _check_data(out, settings)  # again, now that no other process can change it
-        folder.write_settings(out, "study", {"fingerprint": _fingerprint(settings), **as_json(settings)})
+        _check_data(out, fingerprint)  # again, now that no other process can change it
+        folder.write_settings(out, "study", {"fingerprint": fingerprint, **as_json(settings)})
         mine = share.rows(cells)
         for cell in mine:
             _train_generators(cell, settings, out, reporter)
-        total = len(mine) * len(arms) * len(recipes)
-        tested: list[tuple[Task, Tested]] = []
-        for cell in mine:
-            tested += _classify(cell, settings, out, arms, recipes, reporter, len(tested), total)
+        tasks = {
+            cell.name: [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
+            for cell in cells
+        }
+        tested = _classify(mine, tasks, settings, out, reporter)
         if share.world > 1:
             with locked(out):
-                tasks = [
-                    _task(settings, out, c, arm, recipe) for c in cells for recipe in recipes.values() for arm in arms
-                ]
-                if not all(task.result.exists() for task in tasks):
+                if not all(task.result.exists() for own in tasks.values() for task in own):
                     return None
-                unreported = (SILENT, 0, 0)
-                tested = [pair for c in cells for pair in _classify(c, settings, out, arms, recipes, *unreported)]
+                tested = _classify(cells, tasks, settings, out, SILENT)
         shutil.rmtree(out / "pools", ignore_errors=True)
         sweep(out, "arms/**/.*.part", "pictures/.*.part", ".settings.json.*.part", ".study.json.*.part")
         reporter.message("computing intervals by bootstrap over seeds and lesions")
-        parts = {(c.seed, c.fraction): (c.data, c.split) for c in cells}
-        result = summary.summarise(as_json(settings), tested, parts, arms, recipes, sources_of(cells, names, out))
+        result = summary.summarise(as_json(settings), tested, cells, arms, recipes, sources_of(cells, names, out))
         folder.write_json(out / "study.json", results.as_json(result))
         return result
 
 
 def _classify(
-    cell: Cell,
-    settings: Settings,
-    out: Path,
-    arms: Sequence[Arm],
-    recipes: Mapping[str, Recipe],
-    reporter: Reporter,
-    before: int,
-    total: int,
+    cells: Sequence[Cell], tasks_of: Mapping[str, Sequence[Task]], settings: Settings, out: Path, reporter: Reporter
 ) -> list[tuple[Task, Tested]]:
-    """Train and test every classifier of a cell that is not finished; the cell's tasks with their results."""
-    tasks = [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
-    tasks = list(with_sources(tasks, cell, settings, out, reporter))
-    for task in tasks:
-        _check_same(task)
-    open_tasks = [task for task in tasks if work.finished(task) is None]
-    done = before + len(tasks) - len(open_tasks)
-    reporter.progress("classifiers", done, total, "classifiers")
-    for _ in _each(open_tasks, settings.jobs):
-        done += 1
+    """Train and test every classifier of the cells that is not finished; all tasks of these cells with their results."""
+    found: list[tuple[Task, Tested]] = []
+    total = sum(len(tasks_of[cell.name]) for cell in cells)
+    for cell in cells:
+        tasks = list(with_sources(tasks_of[cell.name], cell, settings, out, reporter))
+        for task in tasks:
+            _check_same(task)
+        open_tasks = [task for task in tasks if work.finished(task) is None]
+        done = len(found) + len(tasks) - len(open_tasks)
         reporter.progress("classifiers", done, total, "classifiers")
-    shutil.rmtree(cell.pools(out), ignore_errors=True)
-    return [(task, result) for task in tasks if (result := work.finished(task)) is not None]
+        for _ in _each(open_tasks, settings.jobs):
+            done += 1
+            reporter.progress("classifiers", done, total, "classifiers")
+        shutil.rmtree(cell.pools(out), ignore_errors=True)
+        found += [(task, result) for task in tasks if (result := work.finished(task)) is not None]
+    return found
 
 
 def _recipes(settings: Settings) -> dict[str, Recipe]:
@@ -148,15 +134,11 @@ def _recipes(settings: Settings) -> dict[str, Recipe]:
     return recipes
 
 
-def _check_data(out: Path, settings: Settings) -> None:
+def _check_data(out: Path, fingerprint: str) -> None:
     """Refuse a folder that holds something else, or a study of other data."""
     before = folder.read_settings(out, "study", "generators")
-    if before and before.get("fingerprint") != _fingerprint(settings):
+    if before and before.get("fingerprint") != fingerprint:
         raise UserError(f"{out} holds a study of other data; choose another `out`.")
-
-
-def _fingerprint(settings: Settings) -> str:
-    return open_data(settings.data, settings.size, choice=settings.choice).fingerprint
 
 
 def _train_generators(cell: Cell, settings: Settings, out: Path, reporter: Reporter) -> None:
@@ -212,11 +194,8 @@ def _file_hash(path: str) -> str:
 
 def _check_same(task: Task) -> None:
     """Refuse a finished result that was made with other settings."""
-    before = work.finished(task)
-    if before is None:
-        return
-    wanted = json.loads(json.dumps(task.key()))
-    if before.key != wanted:
+    before, wanted = work.finished(task), json.loads(json.dumps(task.key()))
+    if before is not None and before.key != wanted:
         name = next(k for k in wanted if before.key.get(k) != wanted[k])
         old, new = before.key.get(name), wanted[name]
         if isinstance(old, dict) and isinstance(new, dict):

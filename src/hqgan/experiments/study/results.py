@@ -59,6 +59,11 @@ class Family:
     steps: int
     name: str
 
+    @property
+    def part(self) -> str:
+        """Its fraction for titles; empty for the whole training part."""
+        return "" if self.fraction == 1 else f", {self.fraction:.0%} of the training part"
+
 
 @dataclass(frozen=True)
 class ArmRow:

@@ -19,10 +19,8 @@ from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers
 from hqgan.experiments.study.arms import CLASSICAL, Arm
 from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages
-from hqgan.experiments.study.classifiers.recipe import Recipe
-from hqgan.experiments.study.classifiers.training import probabilities, seed_of, standard_augmentation, train
-from hqgan.experiments.study.scores import Scores, scores
-from hqgan.experiments.study.sources.pool import open_pool
+from hqgan.experiments.study.classifiers import training
+from hqgan.experiments.study.sources.pool import open_pool, scores_file
 from hqgan.experiments.study.uses import USES, current_name
 from hqgan.io.files import write_atomically
 from hqgan.types import ImageData, Split
@@ -30,6 +28,8 @@ from hqgan.types import ImageData, Split
 VERSION = 1
 """Part of every result's key; raise it with anything that changes results."""
 
+KEY = ("version", "fingerprint", "split", "seed", "fraction", "rare", "arm", "recipe", "source")
+"""What decides a result, in the order of its file."""
 
 Place = tuple[str, int, int, ClassSelection]
 """Arguments of `open_data`: path, size, seed, choice."""
@@ -47,7 +47,7 @@ class Task:
         rare: labels of the classes to fill.
         arm: what the classifier is trained on.
         recipe: how it is trained.
-        pool: file stem of the pool of generated images; None for a classical arm.
+        pool: folder of the pool of generated images; None for a classical arm.
         source: hash of the source of the pool; None for a classical arm.
         fingerprint: of the data.
         split: hash of the training and the test part.
@@ -61,7 +61,7 @@ class Task:
     fraction: float
     rare: tuple[int, ...]
     arm: Arm
-    recipe: Recipe
+    recipe: training.Recipe
     pool: Path | None
     source: str | None
     fingerprint: str
@@ -71,22 +71,14 @@ class Task:
 
     def key(self) -> dict[str, Any]:
         """Everything that decides the result; stored beside it, and compared before it is used again."""
-        return {
-            "version": VERSION,
-            "fingerprint": self.fingerprint,
-            "split": self.split,
-            "seed": self.seed,
-            "fraction": self.fraction,
-            "rare": list(self.rare),
-            "arm": asdict(self.arm),
-            "recipe": asdict(self.recipe) | {"weights": self.weights},
-            "source": self.source,
-        }
+        values = asdict(self) | {"version": VERSION}
+        values["recipe"]["weights"] = self.weights
+        return {name: values[name] for name in KEY}
 
 
-@dataclass(frozen=True)
-class Tested:
-    """A finished classifier, as its JSON file holds it.
+@dataclass(frozen=True, kw_only=True)
+class Tested(training.Scores):
+    """A finished classifier and its scores on the test part, as its JSON file holds it.
 
     Attributes:
         key: what decided the result, see `Task.key`.
@@ -94,7 +86,6 @@ class Tested:
         generated: generated images that it drew on, by class name.
         steps: optimiser steps.
         parameters: trainable numbers of the network.
-        scores: measured on the test part.
         probabilities_sha256: hex hash of the probabilities that are stored beside it.
     """
 
@@ -103,7 +94,6 @@ class Tested:
     generated: dict[str, int]
     steps: int
     parameters: int
-    scores: Scores
     probabilities_sha256: str
 
 
@@ -116,9 +106,7 @@ def finished(task: Task) -> Tested | None:
     if not task.result.exists():
         return None
     try:
-        values = json.loads(task.result.read_text())
-        own = {name: values.pop(name) for name in Scores.__dataclass_fields__}
-        found = Tested(scores=Scores(**own), **values)
+        found = Tested(**json.loads(task.result.read_text()))
         found.key["arm"]["use"] = current_name(found.key["arm"]["use"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{task.result} is damaged ({error}); remove it to do that arm again.") from error
@@ -139,26 +127,26 @@ def run(task: Task) -> str:
     if plan and plan.weighted:
         counts = np.bincount(data.labels[split.train], minlength=len(data.classes))
         weights = counts.sum() / (len(data.classes) * np.maximum(counts, 1))
-    torch.manual_seed(seed_of(task.seed, "weights"))
+    torch.manual_seed(training.seed_of(task.seed, "weights"))
     network = classifiers.build(task.recipe, len(data.classes), data.images.shape[1])
-    augment = standard_augmentation if plan is None or plan.augmented else None
-    train(network, task.recipe, batches, augment, weights, seed_of(task.seed, "augmentation"))
-    answers = probabilities(network, data.images[split.test])
-    values = {
-        "key": task.key(),
-        "name": task.arm.name,
-        "generated": generated,
-        "steps": task.recipe.steps,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        **asdict(scores(answers, data.labels[split.test], data.classes)),
-        "probabilities_sha256": hashlib.sha256(answers.tobytes()).hexdigest(),
-    }
+    augment = training.standard_augmentation if plan is None or plan.augmented else None
+    training.train(network, task.recipe, batches, augment, weights, training.seed_of(task.seed, "augmentation"))
+    answers = training.probabilities(network, data.images[split.test])
+    tested = Tested(
+        key=task.key(),
+        name=task.arm.name,
+        generated=generated,
+        steps=task.recipe.steps,
+        parameters=sum(p.numel() for p in network.parameters()),
+        probabilities_sha256=hashlib.sha256(answers.tobytes()).hexdigest(),
+        **asdict(training.scores(answers, data.labels[split.test], data.classes)),
+    )
     task.result.parent.mkdir(parents=True, exist_ok=True)
     # The probabilities come first: a result is finished when its JSON is there.
     temporary = task.result.with_suffix(".part.npy")
     np.save(temporary, answers)
     temporary.replace(task.result.with_suffix(".npy"))
-    write_atomically(task.result, (json.dumps(values, indent=1) + "\n").encode())
+    write_atomically(task.result, (json.dumps(asdict(tested), indent=1) + "\n").encode())
     return task.arm.name
 
 
@@ -219,8 +207,3 @@ def chosen(task: Task, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         scored = np.load(scores_file(task.pool, task.arm.use), allow_pickle=False)
         order = [use.keep(rows, scored) for rows in order]
     return np.concatenate([rows[:k] for rows, k in zip(order, wanted, strict=True)]).astype(np.int64)
-
-
-def scores_file(stem: Path, use: str) -> Path:
-    """Where the scores of a pool's images by a use's filter are stored while the study needs them."""
-    return stem.with_name(f"{stem.name}-{use}.npy")

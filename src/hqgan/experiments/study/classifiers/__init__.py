@@ -9,7 +9,7 @@ from torch import nn
 
 from hqgan.errors import UserError
 from hqgan.experiments.study.classifiers import resnet18, small, vit_small
-from hqgan.experiments.study.classifiers.recipe import Classifier, Recipe
+from hqgan.experiments.study.classifiers.training import Classifier, Recipe
 from hqgan.io.pretrained import load_weights
 from hqgan.wording import listed
 

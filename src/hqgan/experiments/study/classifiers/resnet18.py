@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from hqgan.experiments.study.classifiers.recipe import Classifier, Recipe
+from hqgan.experiments.study.classifiers.training import Classifier, Recipe
 from hqgan.io.pretrained import library
 
 

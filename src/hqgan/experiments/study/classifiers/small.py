@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from hqgan.experiments.study.classifiers.recipe import Classifier, Recipe
+from hqgan.experiments.study.classifiers.training import Classifier, Recipe
 
 CHANNELS = (48, 64, 96, 128)
 """Channels at 16, 16, 8 and 4 cells of a 64-pixel image."""

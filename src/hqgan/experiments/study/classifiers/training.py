@@ -1,4 +1,4 @@
-"""Training of a study's classifiers, their predictions, and the standard augmentation.
+"""How a study's classifiers are trained and tested, and the standard augmentation.
 
 Every arm's classifier takes the same number of steps of the same size with the same schedule; only the images differ.
 """
@@ -6,7 +6,8 @@ Every arm's classifier takes the same number of steps of the same size with the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,8 +15,49 @@ import torch.nn.functional as F
 from torch import nn
 
 from hqgan.experiments.study.batches import Batches
-from hqgan.experiments.study.classifiers.recipe import Recipe
 from hqgan.io.images import to_float
+
+Weights = dict[str, torch.Tensor]
+
+BINS = 15
+"""Equally wide bins of the calibration error."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a classifier is trained, equal for all arms.
+
+    Attributes:
+        network: name of the classifier.
+        steps: optimiser steps.
+        batch: images in each step.
+        lr: highest learning rate of AdamW, reached after a warm-up of a tenth of the steps; a cosine takes it down to zero.
+        weight_decay: of AdamW.
+        weights: path of safetensors to start from; None to train from scratch.
+    """
+
+    network: str = "small"
+    steps: int = 600
+    batch: int = 64
+    lr: float = 2e-3
+    weight_decay: float = 0.05
+    weights: str | None = None
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A row of the table of classifiers.
+
+    Attributes:
+        recipe: how it is trained from scratch. Fine-tuned networks learn at a fifth of the rate.
+        build: from the number of classes and the image size in pixels to a network with random weights (torch's global seed);
+            it maps float32 images (B, 3, S, S) in [-1, 1] to logits (B, classes).
+        adapt: changes given weights so that they fit the network; None if they are taken as they are.
+    """
+
+    recipe: Recipe
+    build: Callable[[int, int], nn.Module]
+    adapt: Callable[[Weights, nn.Module], Weights] | None = None
 
 
 def train(
@@ -99,3 +141,55 @@ def standard_augmentation(images: torch.Tensor, generator: torch.Generator) -> t
 def seed_of(seed: int, use: str) -> int:
     """A random seed for one use, such as ``weights``, from the seed of the split."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{use}".encode()).digest()[:7], "little")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores on the test part.
+
+    Attributes:
+        balanced_accuracy: mean recall of the classes that have test images.
+        accuracy: share of correct predictions, as the paper reports it.
+        auroc: mean over classes of the area under the curve of one class against the rest.
+        calibration_error: expected calibration error, see `calibration_error`.
+        recall: by class name; None for a class without test images.
+        f1: by class name; None for a class without test images.
+    """
+
+    balanced_accuracy: float
+    accuracy: float
+    auroc: float
+    calibration_error: float
+    recall: dict[str, float | None]
+    f1: dict[str, float | None]
+
+
+def scores(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Scores:
+    """Scores of probabilities (N, C) for labels (N,)."""
+    from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
+
+    predicted = probabilities.argmax(1)
+    every = range(len(classes))
+    # A class that is never predicted has no precision; its F1 is 0.
+    _, recall, f1, images = precision_recall_fscore_support(labels, predicted, labels=every, zero_division=0)
+    auroc = [roc_auc_score(labels == c, probabilities[:, c]) for c in every if 0 < images[c] < len(labels)]
+
+    def by_name(values: np.ndarray) -> dict[str, float | None]:
+        return {name: float(v) if n else None for name, v, n in zip(classes, values, images, strict=True)}
+
+    return Scores(
+        balanced_accuracy=float(np.mean(recall[images > 0])),
+        accuracy=float(accuracy_score(labels, predicted)),
+        auroc=float(np.mean(auroc)),
+        calibration_error=calibration_error(probabilities, labels),
+        recall=by_name(recall),
+        f1=by_name(f1),
+    )
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error (Guo et al., arXiv 1706.04599) over `BINS` equally wide bins."""
+    sure, right = probabilities.max(1), probabilities.argmax(1) == labels
+    place = np.minimum((sure * BINS).astype(int), BINS - 1)
+    gaps = [abs(right[place == b].mean() - sure[place == b].mean()) * np.mean(place == b) for b in np.unique(place)]
+    return float(np.sum(gaps))

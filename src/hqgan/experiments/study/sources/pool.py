@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from hqgan.types import LabelledImages
 
 
 @dataclass(frozen=True)
@@ -33,40 +34,25 @@ class SourceInfo:
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Generated images of one source and seed, class by class, in the order in which they are used.
+class Pool(LabelledImages):
+    """Generated images of one source and seed, class by class, in the order in which they are used."""
 
-    Attributes:
-        images: (N, S, S, 3) uint8.
-        labels: (N,) int64.
-        about: the source.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
     about: SourceInfo
 
 
-def read_source(path: Path) -> SourceInfo:
-    """The description of a source that was written as JSON."""
-    return SourceInfo(**json.loads(path.read_text()))
+def save(pool: Pool, folder: Path) -> None:
+    """Write the images and labels of a pool."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "images.npy", pool.images)
+    np.save(folder / "labels.npy", pool.labels)
 
 
-def source_json(about: SourceInfo) -> bytes:
-    """The description of a source as JSON."""
-    return (json.dumps(asdict(about), indent=1) + "\n").encode()
+def open_pool(folder: Path) -> LabelledImages:
+    """The images that `save` wrote, as a memory map, and their labels."""
+    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    return LabelledImages(images, np.load(folder / "labels.npy", allow_pickle=False))
 
 
-def save(pool: Pool, stem: Path) -> None:
-    """Write a pool as ``STEM.npy``, ``STEM-labels.npy`` and ``STEM.json``, the last one last."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    np.save(stem.with_name(stem.name + ".npy"), pool.images)
-    np.save(stem.with_name(stem.name + "-labels.npy"), pool.labels)
-    stem.with_name(stem.name + ".json").write_bytes(source_json(pool.about))
-
-
-def open_pool(stem: Path) -> Pool:
-    """A pool that `save` wrote, its images as a memory map."""
-    about = read_source(stem.with_name(stem.name + ".json"))
-    images = np.load(stem.with_name(stem.name + ".npy"), mmap_mode="r", allow_pickle=False)
-    return Pool(images, np.load(stem.with_name(stem.name + "-labels.npy"), allow_pickle=False), about)
+def scores_file(folder: Path, use: str) -> Path:
+    """Where the scores of a pool's images by a use's filter are stored while the study needs them."""
+    return folder / f"{use}.npy"

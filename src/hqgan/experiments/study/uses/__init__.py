@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hqgan.errors import UserError
+from hqgan.experiments.study.batches import Use
 from hqgan.experiments.study.uses import (
     balanced_mix,
     classifier_filtered,
@@ -11,7 +12,6 @@ from hqgan.experiments.study.uses import (
     only,
     pretrain,
 )
-from hqgan.experiments.study.uses.use import Use
 from hqgan.wording import listed
 
 USES: dict[str, Use] = {

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, by_class
-from hqgan.experiments.study.uses.use import Use
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, Use, by_class
 
 SHARE = 0.25
 """Share of the draws of a rare class that are generated images."""

@@ -9,18 +9,17 @@ import numpy as np
 import torch
 
 from hqgan.experiments.study import classifiers
-from hqgan.experiments.study.batches import Sampling, TrainingImages, by_class
+from hqgan.experiments.study.batches import Sampling, TrainingImages, Use, by_class
 from hqgan.experiments.study.classifiers.training import probabilities, seed_of, standard_augmentation, train
 from hqgan.experiments.study.uses import balanced_mix
-from hqgan.experiments.study.uses.use import Use
 from hqgan.reporter import Reporter
+from hqgan.types import LabelledImages
 
 if TYPE_CHECKING:
     from hqgan.experiments.study.cells import Cell, Settings
-    from hqgan.experiments.study.sources.pool import Pool
 
 
-def score(cell: Cell, settings: Settings, reporter: Reporter) -> Callable[[Pool], np.ndarray]:
+def score(cell: Cell, settings: Settings, reporter: Reporter) -> Callable[[LabelledImages], np.ndarray]:
     """Train a classifier on the seed's real training images; an image scores 1 if it is assigned to its class, else 0.
 
     It is the small classifier, trained as the arm ``oversampled`` is, with its own random seed.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, in_epochs
-from hqgan.experiments.study.uses.use import Use
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, Use, in_epochs
 
 
 def batches(real: TrainingImages, generated: TrainingImages, sampling: Sampling) -> Batches:

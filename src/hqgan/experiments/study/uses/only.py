@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, by_class
-from hqgan.experiments.study.uses.use import Use
+from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages, Use, by_class
 
 
 def batches(real: TrainingImages, generated: TrainingImages, sampling: Sampling) -> Batches:

@@ -13,7 +13,7 @@ from hqgan.data import open_data
 from hqgan.errors import UserError
 from hqgan.evaluation.evaluate import evaluate
 from hqgan.experiments.compare import Settings, compare, estimate, grid, hours, summary
-from hqgan.experiments.compare.contestants import data_folder, parse, result_path, run_path
+from hqgan.experiments.compare.contestants import data_folder, parse
 from hqgan.experiments.compare.measure import cell_of, curve, distances_of
 from hqgan.experiments.compare.results import CurvePoint, TimeTo, as_json, result_from_json
 from hqgan.experiments.tables import hours_table
@@ -66,7 +66,7 @@ def test_what_a_comparison_says(finished):
 
 def test_a_distance_is_what_evaluate_measures(finished):
     out, result = finished
-    run = run_path(out, folder_of(result), parse("demo"), 1)
+    run = parse("demo").run_path(out, folder_of(result), 1)
     rows = evaluate(run, "demo:700", 1).metrics
     extractors = result.data[0].extractors
     assert extractors
@@ -97,8 +97,8 @@ def test_what_is_finished_is_not_done_again_and_seeds_are_added(finished, tmp_pa
     with pytest.raises(UserError, match="trained with other settings"):
         compare(other, out)
     folder = folder_of(finished[1])
-    shutil.rmtree(run_path(out, folder, parse(MLP), 1))
-    result_path(out, folder, parse("demo"), 1).unlink()
+    shutil.rmtree(parse(MLP).run_path(out, folder, 1))
+    parse("demo").result_path(out, folder, 1).unlink()
     again = compare(settings, out)
     assert trained == ["demo-generator.branch-mlp-seed1"]
     assert measured == ["demo-seed1"]  # the other's weights are the same as before
@@ -141,7 +141,7 @@ def test_hours_count_what_is_left(finished, monkeypatch, settings):
 
 
 def test_a_curve_has_images_and_seconds(finished):
-    points = curve(run_path(finished[0], folder_of(finished[1]), parse("demo"), 0))
+    points = curve(parse("demo").run_path(finished[0], folder_of(finished[1]), 0))
     assert [p.images for p in points] == [16, 32, 48, 64, 80, 96]
     seconds = [p.seconds for p in points]
     assert seconds == sorted(seconds)
@@ -211,7 +211,7 @@ def test_files_of_others_are_left_alone(tmp_path, settings):
 def test_a_damaged_result_is_one_sentence(finished, tmp_path, settings):
     out = tmp_path / "c"
     shutil.copytree(finished[0], out)
-    result_path(out, folder_of(finished[1]), parse("demo"), 0).write_text("{")
+    parse("demo").result_path(out, folder_of(finished[1]), 0).write_text("{")
     with pytest.raises(UserError, match="is damaged"):
         compare(settings, out)
 

@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 
 from hqgan.errors import UserError
 from hqgan.experiments.study.classifiers import Recipe, build, recipe_of
-from hqgan.experiments.study.classifiers.training import probabilities, standard_augmentation, train
+from hqgan.experiments.study.training import probabilities, standard_augmentation, train
 from hqgan.io.pretrained import library
 
 TIMM = {"resnet18": "resnet18", "vit-small": "vit_small_patch16_224"}

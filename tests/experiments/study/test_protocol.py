@@ -16,7 +16,7 @@ from hqgan.experiments.study import Settings, protocol, study, work
 from hqgan.experiments.study.arms import Arm
 from hqgan.experiments.study.classifiers import Recipe
 from hqgan.experiments.study.results import as_json
-from hqgan.experiments.study.sources.pool import Pool, SourceInfo, save
+from hqgan.experiments.study.sources import Pool, SourceInfo, save
 from hqgan.runtime.processes import Shard
 from hqgan.types import Split
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hqgan.experiments.study.classifiers.training import calibration_error, scores
+from hqgan.experiments.study.training import calibration_error, scores
 
 
 def test_agrees_with_torchmetrics():

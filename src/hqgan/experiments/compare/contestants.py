@@ -60,6 +60,14 @@ class Contestant:
         """Name of its run; contestants that differ only in the backend share one."""
         return _file_name(self.name.partition("@")[0])
 
+    def run_path(self, out: Path, data: str, seed: int) -> Path:
+        """Folder of a run in a comparison's folder `out`; `data` is the `data_folder`."""
+        return out / "runs" / data / f"{self.run}-seed{seed}"
+
+    def result_path(self, out: Path, data: str, seed: int) -> Path:
+        """File of what was measured of a run in a comparison's folder `out`; `data` is the `data_folder`."""
+        return out / "results" / data / f"{self.folder}-seed{seed}.json"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -187,16 +195,6 @@ def config_of(contestant: Contestant, data: str, seed: int, settings: Settings, 
 def data_folder(data: ImageData) -> str:
     """Name of a data set's folders. It holds the fingerprint of its images of seed 0, since two data sets may have one name."""
     return f"{data.name}-{data.fingerprint[:8]}"
-
-
-def run_path(out: Path, data: str, contestant: Contestant, seed: int) -> Path:
-    """Folder of a run of a comparison; `data` is the `data_folder`."""
-    return out / "runs" / data / f"{contestant.run}-seed{seed}"
-
-
-def result_path(out: Path, data: str, contestant: Contestant, seed: int) -> Path:
-    """File of what was measured of a run; `data` is the `data_folder`."""
-    return out / "results" / data / f"{contestant.folder}-seed{seed}.json"
 
 
 def _file_name(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from hqgan.config import Config
 from hqgan.data import open_configured
-from hqgan.experiments.compare.contestants import Settings, check, config_of, contestants_of, data_folder, run_path
+from hqgan.experiments.compare.contestants import Settings, check, config_of, contestants_of, data_folder
 from hqgan.experiments.folder import read_settings
 from hqgan.run.folder import is_finished
 from hqgan.run.preset_table import seconds_per_step
@@ -88,7 +88,7 @@ def hours(settings: Settings, out: Path) -> list[TrainingTime]:
             folder = data_folder(open_configured(config_of(one, data, 0, settings, None).data))
             for seed in range(settings.seeds):
                 own = config_of(one, data, seed, settings, kimg[one.run])
-                done += is_finished(own, run_path(out, folder, one, seed))
+                done += is_finished(own, one.run_path(out, folder, seed))
         total = len(settings.data) * settings.seeds
         left = (total - done) * seconds / 3600
         rows.append(TrainingTime(one.run, seconds / config.training.kimg, config.training.kimg, total, done, left))

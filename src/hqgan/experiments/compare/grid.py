@@ -20,15 +20,7 @@ from hqgan.errors import UserError
 from hqgan.experiments import folder
 from hqgan.experiments import study as studies
 from hqgan.experiments.compare import results, summary
-from hqgan.experiments.compare.contestants import (
-    Contestant,
-    Settings,
-    check,
-    config_of,
-    data_folder,
-    result_path,
-    run_path,
-)
+from hqgan.experiments.compare.contestants import Contestant, Settings, check, config_of, data_folder
 from hqgan.experiments.compare.estimate import lengths
 from hqgan.experiments.compare.measure import Cell, cell_of, measure, picture
 from hqgan.experiments.compare.results import CompareResult, DataResult, RunResult
@@ -79,16 +71,16 @@ def compare(
             for seed in range(settings.seeds):
                 cell = cells[path] if seed == 0 else cell_of(path, seed, settings, borrowed, reporter)
                 for one in contestants:
-                    config, run = config_of(one, path, seed, settings, kimg[one.run]), run_path(out, name, one, seed)
+                    config, run = config_of(one, path, seed, settings, kimg[one.run]), one.run_path(out, name, seed)
                     title = f"training {one.run} on {cell.data.name}, seed {seed}"
                     train_on_split(config, run, cell.data, cell.split, title, reporter)
-                    measured.append(_measured(run, result_path(out, name, one, seed), one, cell))
-            drawn = [run_path(out, name, one, 0) for one in contestants]
+                    measured.append(_measured(run, one.result_path(out, name, seed), one, cell))
+            drawn = [one.run_path(out, name, 0) for one in contestants]
             picture(contestants, drawn, cells[path], out / "pictures" / f"{name}.png")
             found.append(summary.of_data(measured, contestants, _about(cells[path], path, name, settings)))
             if settings.study is not None:
                 config = config_of(contestants[0], path, 0, settings, None)
-                given = [str(run_path(out, name, one, s)) for one in contestants for s in range(settings.seeds)]
+                given = [str(one.run_path(out, name, s)) for one in contestants for s in range(settings.seeds)]
                 _study(settings, config.data, tuple(given), out / "study" / name, reporter)
         result = CompareResult({**asdict(settings), "lengths": kimg}, found)
         folder.write_json(out / "compare.json", results.as_json(result))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -126,9 +126,13 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> RunResult:
     evaluator, data, test, train = cell.evaluator, cell.data, cell.split.test, cell.split.train
     images = matched_images(loaded.generator, data.classes, evaluator.labels, cell.seed)
     rows = evaluator(images, evaluator.labels)
+    if cell.borrowed is not None:
+        made = LabelledImages(images, evaluator.labels)
+        compared = Comparison(made, data.at(test), data.at(train), data.classes, cell.seed)
+        rows += perceptual.rows(cell.borrowed, compared)
     sizes = figures(loaded.config, len(data.classes))
     timing = read_lines(run / "timing.jsonl")
-    result = RunResult(
+    return RunResult(
         name=contestant.name,
         preset=contestant.preset,
         seed=cell.seed,
@@ -149,11 +153,6 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> RunResult:
         rows=rows,
         private=loaded.config.private,
     )
-    if cell.borrowed is None:
-        return result
-    made = LabelledImages(images, evaluator.labels)
-    compared = Comparison(made, data.at(test), data.at(train), data.classes, cell.seed)
-    return replace(result, rows=rows + perceptual.rows(cell.borrowed, compared))
 
 
 def distances_of(rows: Sequence[MetricRow]) -> dict[str, float]:

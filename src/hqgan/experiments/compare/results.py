@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from hqgan.experiments.splits import DataInfo
@@ -54,6 +54,11 @@ class Trained:
     seconds: float
     images_per_second: float
     private: bool = False
+
+    @property
+    def trained(self) -> dict[str, Any]:
+        """The fields of `Trained` alone."""
+        return {field.name: getattr(self, field.name) for field in fields(Trained)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,10 +260,10 @@ def result_from_json(values: Mapping[str, Any]) -> CompareResult:
     """
     from pydantic import TypeAdapter
 
-    data = []
-    for one in values["data"]:
-        board = [{**row, "metrics": [_mean_metric(m) for m in row["metrics"]]} for row in one["leaderboard"]]
-        data.append({**_renamed(one), "leaderboard": board})
+    names = {"views": "extractors", "curve_views": "curve_extractors"}
+    data = [{names.get(name, name): value for name, value in one.items()} for one in values["data"]]
+    for one in data:
+        one["leaderboard"] = [{**r, "metrics": [_mean_metric(m) for m in r["metrics"]]} for r in one["leaderboard"]]
     return TypeAdapter(CompareResult).validate_python({**values, "data": data})
 
 
@@ -276,11 +281,6 @@ def run_from_json(values: Mapping[str, Any]) -> RunResult:
     from pydantic import TypeAdapter
 
     return TypeAdapter(RunResult).validate_python({**values, "rows": rows_from_json(values["rows"])})
-
-
-def _renamed(one: Mapping[str, Any]) -> dict[str, Any]:
-    names = {"views": "extractors", "curve_views": "curve_extractors"}
-    return {names.get(name, name): value for name, value in one.items()}
 
 
 def _mean_metric(values: Mapping[str, Any]) -> MeanMetric:

@@ -9,50 +9,37 @@ from hqgan.errors import UserError
 from hqgan.experiments.compare.contestants import Settings
 from hqgan.wording import listed
 
-_SAMPLE = {"data.choice.protocol": "hybridq"}
-"""The fifth of ISIC 2019 that the paper uses."""
+_FULL = Settings(kimg=700, seeds=3, changes={"data.choice.protocol": "hybridq"})
+"""At full size: on the fifth of ISIC 2019 that the paper uses."""
+
+_SMALL: dict[str, Any] = {"kimg": 16, "seeds": 1, "changes": {}}
+"""The fields that are smaller in all suites at the small size."""
 
 _EVERYONE = (
     "paper", "hqgan", "wgan-gp", "dcgan", "pqwgan", "mosaiq", "latentqgan", "lightweight", "stylegan2-ada", "ddpm",
 )  # fmt: skip
 _NOISY = ("@aer,1024", "@fake:brisbane,1024")
+_STUDY = {"uses": ("mixed", "balanced-mix"), "ratios": (1.0,)}
 
 SUITES: dict[str, tuple[Settings, dict[str, Any]]] = {
-    "paper-quality": (
-        Settings(contestants=_EVERYONE, kimg=700, seeds=3, changes=_SAMPLE),
-        {"kimg": 16, "seeds": 1, "changes": {}},
-    ),
+    "paper-quality": (replace(_FULL, contestants=_EVERYONE), _SMALL),
     "paper-study": (
-        Settings(
+        replace(
+            _FULL,
             contestants=("paper", "hqgan", "dcgan", "lightweight", "stylegan2-ada", "ddpm"),
-            kimg=700,
-            seeds=3,
-            changes=_SAMPLE,
-            study={"classifiers": ("resnet18", "vit-small"), "uses": ("mixed", "balanced-mix"), "ratios": (1.0,)},
+            study={"classifiers": ("resnet18", "vit-small"), **_STUDY},
         ),
-        {
-            "contestants": ("paper", "hqgan", "dcgan"),
-            "kimg": 16,
-            "seeds": 1,
-            "changes": {},
-            "study": {"uses": ("mixed", "balanced-mix"), "ratios": (1.0,), "steps": 400},
-        },
+        _SMALL | {"contestants": ("paper", "hqgan", "dcgan"), "study": {**_STUDY, "steps": 400}},
     ),
     "paper-hardware": (
-        Settings(
+        replace(
+            _FULL,
             contestants=tuple(name + place for name in ("paper", "hqgan") for place in ("", *_NOISY)),
-            kimg=700,
             seeds=1,
-            changes=_SAMPLE,
             images=256,
         ),
-        {
-            # Sixteen qubits with the noise of a machine are simulated at full size only.
-            "contestants": ("paper", "paper@aer,1024", "hqgan", *("hqgan" + place for place in _NOISY)),
-            "kimg": 16,
-            "changes": {},
-            "images": 64,
-        },
+        # Sixteen qubits with the noise of a machine are simulated at full size only.
+        _SMALL | {"contestants": ("paper", "paper@aer,1024", "hqgan", *("hqgan" + p for p in _NOISY)), "images": 64},
     ),
 }
 """By name: the settings at full size, and the fields that differ at the small size."""

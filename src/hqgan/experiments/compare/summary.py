@@ -11,23 +11,14 @@ rather too wide than too narrow. One seed says nothing about others: then the in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hqgan.experiments.compare.contestants import Contestant
 from hqgan.experiments.compare.measure import EXTRACTORS
-from hqgan.experiments.compare.results import (
-    BoardRow,
-    DataResult,
-    MeanMetric,
-    MeanPoint,
-    Pair,
-    RunResult,
-    TimeTo,
-    Trained,
-)
+from hqgan.experiments.compare.results import BoardRow, DataResult, MeanMetric, MeanPoint, Pair, RunResult, TimeTo
 from hqgan.experiments.statistics import Estimate, holm, interval, p_value, wilcoxon
 
 DRAWS = 20_000
@@ -75,7 +66,7 @@ def _common(found: Sequence[Mapping[str, float]]) -> list[str]:
 def _row(own: Sequence[RunResult], extractors: Sequence[str], on_validation: Sequence[str]) -> BoardRow:
     """One contestant over its seeds."""
     by_seed = arrays(own, extractors)[0].tolist() if extractors else [None] * len(own)
-    trained = {field.name: getattr(own[0], field.name) for field in fields(Trained)} | {
+    trained = own[0].trained | {
         "epochs": float(np.mean([r.epochs for r in own])),
         "seconds": float(np.median([r.seconds for r in own])),
         "images_per_second": float(np.median([r.images_per_second for r in own])),

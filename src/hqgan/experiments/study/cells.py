@@ -137,15 +137,11 @@ def names_of(settings: Settings) -> list[str]:
     Raises:
         UserError: a path that is not there, or two sources of one name.
     """
-    folders: list[str] = []
-    presets = list(settings.generators)
-    for path in map(Path, settings.given):
-        if not path.exists():
-            raise UserError(f"There is no run or folder at {path}.")
-        if is_run(path):
-            presets.append(load(path).config.preset)
-        else:
-            folders.append(path.name)
+    paths = [Path(text) for text in settings.given]
+    if missing := [path for path in paths if not path.exists()]:
+        raise UserError(f"There is no run or folder at {missing[0]}.")
+    presets = [*settings.generators, *(load(path).config.preset for path in paths if is_run(path))]
+    folders = [path.name for path in paths if not is_run(path)]
     if twice := sorted({n for n in folders if folders.count(n) > 1 or n in {*presets, *configs.PRESETS, *FITTED}}):
         raise UserError(f"Two sources of images would have the name {twice[0]!r}; rename the folder.")
     return list(dict.fromkeys([*presets, *folders]))
@@ -163,12 +159,8 @@ def cell_of(settings: Settings, seed: int, fraction: float, reporter: Reporter) 
     refuse_copies(*train, *test, "the training image")
     rare = plans.rare_classes(np.bincount(data.labels, minlength=len(data.classes)), data.classes, settings.fill)
     given_runs: dict[str, Path] = {}
-    folders: dict[str, Path] = {}
-    for text in settings.given:
-        path = Path(text)
-        if not is_run(path):
-            folders[path.name] = path
-            continue
+    folders = {path.name: path for path in map(Path, settings.given) if not is_run(path)}
+    for path in filter(is_run, map(Path, settings.given)):
         config = load(path).config
         if config.data.seed not in settings.seeds or config.data.fraction not in settings.fractions:
             raise UserError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -10,22 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from hqgan.errors import UserError
 from hqgan.experiments.folder import write_json
-from hqgan.experiments.splits import check_run, refuse_copies
+from hqgan.experiments.splits import refuse_copies
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import work
 from hqgan.experiments.study.cells import Cell, Settings
-from hqgan.experiments.study.sources import FITTED
-from hqgan.experiments.study.sources.pool import Pool, SourceInfo, save, scores_file
+from hqgan.experiments.study.sources import FITTED, Pool, SourceInfo, from_folder, from_run, save, scores_file
 from hqgan.experiments.study.uses import USES
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.reporter import Reporter
-from hqgan.sampling.image_folder import read_folder
-from hqgan.sampling.images import matched_images
 from hqgan.sampling.load import load
 from hqgan.types import LabelledImages
-from hqgan.wording import listed
 
 
 def with_sources(
@@ -85,41 +79,8 @@ def _make_pool(name: str, cell: Cell, out: Path) -> Pool:
     if name in FITTED:
         return FITTED[name](name, sizes, data, cell.split, cell.seed)
     if name in cell.folders:
-        return _from_folder(name, sizes, cell)
-    return _from_run(name, sizes, cell, cell.run(out, name))
-
-
-def _from_folder(name: str, sizes: np.ndarray, cell: Cell) -> Pool:
-    """The first images of each class in a given folder. Nothing shows which real images their generator has seen.
-
-    Raises:
-        UserError: there is no image of a class that the study fills.
-    """
-    path, classes = cell.folders[name], cell.data.classes
-    (images, labels), _ = read_folder(path, cell.data)
-    if lacking := [classes[c] for c in cell.rare if not (labels == c).any()]:
-        raise UserError(
-            f"{path} has no image of {listed(lacking)}, which this study fills; add some, or choose `fill`."
-        )
-    kept = np.concatenate([np.flatnonzero(labels == c)[:k] for c, k in enumerate(sizes)]).astype(np.int64)
-    digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
-    return Pool(images[kept], labels[kept], SourceInfo(name, digest))
-
-
-def _from_run(name: str, sizes: np.ndarray, cell: Cell, path: Path) -> Pool:
-    """Images of a run's averaged generator, the same that `hqgan generate --seed SEED` makes.
-
-    Raises:
-        UserError: the run was trained on other data or another split.
-    """
-    check_run(path, cell.data, cell.split)
-    loaded = load(path)
-    labels = np.repeat(np.arange(len(sizes)), sizes)
-    parameters = sum(p.numel() for p in loaded.generator.parameters())
-    shown = int(loaded.values["images"])
-    epochs, private = shown / len(cell.split.train), loaded.config.private
-    about = SourceInfo(name, loaded.checkpoint_hash, parameters, shown, epochs, verified=True, private=private)
-    return Pool(matched_images(loaded.generator, cell.data.classes, labels, cell.seed), labels, about)
+        return from_folder(name, cell.folders[name], sizes, data, cell.rare)
+    return from_run(name, cell.run(out, name), sizes, data, cell.split, cell.seed)
 
 
 def _picture(pool: Pool, cell: Cell, out: Path, name: str) -> None:

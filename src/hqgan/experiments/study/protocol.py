@@ -30,7 +30,7 @@ from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers, results, summary, work
 from hqgan.experiments.study.arms import Arm
 from hqgan.experiments.study.cells import Cell, Settings, as_json, cell_of, check, names_of
-from hqgan.experiments.study.classifiers.training import Recipe
+from hqgan.experiments.study.classifiers import Recipe
 from hqgan.experiments.study.pools import sources_of, with_sources
 from hqgan.experiments.study.results import StudyResult
 from hqgan.experiments.study.sources import FITTED

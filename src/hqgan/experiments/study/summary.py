@@ -20,9 +20,9 @@ from hqgan.experiments.splits import describe
 from hqgan.experiments.statistics import Estimate, holm, interval, mean_of_known, p_value
 from hqgan.experiments.study.arms import Arm, balance
 from hqgan.experiments.study.cells import Cell
-from hqgan.experiments.study.classifiers.training import Recipe
+from hqgan.experiments.study.classifiers import Recipe
 from hqgan.experiments.study.results import ArmRow, Family, SourcePair, SourceRow, StudyData, StudyResult
-from hqgan.experiments.study.sources.pool import SourceInfo
+from hqgan.experiments.study.sources import SourceInfo
 from hqgan.experiments.study.work import Task, Tested, read_probabilities
 
 BOUNDS = (-1.0, 1.0)
@@ -174,18 +174,12 @@ def _sources(found: Mapping[tuple[int, float], Sequence[SourceInfo]]) -> list[So
     out = []
     for name in dict.fromkeys(one.name for some in found.values() for one in some):
         own = {place: one for place, some in found.items() for one in some if one.name == name}
-        first = next(iter(own.values()))
-        out.append(
-            SourceRow(
-                name,
-                first.parameters,
-                first.epochs,
-                first.images_shown,
-                verified=all(one.verified for one in own.values()),
-                sha256={f"seed {seed}, {fraction:.0%}": one.sha256 for (seed, fraction), one in own.items()},
-                private=any(one.private for one in own.values()),
-            )
-        )
+        over_all = {
+            "verified": all(one.verified for one in own.values()),
+            "sha256": {f"seed {seed}, {fraction:.0%}": one.sha256 for (seed, fraction), one in own.items()},
+            "private": any(one.private for one in own.values()),
+        }
+        out.append(SourceRow(**vars(next(iter(own.values()))) | over_all))
     return out
 
 

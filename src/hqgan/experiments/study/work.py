@@ -16,11 +16,10 @@ from hqgan.config.sections import ClassSelection
 from hqgan.data import open_data, split_of
 from hqgan.errors import UserError
 from hqgan.experiments.study import arms as plans
-from hqgan.experiments.study import classifiers
+from hqgan.experiments.study import classifiers, training
 from hqgan.experiments.study.arms import CLASSICAL, Arm
 from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages
-from hqgan.experiments.study.classifiers import training
-from hqgan.experiments.study.sources.pool import open_pool, scores_file
+from hqgan.experiments.study.sources import open_pool, scores_file
 from hqgan.experiments.study.uses import USES, current_name
 from hqgan.io.files import write_atomically
 from hqgan.types import ImageData, Split
@@ -61,7 +60,7 @@ class Task:
     fraction: float
     rare: tuple[int, ...]
     arm: Arm
-    recipe: training.Recipe
+    recipe: classifiers.Recipe
     pool: Path | None
     source: str | None
     fingerprint: str

@@ -10,7 +10,7 @@ import torch
 
 from hqgan.experiments.study import classifiers
 from hqgan.experiments.study.batches import Sampling, TrainingImages, Use, by_class
-from hqgan.experiments.study.classifiers.training import probabilities, seed_of, standard_augmentation, train
+from hqgan.experiments.study.training import probabilities, seed_of, standard_augmentation, train
 from hqgan.experiments.study.uses import balanced_mix
 from hqgan.reporter import Reporter
 from hqgan.types import LabelledImages

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hqgan.experiments.compare.estimate import TrainingTime
+from hqgan.experiments.compare.grid import TrainingTime
 from hqgan.experiments.compare.results import CompareResult
 from hqgan.experiments.study.results import StudyResult
 from hqgan.types import UNCOVERED

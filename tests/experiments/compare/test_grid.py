@@ -12,7 +12,7 @@ from calls import Calls
 from hqgan.data import open_data
 from hqgan.errors import UserError
 from hqgan.evaluation.evaluate import evaluate
-from hqgan.experiments.compare import Settings, compare, estimate, grid, hours, summary
+from hqgan.experiments.compare import Settings, compare, grid, hours, summary
 from hqgan.experiments.compare.contestants import data_folder, parse
 from hqgan.experiments.compare.measure import cell_of, curve, distances_of
 from hqgan.experiments.compare.results import CurvePoint, TimeTo, as_json, result_from_json
@@ -119,18 +119,18 @@ def test_a_backend_shares_the_run_and_differs_by_its_shots(finished, tmp_path, s
 
 def test_seconds_become_images_once(tmp_path, monkeypatch, settings):
     asked = dataclasses.replace(settings, contestants=("demo",), seeds=1, kimg=None, seconds=1.0)
-    monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 0.1)
+    monkeypatch.setattr(grid, "seconds_per_step", lambda *a: 0.1)
     first = compare(asked, tmp_path / "c")
     assert first.settings["lengths"] == {"demo": 0.08}
     assert first.data[0].leaderboard[0].images == 80
-    monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 0.2)
+    monkeypatch.setattr(grid, "seconds_per_step", lambda *a: 0.2)
     # Another budget in between does not lose what the seconds came to.
     compare(dataclasses.replace(asked, seconds=None, kimg=0.08), tmp_path / "c")
     assert compare(asked, tmp_path / "c") == first
 
 
 def test_hours_count_what_is_left(finished, monkeypatch, settings):
-    monkeypatch.setattr(estimate, "seconds_per_step", lambda *a: 3.0)
+    monkeypatch.setattr(grid, "seconds_per_step", lambda *a: 3.0)
     rows = hours(dataclasses.replace(settings, seeds=3), finished[0])
     assert [(row.name, row.runs, row.done) for row in rows] == [
         ("demo", 3, 2),

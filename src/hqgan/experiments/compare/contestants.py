@@ -1,10 +1,13 @@
-"""The settings of a comparison: contestants given by preset, changes and backend, and their configs under one budget."""
+"""The settings of a comparison: contestants given by preset, changes and backend, and their configs under one budget.
+
+The tables of the paper (arXiv 2506.21015) are such settings, for ISIC 2019 and a GPU, and at a small size for two cores.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from hqgan.config import Config
 from hqgan.errors import UserError
 from hqgan.models.build import circuit_of
 from hqgan.types import ImageData
+from hqgan.wording import listed
 
 EVALUATIONS = 6
 """Evaluations of each run during training, evenly spaced: the points of its curves."""
@@ -96,6 +100,42 @@ class Settings:
     images: int | None = None
     study: dict[str, Any] | None = None
     device: str = "auto"
+
+
+_FULL = Settings(kimg=700, seeds=3, changes={"data.choice.protocol": "hybridq"})
+"""At full size: on the fifth of ISIC 2019 that the paper uses."""
+
+_SMALL: dict[str, Any] = {"kimg": 16, "seeds": 1, "changes": {}}
+"""The fields that are smaller in all suites at the small size."""
+
+_EVERYONE = (
+    "paper", "hqgan", "wgan-gp", "dcgan", "pqwgan", "mosaiq", "latentqgan", "lightweight", "stylegan2-ada", "ddpm",
+)  # fmt: skip
+_NOISY = ("@aer,1024", "@fake:brisbane,1024")
+_STUDY = {"uses": ("mixed", "balanced-mix"), "ratios": (1.0,)}
+
+SUITES: dict[str, tuple[Settings, dict[str, Any]]] = {
+    "paper-quality": (replace(_FULL, contestants=_EVERYONE), _SMALL),
+    "paper-study": (
+        replace(
+            _FULL,
+            contestants=("paper", "hqgan", "dcgan", "lightweight", "stylegan2-ada", "ddpm"),
+            study={"classifiers": ("resnet18", "vit-small"), **_STUDY},
+        ),
+        _SMALL | {"contestants": ("paper", "hqgan", "dcgan"), "study": {**_STUDY, "steps": 400}},
+    ),
+    "paper-hardware": (
+        replace(
+            _FULL,
+            contestants=tuple(name + place for name in ("paper", "hqgan") for place in ("", *_NOISY)),
+            seeds=1,
+            images=256,
+        ),
+        # Sixteen qubits with the noise of a machine are simulated at full size only.
+        _SMALL | {"contestants": ("paper", "paper@aer,1024", "hqgan", *("hqgan" + p for p in _NOISY)), "images": 64},
+    ),
+}
+"""By name: the settings at full size, and the fields that differ at the small size."""
 
 
 def parse(text: str) -> Contestant:
@@ -199,3 +239,15 @@ def data_folder(data: ImageData) -> str:
 
 def _file_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text)
+
+
+def suite(name: str, small: bool) -> Settings:
+    """The settings of one of the paper's tables.
+
+    Raises:
+        UserError: there is no such suite.
+    """
+    if name not in SUITES:
+        raise UserError(f"There is no suite {name!r}; suites are {listed(sorted(SUITES))}.")
+    full, less = SUITES[name]
+    return replace(full, **less) if small else full

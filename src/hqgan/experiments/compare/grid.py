@@ -1,4 +1,4 @@
-"""The grid of contestants, seeds and data: each cell is trained, measured on its test part, and stored.
+"""The grid of contestants, seeds and data: how long it will take; each cell is trained, measured on its test part, and stored.
 
 Its folder holds ``runs/DATA/NAME-seedS/`` (runs; DATA is `data_folder`), ``results/DATA/NAME-seedS.json`` (what was measured),
 ``pictures/``, ``study/`` if one was asked for, ``settings.json``, and at the end ``compare.json``. Finished parts are not done
@@ -8,29 +8,39 @@ again.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from hqgan.config import DataConfig
+from hqgan.config import Config, DataConfig
+from hqgan.data import open_configured
 from hqgan.data.near_duplicates import shared_images
 from hqgan.errors import UserError
 from hqgan.experiments import folder
 from hqgan.experiments import study as studies
 from hqgan.experiments.compare import results, summary
-from hqgan.experiments.compare.contestants import Contestant, Settings, check, config_of, data_folder
-from hqgan.experiments.compare.estimate import lengths
+from hqgan.experiments.compare.contestants import Contestant, Settings, check, config_of, contestants_of, data_folder
 from hqgan.experiments.compare.measure import Cell, cell_of, measure, picture
 from hqgan.experiments.compare.results import CompareResult, DataResult, RunResult
-from hqgan.experiments.splits import describe, train_on_split
+from hqgan.experiments.splits import train_on_split
 from hqgan.experiments.study.sources import GAUSSIAN
 from hqgan.io.files import sweep
 from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.reporter import SILENT, Reporter
+from hqgan.run.folder import is_finished
+from hqgan.run.preset_table import seconds_per_step
+from hqgan.runtime.devices import resolve_device
 from hqgan.training import checkpoint
+from hqgan.training.length import images_per_step, steps_of
 from hqgan.wording import listed, plural
+
+TIMED = 16
+"""Steps that are timed; penalties that come every 8 or 16 steps are among them."""
+CLASSES = 8
+"""Classes of the random images that are timed: the number hardly matters, and no data set has to be decoded."""
 
 
 def compare(
@@ -77,7 +87,8 @@ def compare(
                     measured.append(_measured(run, one.result_path(out, name, seed), one, cell))
             drawn = [one.run_path(out, name, 0) for one in contestants]
             picture(contestants, drawn, cells[path], out / "pictures" / f"{name}.png")
-            found.append(summary.of_data(measured, contestants, _about(cells[path], path, name, settings)))
+            about = {"folder": name, "path": path, "size": settings.size, "seeds": settings.seeds}
+            found.append(summary.of_data(measured, contestants, cells[path], about))
             if settings.study is not None:
                 config = config_of(contestants[0], path, 0, settings, None)
                 given = [str(one.run_path(out, name, s)) for one in contestants for s in range(settings.seeds)]
@@ -128,18 +139,6 @@ def _stored_settings(out: Path, settings: Settings) -> dict[str, Any]:
     return before
 
 
-def _about(cell: Cell, path: str, name: str, settings: Settings) -> dict[str, Any]:
-    """The fields of `DataResult` that describe the data."""
-    return {
-        **asdict(describe(cell.data, cell.split)),
-        "folder": name,
-        "path": path,
-        "published_split": cell.data.sides is not None,
-        "size": settings.size,
-        "seeds": settings.seeds,
-    }
-
-
 def _study(settings: Settings, data: DataConfig, given: tuple[str, ...], out: Path, reporter: Reporter) -> None:
     """Run the augmentation study with the comparison's runs and the PCA-Gaussian as sources of images."""
     asked = studies.Settings(
@@ -147,3 +146,75 @@ def _study(settings: Settings, data: DataConfig, given: tuple[str, ...], out: Pa
         fractions=(data.fraction,), choice=data.choice,
     )  # fmt: skip
     studies.study(replace(asked, **settings.study or {}), out, reporter=reporter)
+
+
+@dataclass(frozen=True)
+class TrainingTime:
+    """The time that the runs of one contestant take.
+
+    Attributes:
+        name: of its runs.
+        seconds_per_kimg: seconds of training for a thousand images.
+        kimg: length of a run.
+        runs: in all.
+        done: finished ones.
+        hours: of training that are left.
+    """
+
+    name: str
+    seconds_per_kimg: float
+    kimg: float
+    runs: int
+    done: int
+    hours: float
+
+
+def _seconds_per_step(config: Config) -> float:
+    """Seconds of a training step on this machine."""
+    return seconds_per_step(config, CLASSES, TIMED, resolve_device(config.training.device))
+
+
+def lengths(settings: Settings, before: Mapping[str, Any]) -> dict[str, float | None]:
+    """Length of each run in thousands of images, by its name; None for its preset's own.
+
+    Args:
+        settings: a budget in seconds becomes as many images as the run's speed on this machine allows, to two digits.
+        before: the settings stored in the comparison's folder; the lengths that this budget was turned into there are kept.
+    """
+    if settings.seconds is None:
+        return {one.run: settings.kimg for one in contestants_of(settings)}
+    found: dict[str, float | None] = dict(before.get("lengths", {}).get(f"{settings.seconds:g}", {}))
+    for one in contestants_of(settings):
+        if one.run not in found:
+            config = config_of(one, "demo", 0, settings, None)
+            shown = images_per_step(config.training)
+            kimg = shown / _seconds_per_step(config) * settings.seconds / 1000
+            found[one.run] = max(round(kimg, 1 - math.floor(math.log10(kimg))), shown / 1000)
+    return found
+
+
+def hours(settings: Settings, out: Path) -> list[TrainingTime]:
+    """The training that a comparison still takes on this machine.
+
+    A few steps of each contestant are timed on random images. Not included are decoding, feature extractors, and what a generator
+    does before its first step (the autoencoder of latentqgan).
+
+    Raises:
+        UserError: bad settings, or the folder `out` holds something else.
+    """
+    contestants = {one.run: one for one in check(settings)}
+    kimg = lengths(settings, folder.read_settings(out, "comparison", "runs"))
+    rows = []
+    for one in contestants.values():
+        config = config_of(one, settings.data[0], 0, settings, kimg[one.run])
+        seconds = steps_of(config.training.kimg, config.training) * _seconds_per_step(config)
+        done = 0
+        for data in settings.data if out.exists() else ():
+            name = data_folder(open_configured(config_of(one, data, 0, settings, None).data))
+            for seed in range(settings.seeds):
+                own = config_of(one, data, seed, settings, kimg[one.run])
+                done += is_finished(own, one.run_path(out, name, seed))
+        total = len(settings.data) * settings.seeds
+        left = (total - done) * seconds / 3600
+        rows.append(TrainingTime(one.run, seconds / config.training.kimg, config.training.kimg, total, done, left))
+    return rows

@@ -11,14 +11,15 @@ rather too wide than too narrow. One seed says nothing about others: then the in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from hqgan.experiments.compare.contestants import Contestant
-from hqgan.experiments.compare.measure import EXTRACTORS
+from hqgan.experiments.compare.measure import EXTRACTORS, Cell
 from hqgan.experiments.compare.results import BoardRow, DataResult, MeanMetric, MeanPoint, Pair, RunResult, TimeTo
+from hqgan.experiments.splits import describe
 from hqgan.experiments.statistics import Estimate, holm, interval, p_value, wilcoxon
 
 DRAWS = 20_000
@@ -30,13 +31,16 @@ AVERAGED = ("value", "real_reference", "baseline", "normalised")
 """Fields of a metric that are averaged over seeds."""
 
 
-def of_data(results: Sequence[RunResult], contestants: Sequence[Contestant], about: Mapping[str, Any]) -> DataResult:
+def of_data(
+    results: Sequence[RunResult], contestants: Sequence[Contestant], cell: Cell, about: Mapping[str, Any]
+) -> DataResult:
     """The result on one data set.
 
     Args:
         results: of every contestant and seed.
         contestants: in order; the others are tested against the first.
-        about: the fields of `DataResult` that describe the data.
+        cell: the first seed.
+        about: the fields of `DataResult` that the comparison was given.
     """
     by_name = {one.name: [r for r in results if r.name == one.name] for one in contestants}
     # The same extractors for all seeds and contestants, and the same for all points of their curves.
@@ -48,7 +52,9 @@ def of_data(results: Sequence[RunResult], contestants: Sequence[Contestant], abo
     pairs = [pair for own in others if (pair := difference(first, own, extractors)) is not None]
     corrected = holm([pair.p_value for pair in pairs])
     return DataResult(
+        **asdict(describe(cell.data, cell.split)),
         **about,
+        published_split=cell.data.sides is not None,
         n=results[0].n,
         extractors=extractors,
         curve_extractors=on_validation,

@@ -43,6 +43,12 @@ class DataInfo:
     training_images: list[int]
     test_images: list[int]
 
+    @property
+    def counts(self) -> str:
+        """``nevus 420/120, melanoma 70/20``: images by class in the training and the test part."""
+        counts = zip(self.classes, self.training_images, self.test_images, strict=True)
+        return ", ".join(f"{name} {train}/{test}" for name, train, test in counts)
+
 
 def describe(data: ImageData, split: Split) -> DataInfo:
     """The description of data and a split that results hold."""

@@ -10,7 +10,7 @@ from hqgan.experiments.compare.results import CompareResult, DataResult, TimeTo
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
 from hqgan.report.figures import ForestRow
-from hqgan.types import UNCOVERED
+from hqgan.report.study_sections import findings, source_of
 from hqgan.wording import plural
 
 SCALE = "0 is real vs. real, 1 the PCA-Gaussian baseline"
@@ -26,10 +26,7 @@ def compare_sections(result: CompareResult, folder: Path) -> list[Section]:
     sections: list[Section] = []
     for one in result.data:
         of = f" on {one.name}" if len(result.data) > 1 else ""
-        found = [Text(text, "finding") for text in one.sentences]
-        if one.private:
-            found.append(Text(UNCOVERED, "warning"))
-        sections.append(Section(f"Findings{of}", [*found]))
+        sections.append(findings(f"Findings{of}", one))
         sections.append(Section(f"Leaderboard{of}", _board(one)))
         if curves := _curves(one):
             sections.append(Section(f"Training curves{of}", curves))
@@ -59,33 +56,21 @@ def _board(one: DataResult) -> list[Block]:
             "generators with circuits below."
         )
         blocks.append(Picture(picture, text))
-    targets = [t.distance for t in one.leaderboard[0].seconds_to]
-    head = [
-        "generator",
-        "distance",
-        "95 %",
-        "parameters",
-        "of these in circuits",
-        "critic parameters",
-        "epochs",
-        "images/s",
+    head = ["generator", "distance", "95 %", "parameters", "of these in circuits", "critic parameters", "epochs"]
+    head += ["images/s", "seconds", *(f"seconds to {target.distance:g}" for target in one.leaderboard[0].seconds_to)]
+    cells = [
+        [
+            row.name,
+            "-" if (d := row.distance).mean is None else f"{d.mean:.3f}",
+            "" if d.mean is None else f"{d.low:.3f} to {d.high:.3f}",
+            *(f"{number:,}" for number in (row.parameters, row.quantum_parameters, row.critic_parameters)),
+            f"{row.epochs:.1f}",
+            f"{row.images_per_second:.0f}",
+            f"{row.seconds:,.0f}",
+            *(_reached(t) for t in row.seconds_to),
+        ]
+        for row in one.leaderboard
     ]
-    head += ["seconds", *(f"seconds to {target:g}" for target in targets)]
-    cells = []
-    for row in one.leaderboard:
-        d = row.distance
-        cells.append(
-            [
-                row.name,
-                "-" if d.mean is None else f"{d.mean:.3f}",
-                "" if d.mean is None else f"{d.low:.3f} to {d.high:.3f}",
-                *(f"{number:,}" for number in (row.parameters, row.quantum_parameters, row.critic_parameters)),
-                f"{row.epochs:.1f}",
-                f"{row.images_per_second:.0f}",
-                f"{row.seconds:,.0f}",
-                *(_reached(t) for t in row.seconds_to),
-            ]
-        )
     caption = (
         "Times are medians over seeds and cover training only. Seconds to a distance: until the distance on the validation part "
         "first reaches it; in brackets how many of the runs did."
@@ -161,7 +146,6 @@ def _metrics(one: DataResult) -> Table:
 
 
 def _protocol(settings: Mapping[str, Any], one: DataResult) -> list[Block]:
-    counts = zip(one.classes, one.training_images, one.test_images, strict=True)
     budget = "the images shown in the table below"
     if settings["seconds"]:
         budget += f", as many as the speed of a few steps on this machine allows in {settings['seconds']:g} seconds"
@@ -186,11 +170,7 @@ def _protocol(settings: Mapping[str, Any], one: DataResult) -> list[Block]:
             "bootstrap: Student's t for seeds, random halves of the test part for lesions. All circuits were simulated on a "
             "classical computer: the results are quantum-inspired."
         ),
-        Text(
-            "Images by class in the training/test part of seed 0: "
-            + ", ".join(f"{n} {a}/{b}" for n, a, b in counts)
-            + "."
-        ),
+        Text(f"Images by class in the training/test part of seed 0: {one.counts}."),
         Table(["generator", "preset", "images shown", "threads"], shown, prose=True),
-        Text(f"Data: {one.name}; licence: {one.licence}; fingerprint {one.fingerprint[:16]}.", "note"),
+        source_of(one),
     ]

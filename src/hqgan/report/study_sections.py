@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hqgan.experiments.compare.results import DataResult
+from hqgan.experiments.splits import DataInfo
 from hqgan.experiments.statistics import Estimate
 from hqgan.experiments.study.results import ArmRow, Family, StudyResult
 from hqgan.report import figures
@@ -20,13 +22,21 @@ def study_sections(result: StudyResult, folder: Path) -> list[Section]:
         result: of the study.
         folder: the study's, for its pictures.
     """
-    found = Section("Findings", [Text(text, "finding") for text in result.sentences])
-    if result.private:
-        found.blocks.append(Text(UNCOVERED, "warning"))
-    sections = [found]
+    sections = [findings("Findings", result)]
     for family in result.best_classical:
         sections.append(Section(f"Results: {family.classifier}{family.part}", _arms(result, family)))
     return [*sections, _sources(result, folder), _protocol(result)]
+
+
+def findings(title: str, result: StudyResult | DataResult) -> Section:
+    """What a study, or a comparison on one data set, found."""
+    warnings = [Text(UNCOVERED, "warning")] if result.private else []
+    return Section(title, [*(Text(text, "finding") for text in result.sentences), *warnings])
+
+
+def source_of(data: DataInfo) -> Text:
+    """Where the images come from."""
+    return Text(f"Data: {data.name}; licence: {data.licence}; fingerprint {data.fingerprint[:16]}.", "note")
 
 
 def _arms(result: StudyResult, family: Family) -> list[Block]:
@@ -106,9 +116,6 @@ def _sources(result: StudyResult, folder: Path) -> Section:
 
 def _protocol(result: StudyResult) -> Section:
     settings, data = result.settings, result.data
-    counts = ", ".join(
-        f"{name} {a}/{b}" for name, a, b in zip(data.classes, data.training_images, data.test_images, strict=True)
-    )
     uses = dict.fromkeys((r.use, r.text) for r in result.arms)
     steps = ", ".join(dict.fromkeys(f"{family.classifier} {family.steps}" for family in result.best_classical))
     return Section(
@@ -122,8 +129,8 @@ def _protocol(result: StudyResult) -> Section:
                 f"({steps}) with the same batch size. Their final weights are tested; no checkpoint is selected."
             ),
             Text(
-                f"Images by class in the training/test part of the first seed: {counts}. The mean class size is {data.balance} "
-                'images; ratio 1 ("balance") fills the rare classes to it.'
+                f"Images by class in the training/test part of the first seed: {data.counts}. The mean class size is "
+                f'{data.balance} images; ratio 1 ("balance") fills the rare classes to it.'
             ),
             Table(["arm", "what the classifier is trained on"], [[a, b] for a, b in uses], prose=True),
             Text(
@@ -133,6 +140,6 @@ def _protocol(result: StudyResult) -> Section:
                 "simulated on a classical computer should be called quantum-inspired.",
                 "note",
             ),
-            Text(f"Data: {data.name}; licence: {data.licence}; fingerprint {data.fingerprint[:16]}.", "note"),
+            source_of(data),
         ],
     )

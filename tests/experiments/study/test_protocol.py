@@ -16,9 +16,8 @@ from hqgan.experiments.study import Settings, protocol, study, work
 from hqgan.experiments.study.arms import Arm
 from hqgan.experiments.study.classifiers import Recipe
 from hqgan.experiments.study.results import as_json
-from hqgan.experiments.study.sources import Pool, SourceInfo, save
 from hqgan.runtime.processes import Shard
-from hqgan.types import Split
+from hqgan.types import LabelledImages, Split
 
 TINY = Settings(
     data="demo:160",
@@ -204,7 +203,7 @@ def white_pool(tmp_path_factory):
     """A pool of white images, which no real image looks like."""
     labels = np.repeat(np.arange(7), 40)
     stem = tmp_path_factory.mktemp("pool") / "white"
-    save(Pool(np.full((len(labels), 32, 32, 3), 255, np.uint8), labels, SourceInfo("white", "")), stem)
+    work.save_pool(LabelledImages(np.full((len(labels), 32, 32, 3), 255, np.uint8), labels), stem)
     np.save(work.scores_file(stem, "classifier-filtered"), np.arange(len(labels)) % 2 == 0)
     np.save(work.scores_file(stem, "density-filtered"), np.arange(len(labels)) % 5)
     return stem

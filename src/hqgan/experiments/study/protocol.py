@@ -31,9 +31,8 @@ from hqgan.experiments.study import classifiers, results, summary, work
 from hqgan.experiments.study.arms import Arm
 from hqgan.experiments.study.cells import Cell, Settings, as_json, cell_of, check, names_of
 from hqgan.experiments.study.classifiers import Recipe
-from hqgan.experiments.study.pools import sources_of, with_sources
 from hqgan.experiments.study.results import StudyResult
-from hqgan.experiments.study.sources import FITTED
+from hqgan.experiments.study.sources import FITTED, source_rows, with_sources
 from hqgan.experiments.study.uses import current_name
 from hqgan.experiments.study.work import Task, Tested
 from hqgan.io.files import sweep
@@ -93,7 +92,7 @@ def study(settings: Settings, out: Path, *, reporter: Reporter = SILENT, share: 
         shutil.rmtree(out / "pools", ignore_errors=True)
         sweep(out, "arms/**/.*.part", "pictures/.*.part", ".settings.json.*.part", ".study.json.*.part")
         reporter.message("computing intervals by bootstrap over seeds and lesions")
-        result = summary.summarise(as_json(settings), tested, cells, arms, recipes, sources_of(cells, names, out))
+        result = summary.summarise(as_json(settings), tested, cells, arms, recipes, source_rows(cells, names, out))
         folder.write_json(out / "study.json", results.as_json(result))
         return result
 

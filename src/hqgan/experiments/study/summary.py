@@ -22,7 +22,6 @@ from hqgan.experiments.study.arms import Arm, balance
 from hqgan.experiments.study.cells import Cell
 from hqgan.experiments.study.classifiers import Recipe
 from hqgan.experiments.study.results import ArmRow, Family, SourcePair, SourceRow, StudyData, StudyResult
-from hqgan.experiments.study.sources import SourceInfo
 from hqgan.experiments.study.work import Task, Tested, read_probabilities
 
 BOUNDS = (-1.0, 1.0)
@@ -40,7 +39,7 @@ def summarise(
     cells: Sequence[Cell],
     arms: Sequence[Arm],
     recipes: Mapping[str, Recipe],
-    sources: Mapping[tuple[int, float], Sequence[SourceInfo]],
+    sources: list[SourceRow],
 ) -> StudyResult:
     """The result of a study.
 
@@ -50,7 +49,7 @@ def summarise(
         cells: all seeds of the first fraction, then those of the next.
         arms: in order.
         recipes: classifiers by name.
-        sources: descriptions of the sources of images by seed and fraction.
+        sources: of images.
     """
     families: list[Family] = []
     rows: list[ArmRow] = []
@@ -67,7 +66,7 @@ def summarise(
         settings=settings,
         data=StudyData(**asdict(about), balance=balance(np.array(about.training_images))),
         rare=[about.classes[c] for c in cells[0].rare],
-        generators=_sources(sources),
+        generators=sources,
         best_classical=families,
         arms=rows,
         pairs=pairs,
@@ -167,20 +166,6 @@ def _recall(by_seed: Sequence[float | None], draws: np.ndarray) -> Estimate:
 def _mean_counts(counts: Sequence[Mapping[str, int]]) -> dict[str, float]:
     names = list(dict.fromkeys(name for one in counts for name in one))
     return {name: float(np.mean([one.get(name, 0) for one in counts])) for name in names}
-
-
-def _sources(found: Mapping[tuple[int, float], Sequence[SourceInfo]]) -> list[SourceRow]:
-    """One row a source, over all seeds and fractions."""
-    out = []
-    for name in dict.fromkeys(one.name for some in found.values() for one in some):
-        own = {place: one for place, some in found.items() for one in some if one.name == name}
-        over_all = {
-            "verified": all(one.verified for one in own.values()),
-            "sha256": {f"seed {seed}, {fraction:.0%}": one.sha256 for (seed, fraction), one in own.items()},
-            "private": any(one.private for one in own.values()),
-        }
-        out.append(SourceRow(**vars(next(iter(own.values()))) | over_all))
-    return out
 
 
 @dataclass(frozen=True)

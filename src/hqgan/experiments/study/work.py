@@ -19,10 +19,9 @@ from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers, training
 from hqgan.experiments.study.arms import CLASSICAL, Arm
 from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages
-from hqgan.experiments.study.sources import open_pool, scores_file
 from hqgan.experiments.study.uses import USES, current_name
 from hqgan.io.files import write_atomically
-from hqgan.types import ImageData, Split
+from hqgan.types import ImageData, LabelledImages, Split
 
 VERSION = 1
 """Part of every result's key; raise it with anything that changes results."""
@@ -206,3 +205,21 @@ def chosen(task: Task, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
         scored = np.load(scores_file(task.pool, task.arm.use), allow_pickle=False)
         order = [use.keep(rows, scored) for rows in order]
     return np.concatenate([rows[:k] for rows, k in zip(order, wanted, strict=True)]).astype(np.int64)
+
+
+def save_pool(pool: LabelledImages, folder: Path) -> None:
+    """Write the images and labels of a pool."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "images.npy", pool.images)
+    np.save(folder / "labels.npy", pool.labels)
+
+
+def open_pool(folder: Path) -> LabelledImages:
+    """The images that `save_pool` wrote, as a memory map, and their labels."""
+    images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    return LabelledImages(images, np.load(folder / "labels.npy", allow_pickle=False))
+
+
+def scores_file(folder: Path, use: str) -> Path:
+    """Where the scores of a pool's images by a use's filter are stored while the study needs them."""
+    return folder / f"{use}.npy"

@@ -195,7 +195,7 @@ def test_the_study_follows_with_the_runs(finished, tmp_path, settings, monkeypat
     assert [studies_name(p) for p in given.given] == ["demo-seed0", "demo-seed1"]
     from hqgan.experiments.study.cells import cell_of as study_cell
 
-    assert study_cell(dataclasses.replace(given, fill=("fibroma",)), 0, 1.0, None).runs.keys() == {"demo"}
+    assert study_cell(dataclasses.replace(given, fill=("fibroma",)), 0, 1.0, path, None).runs.keys() == {"demo"}
 
 
 def studies_name(path):

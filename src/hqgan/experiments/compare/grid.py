@@ -24,7 +24,6 @@ from hqgan.experiments import study as studies
 from hqgan.experiments.compare import results, summary
 from hqgan.experiments.compare.contestants import Contestant, Settings, check, config_of, contestants_of, data_folder
 from hqgan.experiments.compare.measure import Cell, cell_of, measure, picture
-from hqgan.experiments.compare.results import CompareResult, DataResult, RunResult
 from hqgan.experiments.splits import train_on_split
 from hqgan.experiments.study.sources import GAUSSIAN
 from hqgan.io.files import sweep
@@ -45,7 +44,7 @@ CLASSES = 8
 
 def compare(
     settings: Settings, out: Path, *, borrowed: PretrainedNetworks | None = None, reporter: Reporter = SILENT
-) -> CompareResult:
+) -> results.CompareResult:
     """Run a comparison, or continue it.
 
     Args:
@@ -75,9 +74,9 @@ def compare(
         if settings.seconds is not None:
             known[f"{settings.seconds:g}"] = kimg
         folder.write_settings(out, "comparison", {**asdict(settings), "lengths": known})
-        found: list[DataResult] = []
+        found: list[results.DataResult] = []
         for path, name in folders.items():
-            measured: list[RunResult] = []
+            measured: list[results.RunResult] = []
             for seed in range(settings.seeds):
                 cell = cells[path] if seed == 0 else cell_of(path, seed, settings, borrowed, reporter)
                 for one in contestants:
@@ -93,7 +92,7 @@ def compare(
                 config = config_of(contestants[0], path, 0, settings, None)
                 given = [str(one.run_path(out, name, s)) for one in contestants for s in range(settings.seeds)]
                 _study(settings, config.data, tuple(given), out / "study" / name, reporter)
-        result = CompareResult({**asdict(settings), "lengths": kimg}, found)
+        result = results.CompareResult({**asdict(settings), "lengths": kimg}, found)
         folder.write_json(out / "compare.json", results.as_json(result))
         return result
 
@@ -106,7 +105,7 @@ def _warn_of_overlaps(cells: Mapping[str, Cell], reporter: Reporter) -> None:
             reporter.message(f"{count} in {other} are also in {path}: results on the two are not independent")
 
 
-def _measured(run: Path, path: Path, contestant: Contestant, cell: Cell) -> RunResult:
+def _measured(run: Path, path: Path, contestant: Contestant, cell: Cell) -> results.RunResult:
     """What was measured of a run, now or before."""
     newest = checkpoint.latest(run / "checkpoints")
     assert newest is not None

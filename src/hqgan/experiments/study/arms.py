@@ -70,30 +70,25 @@ class Arm:
     @property
     def name(self) -> str:
         """``oversampled``, ``hqgan-mixed-10%`` or ``hqgan-balanced-mix``; also the name of its result file."""
-        return _name(self, self.use)
+        return self._named(self.use)
 
     @property
     def old_names(self) -> list[str]:
         """Names of its result files in older studies, if they differ."""
-        return [_name(self, old) for old, new in OLD_NAMES.items() if self.generator is not None and new == self.use]
+        return [self._named(old) for old, new in OLD_NAMES.items() if self.generator is not None and new == self.use]
 
     @property
     def text(self) -> str:
         """One line on what it is."""
         return CLASSICAL[self.use].text if self.generator is None else USES[self.use].text
 
-
-def _name(arm: Arm, use: str) -> str:
-    if arm.generator is None:
-        return use
-    return f"{arm.generator}-{use}" + (f"-{ratio_name(arm.ratio)}" if USES[arm.use].by_ratio else "")
-
-
-def ratio_name(ratio: float) -> str:
-    """``10%``, ``balance``, ``x2``."""
-    if ratio == 1:
-        return "balance"
-    return f"{100 * ratio:g}%" if ratio < 1 else f"x{ratio:g}"
+    def _named(self, use: str) -> str:
+        if self.generator is None:
+            return use
+        if not USES[self.use].by_ratio:
+            return f"{self.generator}-{use}"
+        ratio = "balance" if self.ratio == 1 else f"{100 * self.ratio:g}%" if self.ratio < 1 else f"x{self.ratio:g}"
+        return f"{self.generator}-{use}-{ratio}"
 
 
 def arms_of(generators: Sequence[str], uses: Sequence[str], ratios: Sequence[float]) -> list[Arm]:

@@ -93,6 +93,7 @@ class Cell:
         rare: labels of the classes to fill.
         runs: folders of given runs that were trained on this split, by preset.
         folders: given folders of images, by name.
+        out: the study's folder.
     """
 
     seed: int
@@ -102,23 +103,26 @@ class Cell:
     rare: list[int]
     runs: dict[str, Path]
     folders: dict[str, Path]
+    out: Path
 
     @property
     def name(self) -> str:
         """``seed0``, ``seed0-fraction0.25``; part of file names."""
         return f"seed{self.seed}" + (f"-fraction{self.fraction:g}" if self.fraction != 1 else "")
 
-    def run(self, out: Path, preset: str) -> Path:
-        """Folder of the run of a preset: the given one, or one in the study's folder `out`."""
-        return self.runs.get(preset) or out / "generators" / f"{preset}-{self.name}"
+    def run(self, preset: str) -> Path:
+        """Folder of the run of a preset: the given one, or one in the study's folder."""
+        return self.runs.get(preset) or self.out / "generators" / f"{preset}-{self.name}"
 
-    def pools(self, out: Path) -> Path:
+    @property
+    def pools(self) -> Path:
         """Folder of the pools of generated images."""
-        return out / "pools" / self.name
+        return self.out / "pools" / self.name
 
-    def arms(self, out: Path) -> Path:
+    @property
+    def arms(self) -> Path:
         """Folder of the results."""
-        return out / "arms" / self.name
+        return self.out / "arms" / self.name
 
 
 def check(settings: Settings) -> None:
@@ -147,7 +151,7 @@ def names_of(settings: Settings) -> list[str]:
     return list(dict.fromkeys([*presets, *folders]))
 
 
-def cell_of(settings: Settings, seed: int, fraction: float, reporter: Reporter) -> Cell:
+def cell_of(settings: Settings, seed: int, fraction: float, out: Path, reporter: Reporter) -> Cell:
     """The data and the split of a seed, checked, and the given runs and folders that belong to it.
 
     Raises:
@@ -174,4 +178,4 @@ def cell_of(settings: Settings, seed: int, fraction: float, reporter: Reporter) 
                     f"{given_runs[config.preset]} and {path} are two runs of {config.preset} with one seed; give one."
                 )
             given_runs[config.preset] = path
-    return Cell(seed, fraction, data, split, rare, given_runs, folders)
+    return Cell(seed, fraction, data, split, rare, given_runs, folders, out)

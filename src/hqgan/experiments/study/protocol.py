@@ -28,19 +28,19 @@ from hqgan.experiments import folder
 from hqgan.experiments.splits import parts_hash, train_on_split
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers, results, summary, work
-from hqgan.experiments.study.arms import Arm
 from hqgan.experiments.study.cells import Cell, Settings, as_json, cell_of, check, names_of
-from hqgan.experiments.study.classifiers import Recipe
 from hqgan.experiments.study.results import StudyResult
 from hqgan.experiments.study.sources import FITTED, source_rows, with_sources
 from hqgan.experiments.study.uses import current_name
-from hqgan.experiments.study.work import Task, Tested
 from hqgan.io.files import sweep
 from hqgan.io.lock import locked
 from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.processes import ALL, Shard
 from hqgan.runtime.threads import cores
 from hqgan.wording import listed
+
+Tasks = Mapping[str, Sequence[work.Task]]
+"""What to train and test, by the name of the cell."""
 
 
 def study(settings: Settings, out: Path, *, reporter: Reporter = SILENT, share: Shard = ALL) -> StudyResult | None:
@@ -64,7 +64,9 @@ def study(settings: Settings, out: Path, *, reporter: Reporter = SILENT, share: 
     recipes = _recipes(settings)
     names = names_of(settings)
     arms = plans.arms_of(names, settings.uses, settings.ratios)
-    cells = [cell_of(settings, seed, fraction, reporter) for fraction in settings.fractions for seed in settings.seeds]
+    cells = [
+        cell_of(settings, seed, fraction, out, reporter) for fraction in settings.fractions for seed in settings.seeds
+    ]
     for cell in cells:
         if lacking := [n for n in names if n not in {*settings.generators, *cell.runs, *cell.folders}]:
             raise UserError(
@@ -78,33 +80,31 @@ def study(settings: Settings, out: Path, *, reporter: Reporter = SILENT, share: 
         folder.write_settings(out, "study", {"fingerprint": fingerprint, **as_json(settings)})
         mine = share.rows(cells)
         for cell in mine:
-            _train_generators(cell, settings, out, reporter)
+            _train_generators(cell, settings, reporter)
         tasks = {
-            cell.name: [_task(settings, out, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
+            cell.name: [_task(settings, cell, arm, recipe) for recipe in recipes.values() for arm in arms]
             for cell in cells
         }
-        tested = _classify(mine, tasks, settings, out, reporter)
+        tested = _classify(mine, tasks, settings, reporter)
         if share.world > 1:
             with locked(out):
                 if not all(task.result.exists() for own in tasks.values() for task in own):
                     return None
-                tested = _classify(cells, tasks, settings, out, SILENT)
+                tested = _classify(cells, tasks, settings, SILENT)
         shutil.rmtree(out / "pools", ignore_errors=True)
         sweep(out, "arms/**/.*.part", "pictures/.*.part", ".settings.json.*.part", ".study.json.*.part")
         reporter.message("computing intervals by bootstrap over seeds and lesions")
-        result = summary.summarise(as_json(settings), tested, cells, arms, recipes, source_rows(cells, names, out))
+        result = summary.summarise(as_json(settings), tested, cells, arms, recipes, source_rows(cells, names))
         folder.write_json(out / "study.json", results.as_json(result))
         return result
 
 
-def _classify(
-    cells: Sequence[Cell], tasks_of: Mapping[str, Sequence[Task]], settings: Settings, out: Path, reporter: Reporter
-) -> list[tuple[Task, Tested]]:
+def _classify(cells: Sequence[Cell], tasks_of: Tasks, settings: Settings, reporter: Reporter) -> summary.Results:
     """Train and test every classifier of the cells that is not finished; all tasks of these cells with their results."""
-    found: list[tuple[Task, Tested]] = []
+    found: list[tuple[work.Task, work.Tested]] = []
     total = sum(len(tasks_of[cell.name]) for cell in cells)
     for cell in cells:
-        tasks = list(with_sources(tasks_of[cell.name], cell, settings, out, reporter))
+        tasks = list(with_sources(tasks_of[cell.name], cell, settings, reporter))
         for task in tasks:
             _check_same(task)
         open_tasks = [task for task in tasks if work.finished(task) is None]
@@ -113,12 +113,12 @@ def _classify(
         for _ in _each(open_tasks, settings.jobs):
             done += 1
             reporter.progress("classifiers", done, total, "classifiers")
-        shutil.rmtree(cell.pools(out), ignore_errors=True)
+        shutil.rmtree(cell.pools, ignore_errors=True)
         found += [(task, result) for task in tasks if (result := work.finished(task)) is not None]
     return found
 
 
-def _recipes(settings: Settings) -> dict[str, Recipe]:
+def _recipes(settings: Settings) -> dict[str, classifiers.Recipe]:
     weights = dict(settings.weights)
     if unused := [name for name in weights if name not in settings.classifiers]:
         raise UserError(
@@ -140,7 +140,7 @@ def _check_data(out: Path, fingerprint: str) -> None:
         raise UserError(f"{out} holds a study of other data; choose another `out`.")
 
 
-def _train_generators(cell: Cell, settings: Settings, out: Path, reporter: Reporter) -> None:
+def _train_generators(cell: Cell, settings: Settings, reporter: Reporter) -> None:
     """Train every preset on the cell's training part, or continue it, unless a run was given."""
     for name in settings.generators:
         if name in FITTED or name in cell.runs:
@@ -157,20 +157,20 @@ def _train_generators(cell: Cell, settings: Settings, out: Path, reporter: Repor
         if settings.kimg is not None:
             changes["training.kimg"] = settings.kimg
         config = configs.preset(name, changes)
-        train_on_split(config, cell.run(out, name), cell.data, cell.split, f"training {name}, {cell.name}", reporter)
+        train_on_split(config, cell.run(name), cell.data, cell.split, f"training {name}, {cell.name}", reporter)
 
 
-def _task(settings: Settings, out: Path, cell: Cell, arm: Arm, recipe: Recipe) -> Task:
+def _task(settings: Settings, cell: Cell, arm: plans.Arm, recipe: classifiers.Recipe) -> work.Task:
     name = recipe.network + ("-tuned" if recipe.weights else "")
-    return Task(
-        result=_result_file(cell.arms(out) / name, arm),
+    return work.Task(
+        result=_result_file(cell.arms / name, arm),
         data=(settings.data, settings.size, cell.seed, settings.choice),
         seed=cell.seed,
         fraction=cell.fraction,
         rare=tuple(cell.rare),
         arm=arm,
         recipe=recipe,
-        pool=None if arm.generator is None else cell.pools(out) / arm.generator,
+        pool=None if arm.generator is None else cell.pools / arm.generator,
         source=None,
         fingerprint=cell.data.fingerprint,
         split=parts_hash(cell.data, cell.split.train, cell.split.test),
@@ -179,7 +179,7 @@ def _task(settings: Settings, out: Path, cell: Cell, arm: Arm, recipe: Recipe) -
     )
 
 
-def _result_file(place: Path, arm: Arm) -> Path:
+def _result_file(place: Path, arm: plans.Arm) -> Path:
     """Where an arm's result is, or will be: one that was finished under an old name keeps it."""
     old = (place / f"{name}.json" for name in arm.old_names)
     return next((path for path in old if path.exists()), place / f"{arm.name}.json")
@@ -191,7 +191,7 @@ def _file_hash(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_same(task: Task) -> None:
+def _check_same(task: work.Task) -> None:
     """Refuse a finished result that was made with other settings."""
     before, wanted = work.finished(task), json.loads(json.dumps(task.key()))
     if before is not None and before.key != wanted:
@@ -206,7 +206,7 @@ def _check_same(task: Task) -> None:
         )
 
 
-def _each(tasks: Sequence[Task], jobs: int) -> Iterator[str]:
+def _each(tasks: Sequence[work.Task], jobs: int) -> Iterator[str]:
     """Run tasks, `jobs` at a time in processes of their own; yields the names of arms as they finish."""
     if jobs == 1 or len(tasks) < 2:
         before = torch.get_num_threads()

@@ -104,14 +104,14 @@ def _from_folder(name: str, sizes: np.ndarray, cell: Cell) -> Pool:
     return Pool(images[kept], labels[kept], SourceInfo(name, digest))
 
 
-def _from_run(name: str, sizes: np.ndarray, cell: Cell, path: Path) -> Pool:
+def _from_run(name: str, sizes: np.ndarray, cell: Cell) -> Pool:
     """Images of a run's averaged generator, the same that `hqgan generate --seed SEED` makes.
 
     Raises:
         UserError: the run was trained on other data or another split.
     """
-    check_run(path, cell.data, cell.split)
-    loaded = load(path)
+    check_run(cell.run(name), cell.data, cell.split)
+    loaded = load(cell.run(name))
     labels = np.repeat(np.arange(len(sizes)), sizes)
     parameters = sum(p.numel() for p in loaded.generator.parameters())
     shown = int(loaded.values["images"])
@@ -120,9 +120,7 @@ def _from_run(name: str, sizes: np.ndarray, cell: Cell, path: Path) -> Pool:
     return Pool(matched_images(loaded.generator, cell.data.classes, labels, cell.seed), labels, about)
 
 
-def with_sources(
-    tasks: Sequence[work.Task], cell: Cell, settings: Settings, out: Path, reporter: Reporter
-) -> Iterator[work.Task]:
+def with_sources(tasks: Sequence[work.Task], cell: Cell, settings: Settings, reporter: Reporter) -> Iterator[work.Task]:
     """The tasks with the hashes of their sources; a pool is made where a task still needs it.
 
     Raises:
@@ -131,24 +129,24 @@ def with_sources(
     hashes: dict[str | None, str | None] = {None: None}
     scorers: dict[str, Callable[[LabelledImages], np.ndarray]] = {}
     for name in dict.fromkeys(task.arm.generator for task in tasks if task.arm.generator):
-        note = cell.arms(out) / f"{name}.json"
+        note = cell.arms / f"{name}.json"
         missing = any(work.finished(task) is None for task in tasks if task.arm.generator == name)
-        if not missing and note.exists() and _is_current(name, cell, out, about := read_source(note)):
+        if not missing and note.exists() and _is_current(name, cell, about := read_source(note)):
             hashes[name] = about.sha256
             continue
         reporter.message(f"generating images: {name}, {cell.name}")
-        pool = _make_pool(name, cell, out)
+        pool = _make_pool(name, cell)
         data, test = cell.data, cell.split.test
         names = [f"{data.classes[c]} number {i}" for i, c in enumerate(pool.labels)]
         refuse_copies(pool.images, names, data.images[test], data.files[test], f"the image by {name},")
-        folder = cell.pools(out) / name
+        folder = cell.pools / name
         work.save_pool(pool, folder)
         for use in settings.uses:
             if (prepare := USES[use].score) is not None:
                 if use not in scorers:
                     scorers[use] = prepare(cell, settings, reporter)
                 np.save(work.scores_file(folder, use), scorers[use](pool))
-        _picture(pool, cell, out, name)
+        _picture(pool, cell, name)
         note.parent.mkdir(parents=True, exist_ok=True)
         write_json(note, asdict(pool.about))
         hashes[name] = pool.about.sha256
@@ -161,40 +159,38 @@ def read_source(path: Path) -> SourceInfo:
     return SourceInfo(**json.loads(path.read_text()))
 
 
-def _is_current(name: str, cell: Cell, out: Path, about: SourceInfo) -> bool:
+def _is_current(name: str, cell: Cell, about: SourceInfo) -> bool:
     """Whether finished arms used the images that the source would give now, as far as that can be seen without making them."""
     if name in FITTED:
         return True
     if name in cell.folders:
         return False
-    return load(cell.run(out, name)).checkpoint_hash == about.sha256
+    return load(cell.run(name)).checkpoint_hash == about.sha256
 
 
-def _make_pool(name: str, cell: Cell, out: Path) -> Pool:
+def _make_pool(name: str, cell: Cell) -> Pool:
     data = cell.data
     counts = np.bincount(data.labels[cell.split.train], minlength=len(data.classes))
     sizes = plans.pool_sizes(counts, cell.rare)
     if name in FITTED:
         return FITTED[name](name, sizes, cell)
-    return (
-        _from_folder(name, sizes, cell) if name in cell.folders else _from_run(name, sizes, cell, cell.run(out, name))
-    )
+    return _from_folder(name, sizes, cell) if name in cell.folders else _from_run(name, sizes, cell)
 
 
-def _picture(pool: Pool, cell: Cell, out: Path, name: str) -> None:
+def _picture(pool: Pool, cell: Cell, name: str) -> None:
     """Write a picture of the first twelve images of each class, for the report."""
     first = {title: np.flatnonzero(pool.labels == c)[:12] for c, title in enumerate(cell.data.classes)}
     rows = [(title, np.asarray(pool.images[mine])) for title, mine in first.items() if len(mine)]
-    folder = out / "pictures"
+    folder = cell.out / "pictures"
     folder.mkdir(exist_ok=True)
     write_png(folder / f"{name}-{cell.name}.png", labelled_rows(rows))
 
 
-def source_rows(cells: Sequence[Cell], names: Sequence[str], out: Path) -> list[SourceRow]:
+def source_rows(cells: Sequence[Cell], names: Sequence[str]) -> list[SourceRow]:
     """The sources of images, each over all seeds and fractions."""
     rows = []
     for name in names:
-        own = {f"seed {c.seed}, {c.fraction:.0%}": read_source(c.arms(out) / f"{name}.json") for c in cells}
+        own = {f"seed {c.seed}, {c.fraction:.0%}": read_source(c.arms / f"{name}.json") for c in cells}
         over_all = {
             "sha256": {place: one.sha256 for place, one in own.items()},
             "verified": all(one.verified for one in own.values()),

@@ -17,7 +17,6 @@ from hqgan.data import open_data, split_of
 from hqgan.errors import UserError
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers, training
-from hqgan.experiments.study.arms import CLASSICAL, Arm
 from hqgan.experiments.study.batches import Batches, Sampling, TrainingImages
 from hqgan.experiments.study.uses import USES, current_name
 from hqgan.io.files import write_atomically
@@ -58,7 +57,7 @@ class Task:
     seed: int
     fraction: float
     rare: tuple[int, ...]
-    arm: Arm
+    arm: plans.Arm
     recipe: classifiers.Recipe
     pool: Path | None
     source: str | None
@@ -120,7 +119,7 @@ def run(task: Task) -> str:
     torch.set_num_threads(task.threads)
     data, split = _opened(task.data, task.seed, task.fraction)
     batches, generated = training_images(task, data, split)
-    plan = CLASSICAL.get(task.arm.use)
+    plan = plans.CLASSICAL.get(task.arm.use)
     weights = None
     if plan and plan.weighted:
         counts = np.bincount(data.labels[split.train], minlength=len(data.classes))
@@ -178,7 +177,7 @@ def training_images(task: Task, data: ImageData, split: Split) -> tuple[Batches,
     sampling = Sampling(np.random.default_rng([task.seed, 2]), task.recipe.batch, task.recipe.steps)
     real = TrainingImages(data.images, data.labels, split.train)
     if task.pool is None:
-        return CLASSICAL[task.arm.use].batches(real, sampling), {}
+        return plans.CLASSICAL[task.arm.use].batches(real, sampling), {}
     pool = open_pool(task.pool)
     counts = np.bincount(data.labels[split.train], minlength=len(data.classes))
     rows = chosen(task, pool.labels, counts)

@@ -35,8 +35,7 @@ from hqgan.models.build import build_critic, build_generator
 from hqgan.run.setup import tf32_for_convolutions
 from hqgan.runtime.devices import resolve_device
 from hqgan.runtime.processes import current_shard
-from hqgan.training.batch_norm import share_batch_norms
-from hqgan.training.distributed import SINGLE, Processes, together
+from hqgan.training.distributed import SINGLE, Processes, share_batch_norms, together
 from hqgan.training.length import images_per_step
 from hqgan.training.state import layout, new_state
 from hqgan.training.step import step_of

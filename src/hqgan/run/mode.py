@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -16,40 +16,19 @@ from hqgan.training.state import State
 from hqgan.training.step import TrainingStep, step_of
 
 
-class RunMode(Protocol):
-    """Ordinary or private training, as a run sees it."""
+class RunMode:
+    """Ordinary training, without differential privacy.
 
-    @property
-    def step(self) -> TrainingStep:
-        """What the training loop repeats."""
-        ...
-
-    def evaluator(self) -> Evaluator | None:
-        """What measures samples during training; None where nothing may look at real images."""
-        ...
-
-    def description(self) -> dict[str, Any]:
-        """Facts about the data for run.json and checkpoints."""
-        ...
-
-    def checkpoint_values(self, state: State) -> dict[str, Any]:
-        """Further values of a checkpoint."""
-        ...
-
-    def report(self, state: State) -> None:
-        """Tell the reporter at the end what there is to tell."""
-        ...
-
-
-class Ordinary:
-    """Ordinary training, without differential privacy."""
+    Attributes:
+        step: what the training loop repeats.
+    """
 
     def __init__(self, setup: Setup, state: State) -> None:
         self.setup = setup
         self.step: TrainingStep = step_of(state, setup.config.training, batches_of(setup), setup.processes)
 
-    def evaluator(self) -> Evaluator:
-        """An evaluator on the validation part."""
+    def evaluator(self) -> Evaluator | None:
+        """What measures samples during training, on the validation part; None where nothing may look at real images."""
         setup = self.setup
         setup.reporter.message(
             "training the feature extractors and computing reference statistics on the validation part"
@@ -57,41 +36,38 @@ class Ordinary:
         return build_evaluator(setup.data, setup.split, setup.split.validation, setup.config.data.seed, setup.reporter)
 
     def description(self) -> dict[str, Any]:
-        """Name, licence, fingerprint and training images by class."""
+        """Facts for run.json and checkpoints: name, licence, fingerprint and training images by class."""
         data, train = self.setup.data, self.setup.split.train
         counts = np.bincount(data.labels[train], minlength=len(data.classes)).tolist()
-        fields = {
-            "name": data.name,
-            "licence": data.licence,
-            "fingerprint": data.fingerprint,
-            "training_images": counts,
-        }
-        return {"data": fields}
+        return {"data": self._facts(data.fingerprint, counts)}
 
     def checkpoint_values(self, state: State) -> dict[str, Any]:
-        """None."""
+        """Further values of a checkpoint: none."""
         return {}
 
     def report(self, state: State) -> None:
-        """Nothing."""
+        """Tell the reporter at the end what there is to tell: nothing."""
+
+    def _facts(self, fingerprint: str, training_images: list[int]) -> dict[str, Any]:
+        data = self.setup.data
+        names = {"name": data.name, "licence": data.licence}
+        return {**names, "fingerprint": fingerprint, "training_images": training_images}
 
 
-class PrivateMode:
+class PrivateMode(RunMode):
     """Training with differential privacy (docs/privacy.md): real images are seen by private critic steps alone."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.private = start_private(setup.config, setup.out, setup.data, setup.split, setup.device)
-        self.step: TrainingStep = PrivateStep(setup.config.training, self.private)
+        self.step = PrivateStep(setup.config.training, self.private)
 
     def evaluator(self) -> None:
         """None: feature extractors are trained on the training part, and look at real images."""
 
     def description(self) -> dict[str, Any]:
         """Name, licence and plan. Fingerprint and counts would change with every single image."""
-        data = self.setup.data
-        fields = {"name": data.name, "licence": data.licence, "fingerprint": "", "training_images": []}
-        return {"data": fields, "privacy": asdict(self.private.plan)}
+        return {"data": self._facts("", []), "privacy": asdict(self.private.plan)}
 
     def checkpoint_values(self, state: State) -> dict[str, Any]:
         """The privacy plan and the epsilon spent."""
@@ -108,4 +84,4 @@ class PrivateMode:
 
 def mode_of(setup: Setup, state: State) -> RunMode:
     """The mode that a run's config asks for."""
-    return PrivateMode(setup) if setup.config.private else Ordinary(setup, state)
+    return PrivateMode(setup) if setup.config.private else RunMode(setup, state)

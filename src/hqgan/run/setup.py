@@ -25,8 +25,7 @@ from hqgan.models.latent import PrototypeLatent
 from hqgan.reporter import Reporter
 from hqgan.sampling.load import facts_of
 from hqgan.training import checkpoint
-from hqgan.training.batch_norm import share_batch_norms
-from hqgan.training.distributed import Processes
+from hqgan.training.distributed import Processes, share_batch_norms
 from hqgan.training.state import State, dtype_of, layout, new_state
 from hqgan.types import Batch, ImageData, Split
 

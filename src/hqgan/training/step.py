@@ -1,13 +1,13 @@
 """One training step: the critic's steps on one batch of real images, the generator's step, the moving average.
 
-Distribution (`hqgan.training.distributed`), precision (`hqgan.training.precision`) and augmentation (`hqgan.training.augment`)
-are objects from outside. Private training replaces `AdversarialStep.train_critic` (`hqgan.training.dp_step`).
+Distribution (`hqgan.training.distributed`), precision (`Autocast`) and augmentation (`hqgan.training.augment`) are objects of
+their own. Private training replaces `AdversarialStep.train_critic` (`hqgan.training.dp_step`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,27 +18,42 @@ from hqgan.training import ema, losses
 from hqgan.training.augment import Augmentation, adapted
 from hqgan.training.distributed import SINGLE, Processes
 from hqgan.training.length import images_per_step
-from hqgan.training.precision import Autocast
 from hqgan.training.state import State
 from hqgan.types import Batch
 
 Values = dict[str, float]
 
 
-class TrainingStep(Protocol):
-    """What the training loop repeats. `step_of` and `hqgan.run.train` choose one."""
+class Autocast:
+    """Runs forward passes in bfloat16 where the precision is ``bf16-mixed``; circuits choose their own precision.
 
-    def __call__(self, state: State, *, with_norms: bool = False) -> tuple[Values, Values]:
-        """Move `state` by one generator step; return losses by name and, if asked for, gradient norms by part."""
-        ...
+    Args:
+        precision: see `hqgan.config.TrainingConfig`.
+    """
 
-    def log_values(self, state: State) -> Values:
-        """Further values to log beside the mean losses."""
-        ...
+    def __init__(self, precision: str) -> None:
+        self.enabled = precision == "bf16-mixed"
+
+    def __call__(self, like: torch.Tensor) -> torch.autocast:
+        """A context for forward passes on the device of `like`.
+
+        Without torch's cache of converted weights: a weight that was converted where no gradients are recorded, as in the
+        critic's own derivative, would be reused where they are, and get no gradient.
+        """
+        return torch.autocast(like.device.type, torch.bfloat16, enabled=self.enabled, cache_enabled=False)
+
+    def around(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The same function, computed in this precision; its result has the dtype of its argument."""
+
+        def narrowed(x: torch.Tensor) -> torch.Tensor:
+            with self(x):
+                return function(x).to(x.dtype)
+
+        return narrowed
 
 
-class AdversarialStep:
-    """`TrainingConfig.critic_steps` critic steps on one batch of real images, then one generator step.
+class TrainingStep:
+    """What the training loop repeats. `step_of` and `hqgan.run.mode` choose one.
 
     Each of several processes computes with its shard of the batch, and all end with the same weights.
 
@@ -51,6 +66,18 @@ class AdversarialStep:
     def __init__(self, config: TrainingConfig, batches: Callable[[int], Batch], processes: Processes = SINGLE) -> None:
         self.config, self.batches, self.processes = config, batches, processes
         self.autocast, self.augment = Autocast(config.precision), Augmentation(config.augment)
+
+    def __call__(self, state: State, *, with_norms: bool = False) -> tuple[Values, Values]:
+        """Move `state` by one generator step; return losses by name and, if asked for, gradient norms by part."""
+        raise NotImplementedError
+
+    def log_values(self, state: State) -> Values:
+        """Further values to log beside the mean losses."""
+        return {}
+
+
+class AdversarialStep(TrainingStep):
+    """`TrainingConfig.critic_steps` critic steps on one batch of real images, then one generator step."""
 
     def __call__(self, state: State, *, with_norms: bool = False) -> tuple[Values, Values]:
         """See `TrainingStep`."""
@@ -157,10 +184,6 @@ class AdversarialStep:
             loss = loss + config.path_weight * config.path_every * penalty
         return loss, values
 
-    def log_values(self, state: State) -> Values:
-        """None."""
-        return {}
-
     def _fakes(self, generator: Any, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         with self.autocast(noise):
             fakes = generator.fake_to_critic(noise, labels)
@@ -170,12 +193,8 @@ class AdversarialStep:
         return stream(self.config.seed, name, step, self.processes.shard)
 
 
-class OwnLossStep:
-    """One step of a generator that defines `loss` and has no critic; arguments as for `AdversarialStep`."""
-
-    def __init__(self, config: TrainingConfig, batches: Callable[[int], Batch], processes: Processes = SINGLE) -> None:
-        self.config, self.batches, self.processes = config, batches, processes
-        self.autocast = Autocast(config.precision)
+class OwnLossStep(TrainingStep):
+    """One step of a generator that defines `loss` and has no critic."""
 
     def __call__(self, state: State, *, with_norms: bool = False) -> tuple[Values, Values]:
         """See `TrainingStep`."""
@@ -190,10 +209,6 @@ class OwnLossStep:
         values = self.processes.mean(values)
         _finish(state, self.config)
         return values, norms
-
-    def log_values(self, state: State) -> Values:
-        """None."""
-        return {}
 
 
 def step_of(

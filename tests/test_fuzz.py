@@ -28,7 +28,7 @@ from hqgan.data.layouts import recognise
 from hqgan.data.select import choose
 from hqgan.errors import UserError
 from hqgan.experiments.compare.contestants import parse
-from hqgan.io.folder_names import unfit_class
+from hqgan.io.files import unfit_class
 from hqgan.io.tensor_file import read_table
 from hqgan.sampling.images import counts_by_class, read_dropped
 from hqgan.sampling.load import facts_of, load

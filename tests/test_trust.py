@@ -12,7 +12,7 @@ import pytest
 import hqgan
 from hqgan.data import open_data
 from hqgan.errors import UserError
-from hqgan.io.folder_names import unfit_class
+from hqgan.io.files import unfit_class
 from hqgan.sampling.generate import generate
 from hqgan.sampling.load import load
 from hqgan.training import checkpoint

@@ -70,6 +70,7 @@ class ImageData:
         warning: what users of these data have to know; may be empty.
         ungrouped: (N,) bool, images whose lesion or patient is not known, though they may be grouped as near-duplicates of
             others; None where all are known.
+        original: (N, 2) int32, width and height in pixels before an image became a square; None where they are not known.
     """
 
     name: str
@@ -85,6 +86,7 @@ class ImageData:
     sides: np.ndarray | None = None
     warning: str = ""
     ungrouped: np.ndarray | None = None
+    original: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

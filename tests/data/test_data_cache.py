@@ -15,7 +15,8 @@ import pytest
 from cache_folder import entries, leftovers
 from tiny_pictures import write
 
-from hqgan.data import hashes, open_data
+from hqgan.data import cache as image_cache
+from hqgan.data import open_data
 from hqgan.data.cache import cache_folder
 from hqgan.errors import UserError
 
@@ -25,7 +26,7 @@ def test_second_opening_decodes_and_hashes_nothing(
 ) -> None:
     first = open_data(tree, 16)
     assert len(decoded) == 20
-    monkeypatch.setattr(hashes, "_hash_file", lambda path: pytest.fail("hashed again"))
+    monkeypatch.setattr(image_cache, "_hash_file", lambda path: pytest.fail("hashed again"))
     second = open_data(tree, 16)
     assert len(decoded) == 20
     assert second.fingerprint == first.fingerprint

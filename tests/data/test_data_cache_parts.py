@@ -71,9 +71,9 @@ def test_unreadable_images_leave_no_hole(tree: Path, cache: Path, monkeypatch: p
     assert data.files.tolist() == whole.files[good].tolist()
     assert (data.labels == whole.labels[good]).all()
     assert [file for file, _ in data.skipped] == whole.files[gone].tolist()
-    _, original = opening.open_with_sizes(tree, 16)
-    assert original.shape == (18, 2)
-    assert (original > 0).all()
+    assert data.original is not None
+    assert data.original.shape == (18, 2)
+    assert (data.original > 0).all()
     assert leftovers(cache) == []
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hqgan.data.poisson import PoissonSampler
+from hqgan.data.sampling import PoissonSampler
 
 GROUPS = np.array(["a", "b", "a", "c", "b", "a", "d", "e", "f", "g"])
 

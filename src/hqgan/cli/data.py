@@ -42,7 +42,7 @@ def inspect_data(
         found = inspection.inspect(path, size, seed, choice=choice, reporter=reporter)
     if current_shard().rank:
         return  # of several processes that decode together, one prints
-    show_result(json_file, asdict(found), *inspection.summary(found), inspection.table(found))
+    show_result(json_file, asdict(found), *inspection.summary(found), inspection.class_table(found))
 
 
 @app.command("fetch", cls=Lists)

@@ -21,11 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hqgan.data.array_files import flush, header, write_texts
-from hqgan.data.cache import VERSION, Entry, load
+from hqgan.data.cache import VERSION, Entry, header, load, write_texts
 from hqgan.data.decode import Decoded
 from hqgan.errors import UserError
-from hqgan.io.files import write_atomically
+from hqgan.io.files import flush, write_atomically
 from hqgan.reporter import SILENT, Reporter
 
 STALE_SECONDS = 7 * 24 * 3600

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import http.client
 import importlib.util
-import os
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 from hqgan.errors import UserError
+from hqgan.io.files import replacing
 from hqgan.io.pretrained import library
 from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import listed
@@ -29,13 +28,7 @@ ELSEWHERE = {
 """Data sets that have to be downloaded by hand, and the pages of their publishers."""
 
 
-def fetch(
-    name: str,
-    size: int,
-    folder: Path,
-    *,
-    reporter: Reporter = SILENT,
-) -> Path:
+def fetch(name: str, size: int, folder: Path, *, reporter: Reporter = SILENT) -> Path:
     """Download an archive of MedMNIST and check its hash; an archive that is there already is only checked.
 
     Args:
@@ -55,7 +48,11 @@ def fetch(
         raise UserError(
             f"{name} has to be downloaded by hand: {ELSEWHERE[name.lower()]}; then give its folder as `data`."
         )
-    known = _known()
+    if importlib.util.find_spec("medmnist") is None:
+        raise UserError(
+            "MedMNIST's list of archives comes with its package: pip install 'hqgan[medmnist]', and try again."
+        )
+    known = library("medmnist").INFO
     if name not in known:
         sets = sorted(n for n in known if known[n]["n_channels"] == 3 and "3d" not in n)
         raise UserError(
@@ -70,17 +67,18 @@ def fetch(
     url, md5 = info[f"url{suffix}"], info[f"MD5{suffix}"]
     path = folder / f"{name}{suffix}.npz"
     if path.exists():
-        if _md5(path) != md5:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        if found != md5:
             raise UserError(
                 f"{path} is not the publisher's file (its MD5 is not {md5}): move it away to fetch it again."
             )
         reporter.message(f"{path} is there already, and whole")
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     digest = hashlib.md5(usedforsecurity=False)
     try:
-        with urllib.request.urlopen(url, timeout=60) as source:
+        with replacing(path) as part, urllib.request.urlopen(url, timeout=60) as source:
             total = int(source.headers.get("Content-Length") or 0)
             amount = f"{total / 1e6:,.1f} MB" if total else "of unknown size"
             reporter.message(
@@ -93,28 +91,11 @@ def fetch(
                     digest.update(block)
                     done += len(block)
                     reporter.progress("fetching", done // 1000, max(total, done) // 1000, "kB")
-        if digest.hexdigest() != md5:
-            raise UserError(f"What came from {url} has another MD5 than {md5}; it was thrown away: try again.")
-        part.replace(path)
+            if digest.hexdigest() != md5:
+                raise UserError(f"What came from {url} has another MD5 than {md5}; it was thrown away: try again.")
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
         raise UserError(
             f"{url} could not be fetched ({reason}): fetch it elsewhere, MD5 {md5}, and give the file as `data`."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
-
-
-def _known() -> dict[str, Any]:
-    """MedMNIST's own list of archives."""
-    if importlib.util.find_spec("medmnist") is None:
-        raise UserError(
-            "MedMNIST's list of archives comes with its package: pip install 'hqgan[medmnist]', and try again."
-        )
-    return library("medmnist").INFO
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

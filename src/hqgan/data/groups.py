@@ -9,8 +9,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from hqgan.data.array_files import texts
-from hqgan.data.cache import Entry
+from hqgan.data.cache import Entry, texts
 from hqgan.data.index import DatasetIndex
 from hqgan.data.near_duplicates import first_alike, perceptual_hash
 from hqgan.errors import UserError

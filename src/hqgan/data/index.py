@@ -1,13 +1,16 @@
-"""What a data set's folder holds, before any image is decoded."""
+"""What a data set's folder holds, its image files and tables, before any image is decoded."""
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from hqgan.data.decode import Decoded, Fit
+from hqgan.errors import UserError
+from hqgan.wording import listed
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -104,3 +107,38 @@ def images_by_stem(folder: Path, rather: str = "") -> dict[str, str]:
     for file in sorted(walk_images(folder), key=lambda file: rather not in PurePosixPath(file).parts):
         found.setdefault(PurePosixPath(file).stem.lower(), file)
     return found
+
+
+def table_columns(path: Path) -> set[str]:
+    """The names of a CSV file's columns; empty if it is not a CSV file."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return {name.strip() for name in next(csv.reader(file), [])}
+    except (UnicodeDecodeError, csv.Error):
+        return set()
+
+
+def table_rows(path: Path, wanted: Collection[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file, without spaces around names and values.
+
+    Args:
+        path: the file, whose first line has the names of the columns.
+        wanted: columns that it must have.
+
+    Raises:
+        UserError: it cannot be read, or lacks a column.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if lacking := sorted(set(wanted) - {name.strip() for name in reader.fieldnames or ()}):
+                raise UserError(f"{path} lacks the columns {listed(lacking)}; download it again.")
+            found = []
+            for row in reader:
+                clean = {(k or "").strip(): v.strip() for k, v in row.items() if isinstance(v, str)}
+                if not clean.keys() >= set(wanted):
+                    raise UserError(f"{path} is cut short in line {reader.line_num}; download it again.")
+                found.append(clean)
+            return found
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is not a readable table ({error}); download it again.") from error

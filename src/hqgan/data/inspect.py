@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from hqgan.config.sections import ClassSelection
-from hqgan.data.open import ALL_CLASSES, open_with_sizes
+from hqgan.data.open import ALL_CLASSES, open_data
 from hqgan.data.splits import SIDES, split_of
 from hqgan.reporter import SILENT, Reporter
-from hqgan.wording import plural
+from hqgan.wording import plural, table
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,15 @@ def inspect(
     Raises:
         UserError: as `open_data`.
     """
-    data, original = open_with_sizes(path, size, seed=seed, choice=choice, cache=cache, reporter=reporter)
+    data = open_data(path, size, seed=seed, choice=choice, cache=cache, reporter=reporter)
     split = split_of(data, seed)
     classes = []
     for label, name in enumerate(data.classes):
         mine = data.labels == label
         counts = {side: int(mine[getattr(split, side)].sum()) for side in SIDES}
         classes.append(ClassRow(name, int(mine.sum()), len(np.unique(data.group_of[mine])), **counts))
-    sizes = {"min": original.min(0), "median": np.median(original, 0), "max": original.max(0)}
+    assert data.original is not None
+    sizes = {"min": data.original.min(0), "median": np.median(data.original, 0), "max": data.original.max(0)}
     return Inspection(
         layout=data.name,
         path=str(path),
@@ -112,32 +113,24 @@ def inspect(
 def summary(report: Inspection) -> list[str]:
     """The result of `inspect` without its table of classes, one sentence per line."""
     low, middle, high = ("x".join(map(str, report.original_size[name])) for name in ("min", "median", "max"))
-    bad = report.skipped
     lines = [
-        f"{report.path}: {report.layout}, {plural(report.images, 'image')} of "
-        f"{plural(report.groups, 'group')}; "
+        f"{report.path}: {report.layout}, {plural(report.images, 'image')} of {plural(report.groups, 'group')}; "
         + ("the publisher's split" if report.parted_by_publisher else f"split by group, seed {report.seed}"),
         f"original size {low} to {high} pixels, median {middle}; used at {report.size}x{report.size}",
         f"licence: {report.licence}",
         f"fingerprint: {report.fingerprint[:16]}",
     ]
     lines += [f"warning: {report.warning}"] if report.warning else []
-    empty = [side for side in SIDES if not any(getattr(row, side) for row in report.classes)]
-    lines += [
-        f"warning: there is no image on the side {side}, and training needs one" for side in empty if side != "test"
-    ]
-    return lines + [f"left out: {file} ({reason})" for file, reason in bad]
+    for side in SIDES[:2]:
+        if not any(getattr(row, side) for row in report.classes):
+            lines.append(f"warning: there is no image on the side {side}, and training needs one")
+    return lines + [f"left out: {file} ({reason})" for file, reason in report.skipped]
 
 
-def table(report: Inspection) -> Any:
+def class_table(report: Inspection) -> Any:
     """A rich table of the classes: images, groups, and images on each side of the split."""
-    from rich.table import Table
-
     columns = ("images", "groups", *SIDES)
-    result = Table()
-    result.add_column("class")
-    for title in columns:
-        result.add_column(title, justify="right")
+    result = table("class", *columns)
     for row in report.classes:
         result.add_row(row.name, *(f"{getattr(row, key):,}" for key in columns))
     result.add_section()

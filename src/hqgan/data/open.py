@@ -1,6 +1,6 @@
 """Opening a data set: recognise its layout, choose classes, decode the images once into the cache, return a memory map.
 
-The steps are those of `open_with_sizes`, in order; each is a module of its own.
+The steps are those of `open_data`, in order; each is a module of its own.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from hqgan.data import cache as image_cache
 from hqgan.data import cache_parts
 from hqgan.data.decode import RULES, Decoded, Fit, decode_all
 from hqgan.data.groups import groups_of
-from hqgan.data.hashes import hash_files
 from hqgan.data.index import DatasetIndex
 from hqgan.data.layouts import recognise
 from hqgan.data.select import choose
 from hqgan.data.synthetic import demo
 from hqgan.errors import UserError
-from hqgan.io.folder_names import unfit_class
+from hqgan.io.files import unfit_class
 from hqgan.reporter import SILENT, Reporter
 from hqgan.types import ImageData
 from hqgan.wording import listed, plural
@@ -62,27 +61,6 @@ def open_data(
     Raises:
         UserError: there are no usable images, more than 5 % of them are unreadable, or the cache cannot be written.
     """
-    return open_with_sizes(path, size, seed=seed, choice=choice, fit=fit, cache=cache, reporter=reporter)[0]
-
-
-def open_configured(config: DataConfig, reporter: Reporter = SILENT) -> ImageData:
-    """`open_data` with the settings of a run's config."""
-    return open_data(
-        config.path, config.size, seed=config.seed, choice=config.choice, fit=config.fit, reporter=reporter
-    )
-
-
-def open_with_sizes(
-    path: str | Path,
-    size: int = 64,
-    *,
-    seed: int = 0,
-    choice: ClassSelection = ALL_CLASSES,
-    fit: Fit = "crop",
-    cache: Path | None = None,
-    reporter: Reporter = SILENT,
-) -> tuple[ImageData, np.ndarray]:
-    """`open_data`, and the (N, 2) widths and heights in pixels that the images had before cropping."""
     if not 8 <= size <= 1024:
         raise UserError(f"An image size of {size} pixels is outside 8 to 1024.")
     if not str(path).strip():
@@ -108,7 +86,14 @@ def open_with_sizes(
     entry = image_cache.load(place, key, size)
     if entry is None:
         entry = cache_parts.make_entry(place, key, size, index.files, make, part=part, check=check, reporter=reporter)
-    return _assemble(index, entry, size, str(path)), entry.original
+    return _assemble(index, entry, size, str(path))
+
+
+def open_configured(config: DataConfig, reporter: Reporter = SILENT) -> ImageData:
+    """`open_data` with the settings of a run's config."""
+    return open_data(
+        config.path, config.size, seed=config.seed, choice=config.choice, fit=config.fit, reporter=reporter
+    )
 
 
 def _index(path: str | Path, label: str, seed: int) -> tuple[Path, DatasetIndex]:
@@ -128,8 +113,10 @@ def _key(root: Path, index: DatasetIndex, whole: bool, size: int, fit: Fit, plac
         # All names follow from the recipe; a million of them need not be written down to be hashed.
         return image_cache.key_of(*index.recipe, size, [] if whole else list(index.files))
     if index.archive:
-        return image_cache.key_of(RULES[fit], size, index.name, hash_files(root, [index.archive], place), index.files)
-    contents = hash_files(root, index.files, place)
+        return image_cache.key_of(
+            RULES[fit], size, index.name, image_cache.hash_files(root, [index.archive], place), index.files
+        )
+    contents = image_cache.hash_files(root, index.files, place)
     return image_cache.key_of(RULES[fit], size, list(zip(index.files, contents, strict=True)))
 
 
@@ -159,9 +146,9 @@ def _refuse_unreadable(root: Path, skipped: Sequence[tuple[str, str]], total: in
 
 def _assemble(index: DatasetIndex, entry: image_cache.Entry, size: int, path: str) -> ImageData:
     gone = frozenset(row for row, _ in entry.skipped)
-    kept: Sequence[int] = (
-        [row for row in range(len(index.files)) if row not in gone] if gone else range(len(index.files))
-    )
+    kept: Sequence[int] = range(len(index.files))
+    if gone:
+        kept = [row for row in kept if row not in gone]
     classes = _classes(index.classes, (index.labels[i] for i in kept), path)
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.fromiter((numbers[index.labels[i]] for i in kept), np.int64, len(kept))
@@ -185,6 +172,7 @@ def _assemble(index: DatasetIndex, entry: image_cache.Entry, size: int, path: st
         sides=np.array([index.sides[i] for i in kept], np.str_) if index.sides else None,
         warning=index.warning,
         ungrouped=ungrouped if ungrouped.any() else None,
+        original=entry.original,
     )
 
 

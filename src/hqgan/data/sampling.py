@@ -1,4 +1,7 @@
-"""The images of each training step, as a pure function of seed and step, so that resuming needs no saved state."""
+"""The images of each training step, as a pure function of seed and step, so that resuming needs no saved state.
+
+For differential privacy, lesions by Poisson sampling, as its accounting assumes it (arXiv 1607.00133).
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,35 @@ class BatchSampler:
         members = self._members[chosen]
         epoch, within = divmod(block, len(members))
         return members[self._epoch(len(members), self._seed, 2 + chosen, epoch)[within]]
+
+
+class PoissonSampler:
+    """Samples in which each lesion is included with the same probability, independently of the others, by one of its images.
+
+    A sample's size varies; it may be empty.
+
+    Args:
+        groups: (N,) str or numbers, the lesion (or patient) of each image.
+        expected: average number of lesions in a sample.
+    """
+
+    def __init__(self, groups: np.ndarray, expected: int) -> None:
+        _, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        self.lesions = len(sizes)
+        if not 0 < expected < self.lesions:
+            raise ValueError(
+                f"{expected} of {self.lesions} lesions cannot be drawn on average: take a number between 0 and {self.lesions}"
+            )
+        self.rate = expected / self.lesions
+        # Images sorted by lesion: those of lesion g are at first[g], ..., first[g] + sizes[g] - 1.
+        self._order, self._sizes = np.argsort(number, kind="stable"), sizes
+        self._first = np.cumsum(sizes) - sizes
+
+    def sample(self, rng: np.random.Generator) -> np.ndarray:
+        """Indices (n,) int64 of images, one for each lesion that was drawn."""
+        drawn = np.flatnonzero(rng.random(self.lesions) < self.rate)
+        image = (rng.random(len(drawn)) * self._sizes[drawn]).astype(np.int64)
+        return self._order[self._first[drawn] + image]
 
 
 def augment_dihedral(images: np.ndarray, ways: np.ndarray) -> np.ndarray:

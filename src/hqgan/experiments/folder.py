@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hqgan.errors import UserError
-from hqgan.io.files import others, write_atomically
-from hqgan.io.lock import LOCK, exclusive
+from hqgan.io.files import LOCK, exclusive, others, write_atomically
 from hqgan.runtime.processes import ALL, Shard
 
 SETTINGS = "settings.json"

@@ -1,7 +1,4 @@
-"""Writing a file atomically, that is whole or not at all; tables as CSV; reading JSON of limited size.
-
-Imports nothing of the package.
-"""
+"""Files written atomically, that is whole or not at all; tables as CSV; JSON of limited size; folders: their locks and names."""
 
 from __future__ import annotations
 
@@ -10,19 +7,28 @@ import io
 import json
 import os
 import re
+import secrets
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from hqgan.errors import UserError
+
+LOCK = ".lock"
+"""The locked file. It stays, empty; the system unlocks it when its process ends, also when it is killed."""
 
 LARGEST_JSON = 16 * 2**20
 """In bytes; the JSON of a checkpoint needs a hundredth of that."""
+
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write a file to that then takes the place of `path`; where writing fails it is removed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{secrets.randbelow(10**12)}.part")
     try:
         yield temporary
         temporary.replace(path)
@@ -30,12 +36,17 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def flush(stream: IO[bytes]) -> None:
+    """Have the system write what a file holds to its disk, so that a crash does not lose it."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that others see the old or the new file, also after a crash."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        stream.write(data)
+        flush(stream)
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -72,3 +83,63 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+@contextmanager
+def exclusive(folder: Path, patience: float = 0) -> Iterator[None]:
+    """Lock a folder, made where missing, while this process writes to it.
+
+    Args:
+        folder: the folder.
+        patience: seconds to wait for another process that has locked it.
+
+    Raises:
+        UserError: another process has locked it.
+    """
+    from filelock import FileLock, Timeout
+
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=patience):
+            yield
+    except Timeout:
+        raise UserError(
+            f"Another hqgan is at work in {folder}: wait until it has ended, or choose another `out`."
+        ) from None
+    finally:
+        if made and [path.name for path in folder.iterdir()] == [LOCK]:  # nothing was written
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until a folder can be locked, and lock it while it is read and changed. The file `LOCK` stays in it."""
+    from filelock import FileLock
+
+    with FileLock(folder / LOCK):
+        yield
+
+
+def unfit_class(names: Sequence[str]) -> str | None:
+    """The first class name that cannot be a folder's on some system, or is another's in other letters; None where all can.
+
+    Images are written into folders by class.
+    """
+    seen = set()
+    for name in names:
+        plain = unicodedata.normalize("NFC", name).casefold()
+        if (
+            not name.isprintable()
+            or set(name) & set('<>:"/\\|?*')
+            or name != name.strip()
+            or name.strip(".") == ""
+            or name.endswith(".")
+            or plain.split(".")[0] in _RESERVED
+            or len(name.encode(errors="surrogatepass")) > 200
+            or plain in seen
+        ):
+            return name
+        seen.add(plain)
+    return None

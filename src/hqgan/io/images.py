@@ -1,4 +1,4 @@
-"""Images as arrays: one function for each conversion, grids, and writing PNG. Imports nothing of the package but types.
+"""Images as arrays: one function for each conversion, grids, and writing PNG.
 
 Inside the models an image is float32 (B, 3, H, W) in [-1, 1]; on disk and in metrics it is uint8 (B, H, W, 3). A
 generated image is never rescaled by its own minimum and maximum.
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from hqgan.io.files import replacing
 
 if TYPE_CHECKING:
     import torch
@@ -98,9 +100,5 @@ def png(image: np.ndarray) -> bytes:
 
 def write_png(path: Path, image: np.ndarray) -> None:
     """Write one uint8 image (H, W, 3) as PNG, atomically; equal pixels give equal bytes."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(png(image))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import torch
 
 from hqgan.config import Config
 from hqgan.data import augment_dihedral, dihedral_ways
-from hqgan.data.poisson import PoissonSampler
+from hqgan.data.sampling import PoissonSampler
 from hqgan.errors import UserError
 from hqgan.io.images import to_float
 from hqgan.run.log import read_run

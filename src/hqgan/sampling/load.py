@@ -15,7 +15,7 @@ from hqgan import config as configs
 from hqgan.circuits.backends.registry import Watched
 from hqgan.config import Config
 from hqgan.errors import UserError
-from hqgan.io.folder_names import unfit_class
+from hqgan.io.files import unfit_class
 from hqgan.models.base import Generator
 from hqgan.models.build import build_generator
 from hqgan.reporter import SILENT, Reporter

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hqgan.data import tables
-from hqgan.data.index import DatasetIndex, images_by_stem
+from hqgan.data.index import DatasetIndex, images_by_stem, table_rows
 from hqgan.errors import UserError
 from hqgan.wording import listed
 
@@ -30,7 +29,7 @@ def recognise(root: Path, label: str = "") -> DatasetIndex | None:
     label = label or LABELS[0]
     if label not in LABELS:
         raise UserError(f"Fitzpatrick17k has no labels {label!r}; it has {listed(LABELS)}.")
-    found = sorted(tables.rows(root / TABLE, {"md5hash", "qc", label}), key=lambda row: row["md5hash"])
+    found = sorted(table_rows(root / TABLE, {"md5hash", "qc", label}), key=lambda row: row["md5hash"])
     files = images_by_stem(root)
     known = [row for row in found if row["qc"] != WRONG and row[label]]
     there = [row for row in known if row["md5hash"].lower() in files]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hqgan.data import tables
-from hqgan.data.index import DatasetIndex, images_by_stem
+from hqgan.data.index import DatasetIndex, images_by_stem, table_rows
 
 TRUTH, METADATA = "ISIC_2019_Training_GroundTruth.csv", "ISIC_2019_Training_Metadata.csv"
 CLASSES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
@@ -22,11 +21,11 @@ def recognise(root: Path) -> DatasetIndex | None:
     """
     if not (root / TRUTH).is_file():
         return None
-    truth = tables.rows(root / TRUTH, {"image", *CLASSES})
+    truth = table_rows(root / TRUTH, {"image", *CLASSES})
     # Without the metadata no lesion is known, and each image is a group of its own.
     lesions = {}
     if (root / METADATA).is_file():
-        lesions = {row["image"]: row["lesion_id"] for row in tables.rows(root / METADATA, {"image", "lesion_id"})}
+        lesions = {row["image"]: row["lesion_id"] for row in table_rows(root / METADATA, {"image", "lesion_id"})}
     files = images_by_stem(root)
     index = DatasetIndex("isic2019", CLASSES, [], [], [], LICENCE, total=len(truth))
     for row in sorted(truth, key=lambda row: row["image"]):

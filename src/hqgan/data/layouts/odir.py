@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hqgan.data import tables
-from hqgan.data.index import DatasetIndex, images_by_stem
+from hqgan.data.index import DatasetIndex, images_by_stem, table_rows
 
 TABLE, COLUMNS = "full_df.csv", {"ID", "labels", "filename"}
 CLASSES = ("N", "D", "G", "C", "A", "H", "M", "O")
@@ -27,7 +26,7 @@ def recognise(root: Path) -> DatasetIndex | None:
     table = root / TABLE
     if not table.is_file():
         return None
-    found = sorted(tables.rows(table, COLUMNS), key=lambda row: row["filename"])
+    found = sorted(table_rows(table, COLUMNS), key=lambda row: row["filename"])
     files = images_by_stem(root, PREPROCESSED)
     index = DatasetIndex("odir-5k", CLASSES, [], [], [], LICENCE, total=len(found))
     for row in found:

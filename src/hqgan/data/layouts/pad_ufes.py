@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hqgan.data import tables
-from hqgan.data.index import DatasetIndex, images_by_stem
+from hqgan.data.index import DatasetIndex, images_by_stem, table_columns, table_rows
 
 TABLE, COLUMNS = "metadata.csv", {"patient_id", "diagnostic", "img_id"}
 CLASSES = ("ACK", "BCC", "MEL", "NEV", "SCC", "SEK")
@@ -19,9 +18,9 @@ def recognise(root: Path) -> DatasetIndex | None:
         UserError: the table cannot be read.
     """
     table = root / TABLE
-    if not table.is_file() or not tables.columns(table) >= COLUMNS:
+    if not table.is_file() or not table_columns(table) >= COLUMNS:
         return None
-    found = sorted(tables.rows(table, COLUMNS), key=lambda row: row["img_id"])
+    found = sorted(table_rows(table, COLUMNS), key=lambda row: row["img_id"])
     files = images_by_stem(root)
     index = DatasetIndex("pad-ufes-20", CLASSES, [], [], [], LICENCE, total=len(found))
     for row in found:

@@ -32,8 +32,7 @@ from hqgan.experiments.study.cells import Cell, Settings, as_json, cell_of, chec
 from hqgan.experiments.study.results import StudyResult
 from hqgan.experiments.study.sources import FITTED, source_rows, with_sources
 from hqgan.experiments.study.uses import current_name
-from hqgan.io.files import sweep
-from hqgan.io.lock import locked
+from hqgan.io.files import locked, sweep
 from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.processes import ALL, Shard
 from hqgan.runtime.threads import cores

@@ -71,7 +71,9 @@ def decode(path: Path, size: int, fit: Fit = "crop") -> Decoded:
             return Decoded(None, reason=f"{path.stat().st_size / 2**30:,.0f} GiB, more than 1")
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                return Decoded(None, reason=_too_large(image.width, image.height))
+                return Decoded(
+                    None, reason=f"{image.width} x {image.height} pixels, more than {MAX_PIXELS // 1_000_000} million"
+                )
             width, height = image.size
             # Let the JPEG decoder shrink by a power of two first, never below four times the target's side.
             image.draft(None, (4 * size, 4 * size))
@@ -120,11 +122,10 @@ def from_array(pixels: np.ndarray, size: int, fit: Fit = "crop") -> Decoded:
 def _small(image: Image.Image, size: int, fit: Fit) -> Image.Image:
     if fit == "squeeze":
         return _rgb(image).resize((size, size), Image.Resampling.BILINEAR)
-    return _rgb(_square(image)).resize((size, size), Image.Resampling.LANCZOS)
-
-
-def _too_large(width: int, height: int) -> str:
-    return f"{width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million"
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    return _rgb(square).resize((size, size), Image.Resampling.LANCZOS)
 
 
 def _turn(image: Image.Image) -> Turn | None:
@@ -147,9 +148,3 @@ def _rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return image.convert("RGB")
-
-
-def _square(image: Image.Image) -> Image.Image:
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))

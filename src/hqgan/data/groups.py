@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -12,8 +11,9 @@ import numpy as np
 from hqgan.data.cache import Entry, texts
 from hqgan.data.index import DatasetIndex
 from hqgan.data.near_duplicates import first_alike, perceptual_hash
+from hqgan.data.splits import numbered
 from hqgan.errors import UserError
-from hqgan.io.files import write_atomically
+from hqgan.io.files import replacing
 
 MAX_NAME = 1024
 """Most characters of a group's name."""
@@ -52,10 +52,7 @@ def groups_of(
     # As hashes of 64 bits: a million names would take too much memory.
     marks = np.fromiter((_hash64(name, path) for name in names()), np.uint64, len(kept))
     digest = hashlib.sha256(marks.tobytes()).hexdigest()
-    _, first_row, numbers = np.unique(marks, return_index=True, return_inverse=True)
-    rank = np.empty(len(first_row), np.int32)
-    rank[np.argsort(first_row)] = np.arange(len(first_row), dtype=np.int32)
-    return texts(entry.place, f"groups-{digest[:16]}", names), rank[numbers]
+    return texts(entry.place, f"groups-{digest[:16]}", names), numbered(marks)
 
 
 def _hash64(name: str, path: str) -> int:
@@ -75,8 +72,6 @@ def _alike(entry: Entry) -> np.ndarray:
         if alike.shape == (count,) and alike.dtype == np.int64 and ((alike >= 0) & (alike <= np.arange(count))).all():
             return alike
     alike = first_alike([perceptual_hash(image) for image in entry.images])
-    stream = io.BytesIO()
-    np.save(stream, alike)
-    with suppress(OSError):  # stored only to save time
-        write_atomically(path, stream.getvalue())
+    with suppress(OSError), replacing(path) as temporary, temporary.open("wb") as stream:  # stored only to save time
+        np.save(stream, alike)
     return alike

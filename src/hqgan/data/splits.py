@@ -53,10 +53,7 @@ def split_by_group(
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"three fractions that sum to 1 are needed, not {fractions}")
     labels = np.asarray(labels)
-    # Numbered by first appearance, so that the names themselves do not matter.
-    _, first, inverse = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))
-    group_of = rank[inverse]
+    group_of = numbered(groups)
     sizes = np.bincount(group_of)
     label_of = _group_labels(labels, group_of, len(sizes))
 
@@ -100,6 +97,12 @@ def subsample_groups(split: Split, labels: np.ndarray, groups: np.ndarray, fract
         order = np.random.Generator(np.random.PCG64([seed, int(label), 1])).permutation(members)
         kept[order[: max(2, round(fraction * len(members)))]] = True
     return Split(split.train[kept[group_of]], split.validation, split.test)
+
+
+def numbered(names: np.ndarray) -> np.ndarray:
+    """(N,) int32, equal names by equal numbers, in the order of their first appearance: the names themselves do not matter."""
+    _, first, inverse = np.unique(np.asarray(names), return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first)).astype(np.int32)[inverse]
 
 
 def check_leaks(split: Split, groups: np.ndarray, names: np.ndarray | None = None) -> None:

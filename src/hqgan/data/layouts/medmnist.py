@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -92,17 +92,18 @@ def recognise(path: Path) -> DatasetIndex | None:
         total=len(files),
         sides=sides,
         archive=path.name,
-        read=lambda files, size, fit: _some(path, frozenset(files), size, fit),
+        read=lambda files, size, fit: images(path, files, size, fit),
         warning=LEAKS.get(kind, ""),
     )
 
 
-def images(path: Path, size: int, fit: Fit = "crop") -> Iterator[tuple[str, Decoded]]:
-    """The images of an archive, in the order of the index, one in memory at a time.
+def images(path: Path, files: Sequence[str], size: int, fit: Fit) -> Iterator[Decoded]:
+    """Those images of an archive that are among `files`, in the order of the index, one in memory at a time.
 
     Raises:
         UserError: the archive is damaged.
     """
+    wanted = frozenset(files)
     with _archive(path) as archive:
         for theirs, ours in SIDES.items():
             shape = _header(archive, f"{theirs}_images", path)
@@ -110,11 +111,8 @@ def images(path: Path, size: int, fit: Fit = "crop") -> Iterator[tuple[str, Deco
                 _claim(stream)
                 for i in range(shape[0]):
                     pixels = np.frombuffer(stream.read(int(np.prod(shape[1:]))), np.uint8).reshape(shape[1:])
-                    yield f"{ours}/{i:06d}", from_array(pixels, size, fit)
-
-
-def _some(path: Path, files: frozenset[str], size: int, fit: Fit) -> Iterator[Decoded]:
-    return (image for file, image in images(path, size, fit) if file in files)
+                    if f"{ours}/{i:06d}" in wanted:
+                        yield from_array(pixels, size, fit)
 
 
 @contextmanager

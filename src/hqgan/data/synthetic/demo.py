@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
 import numpy as np
@@ -36,20 +35,15 @@ def count_of(path: str) -> int | None:
 
 def index(count: int, seed: int) -> DatasetIndex:
     """`count` images with a few views of each lesion, in classes of very different sizes; their names are made on demand."""
-    plan, kinds = _plan(count, seed), tuple(LESIONS)
-
-    def group(i: int) -> str:
-        return f"{kinds[plan.kind[i]]}-{plan.lesion[i]:05d}"
-
-    def file(i: int) -> str:
-        return f"{kinds[plan.kind[i]]}/{plan.lesion[i]:05d}-{'abc'[plan.view[i]]}.png"
+    kinds = tuple(LESIONS)
+    kind, lesion, view = _plan(count, seed)
 
     return DatasetIndex(
         name="demo",
         classes=kinds,
-        files=_Column(count, file),
-        labels=_Column(count, lambda i: kinds[plan.kind[i]]),
-        groups=_Column(count, group),
+        files=_Column(count, lambda i: f"{kinds[kind[i]]}/{lesion[i]:05d}-{'abc'[view[i]]}.png"),
+        labels=_Column(count, lambda i: kinds[kind[i]]),
+        groups=_Column(count, lambda i: f"{kinds[kind[i]]}-{lesion[i]:05d}"),
         licence=LICENCE,
         total=count,
         recipe=("demo", VERSION, count, seed),
@@ -85,15 +79,6 @@ def paint(kind: str, seed: int, lesion: int, view: int, size: int) -> np.ndarray
     return _expose(picture, of_view, size)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Class, lesion and view of each image, (N,) each; six bytes per image, since there may be millions."""
-
-    kind: np.ndarray
-    lesion: np.ndarray
-    view: np.ndarray
-
-
 class _Column(Sequence[str]):
     """A sequence of texts, each computed from its number when it is asked for."""
 
@@ -115,8 +100,11 @@ class _Column(Sequence[str]):
         return self._text(i % self._count)
 
 
-def _plan(count: int, seed: int) -> _Plan:
-    """One to three views of each lesion, until each class has its share of the images."""
+def _plan(count: int, seed: int) -> Iterator[np.ndarray]:
+    """Class, lesion and view of each image, (N,) each; six bytes per image, since there may be millions.
+
+    One to three views of each lesion, until each class has its share of the images.
+    """
     shares = np.array([share for _, share in LESIONS.values()])
     counts = np.maximum(np.round(shares / shares.sum() * count).astype(int), SMALLEST)
     counts[counts.argmax()] += count - counts.sum()
@@ -124,10 +112,9 @@ def _plan(count: int, seed: int) -> _Plan:
     for number, images in enumerate(counts.tolist()):
         rng = np.random.Generator(np.random.PCG64([seed, number]))
         views = rng.choice(3, images, p=(0.6, 0.28, 0.12)) + 1
-        taken, left = 0, images
         # Small classes have lesions with few views, since the split needs three lesions at least.
-        sure = int(np.searchsorted(np.cumsum(views), images - 3 * 3))
-        taken, left = sure, images - int(views[:sure].sum())
+        taken = int(np.searchsorted(np.cumsum(views), images - 3 * 3))
+        left = images - int(views[:taken].sum())
         while left > 0:
             views[taken] = min(left, views[taken], max(1, left // 3))
             taken, left = taken + 1, left - int(views[taken])
@@ -135,7 +122,7 @@ def _plan(count: int, seed: int) -> _Plan:
         lesion = np.repeat(np.arange(taken, dtype=np.int32), views)
         first = np.repeat(np.cumsum(views) - views, views)
         parts.append((np.full(images, number, np.uint8), lesion, (np.arange(images) - first).astype(np.uint8)))
-    return _Plan(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return map(np.concatenate, zip(*parts, strict=True))
 
 
 def _look(rng: np.random.Generator, side: int) -> Canvas:

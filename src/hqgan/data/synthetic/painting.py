@@ -58,13 +58,8 @@ class Canvas:
         draw = ImageDraw.Draw(sheet)
         pixels_a_unit = float(np.sqrt(abs(np.linalg.det(self.view[:, :2])))) * STROKE_SCALE
         for points, thickness in strokes:
-            placed = (points @ self.view[:, :2].T + self.view[:, 2]) * STROKE_SCALE
-            draw.line(
-                [(float(x), float(y)) for x, y in placed],
-                fill=255,
-                width=max(1, round(thickness * pixels_a_unit)),
-                joint="curve",
-            )
+            placed = ((points @ self.view[:, :2].T + self.view[:, 2]) * STROKE_SCALE).flatten().tolist()
+            draw.line(placed, fill=255, width=max(1, round(thickness * pixels_a_unit)), joint="curve")
         return np.asarray(sheet.reduce(STROKE_SCALE), np.float32) / 255
 
     def develop(self) -> np.ndarray:

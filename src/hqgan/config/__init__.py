@@ -224,6 +224,4 @@ def _sentence(error: ValidationError, where: str) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if isinstance(given, float) and not math.isfinite(given):
         message = "must be a finite number"
-    return (
-        f"{where}: {field or 'value'}: {message[0].lower() + message[1:]}{shown}." if field else f"{where}: {message}."
-    )
+    return f"{where}: {field}: {message[0].lower() + message[1:]}{shown}." if field else f"{where}: {message}."

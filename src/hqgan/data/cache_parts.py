@@ -100,36 +100,31 @@ class _Started:
         return self.folder / "images" / f".{self.key}"
 
     @property
-    def _parts(self) -> list[tuple[int, int]]:
-        """First and last image of each part, the last not included."""
-        count = len(self.files)
-        return [(start, min(start + self.part, count)) for start in range(0, count, self.part)]
+    def _starts(self) -> range:
+        """The first image of each part."""
+        return range(0, len(self.files), self.part)
 
-    def _lock(self, number: int) -> Path:
-        return self.folder / "images" / f".{self.key}.{number:05d}.lock"
-
-    @property
-    def _last_lock(self) -> Path:
-        """The lock of the process that completes the entry."""
-        return self.folder / "images" / f".{self.key}.lock"
+    def _lock(self, number: int | None = None) -> Path:
+        """The lock of a part; without a number that of the process that completes the entry."""
+        return self._making.with_name(f".{self.key}{'' if number is None else f'.{number:05d}'}.lock")
 
     def make_parts(self, make: Make, reporter: Reporter) -> None:
         """Make the parts that no other process is making; then wait for the others, and make those that they left unfinished."""
         making, count = self._making, len(self.files)
         for wait in (False, True):
-            for number, (start, stop) in enumerate(self._parts):
+            for number, start in enumerate(self._starts):
                 with _held(self._lock(number), wait) as mine:
                     # In this order: a finished entry takes its marks along.
                     if mine and not _mark(making, number).exists() and load(self.folder, self.key, self.size) is None:
                         making.mkdir(exist_ok=True)
-                        images = _reported(make(start, stop), start, count, reporter)
+                        images = _reported(make(start, min(start + self.part, count)), start, count, reporter)
                         _write_part(making, number, start, self.size, images)
 
     def complete(self, check: Callable[[list[tuple[int, str]]], None]) -> Entry | None:
         """Join the parts, make the entry visible, and open it; None if another process gave up and removed the parts."""
-        with _held(self._last_lock, True):
+        with _held(self._lock(), True):
             entry = load(self.folder, self.key, self.size)
-            marks = [_mark(self._making, number) for number in range(len(self._parts))]
+            marks = [_mark(self._making, number) for number in range(len(self._starts))]
             if entry is not None or not all(mark.exists() for mark in marks):
                 return entry
             skipped = [row for mark in marks for row in json.loads(mark.read_text())]
@@ -139,8 +134,7 @@ class _Started:
             _publish(self._making, place, self.size)
             for number in range(len(marks)):
                 _mark(place, number).unlink(missing_ok=True)
-            entry = load(self.folder, self.key, self.size)
-            if entry is None:
+            if (entry := load(self.folder, self.key, self.size)) is None:
                 raise UserError(
                     f"The image cache in {self.folder} vanished while it was written: is another program clearing it?"
                 )
@@ -148,7 +142,7 @@ class _Started:
 
     def forget(self) -> None:
         """Remove what is only needed while an entry is made, unless another process is making it."""
-        locks = [*(self._lock(number) for number in range(len(self._parts))), self._last_lock]
+        locks = [self._lock(number) for number in (*range(len(self._starts)), None)]
         with ExitStack() as stack, suppress(OSError):
             if all(stack.enter_context(_held(lock, False)) for lock in locks):
                 shutil.rmtree(self._making, ignore_errors=True)
@@ -199,9 +193,9 @@ def _write_part(making: Path, number: int, start: int, size: int, rows: Iterable
         for row, image in enumerate(rows, start):
             if image.pixels is None:
                 skipped.append((row, image.reason))
-            else:
-                assert image.pixels.shape == (size, size, 3)
-            pixels.write(np.ascontiguousarray(hole if image.pixels is None else image.pixels, np.uint8).data)
+            content = hole if image.pixels is None else image.pixels
+            assert content.shape == hole.shape
+            pixels.write(np.ascontiguousarray(content, np.uint8).data)
             sizes.write(np.array(image.original, "<i4").tobytes())
         flush(pixels)
         flush(sizes)
@@ -220,12 +214,10 @@ def _finish(making: Path, files: Sequence[str], size: int, skipped: list[tuple[i
     with (making / "files.npy").open("wb") as stream:
         write_texts(stream, lambda: (file for row, file in enumerate(files) if row not in gone))
         flush(stream)
-    digest = hashlib.sha256()
     with (making / "images.npy").open("rb") as stream:
         stream.seek(len(_image_header(kept, size)))
-        while piece := stream.read(2**20):
-            digest.update(piece)
-    meta = {"version": VERSION, "images": kept, "skipped": skipped, "images_sha256": digest.hexdigest()}
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    meta = {"version": VERSION, "images": kept, "skipped": skipped, "images_sha256": digest}
     write_atomically(making / "meta.json", json.dumps(meta).encode())
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from hqgan.data.decode import Decoded, Fit
 from hqgan.errors import UserError
@@ -118,6 +119,11 @@ def table_columns(path: Path) -> set[str]:
         return set()
 
 
+def without_spaces(row: Mapping[Any, Any]) -> dict[str, str]:
+    """A row as `csv.DictReader` gives it, without spaces around names and values; values that are no text are left out."""
+    return {(name or "").strip(): value.strip() for name, value in row.items() if isinstance(value, str)}
+
+
 def table_rows(path: Path, wanted: Collection[str]) -> list[dict[str, str]]:
     """The rows of a CSV file, without spaces around names and values.
 
@@ -135,7 +141,7 @@ def table_rows(path: Path, wanted: Collection[str]) -> list[dict[str, str]]:
                 raise UserError(f"{path} lacks the columns {listed(lacking)}; download it again.")
             found = []
             for row in reader:
-                clean = {(k or "").strip(): v.strip() for k, v in row.items() if isinstance(v, str)}
+                clean = without_spaces(row)
                 if not clean.keys() >= set(wanted):
                     raise UserError(f"{path} is cut short in line {reader.line_num}; download it again.")
                 found.append(clean)

@@ -107,6 +107,5 @@ def _cells(size: int, side: int) -> np.ndarray:
     """(side, size) weights of the means over cells, also where the size is no multiple of the side."""
     edges = np.linspace(0, size, side + 1)
     pixels = np.arange(size)
-    covered = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    weights = covered.clip(0)
+    weights = (np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)).clip(0)
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)

@@ -112,12 +112,9 @@ def _key(root: Path, index: DatasetIndex, whole: bool, size: int, fit: Fit, plac
     if index.recipe:
         # All names follow from the recipe; a million of them need not be written down to be hashed.
         return image_cache.key_of(*index.recipe, size, [] if whole else list(index.files))
-    if index.archive:
-        return image_cache.key_of(
-            RULES[fit], size, index.name, image_cache.hash_files(root, [index.archive], place), index.files
-        )
-    contents = image_cache.hash_files(root, index.files, place)
-    return image_cache.key_of(RULES[fit], size, list(zip(index.files, contents, strict=True)))
+    contents = image_cache.hash_files(root, [index.archive] if index.archive else index.files, place)
+    named = [index.name, contents, index.files] if index.archive else [list(zip(index.files, contents, strict=True))]
+    return image_cache.key_of(RULES[fit], size, *named)
 
 
 def check_outside(path: str | Path, out: Path) -> None:

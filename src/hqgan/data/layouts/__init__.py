@@ -41,11 +41,6 @@ LAYOUTS = (
 """In the order in which they are tried: first those that have a file of their own name, then those that accept more."""
 
 
-def known_layouts() -> str:
-    """The layouts of the table, for a sentence."""
-    return listed([f"{title} ({sign})" for title, sign, *_ in LAYOUTS])
-
-
 def recognise(root: Path, label: str = "") -> DatasetIndex:
     """List what the data set at `root` holds, by the first layout of `LAYOUTS` that recognises it.
 
@@ -68,12 +63,14 @@ def recognise(root: Path, label: str = "") -> DatasetIndex:
             raise UserError(f"The folder {root} is empty: give the folder that holds the data set.")
         for layout in LAYOUTS:
             index = layout.recognise(root, label) if layout.several_labels else layout.recognise(root)
-            if index is not None and label and not layout.several_labels:
+            if index is None:
+                continue
+            if label and not layout.several_labels:
                 titles = listed([layout.title for layout in LAYOUTS if layout.several_labels])
                 raise UserError(f"{root} is not {titles}, the one data set with several labels; leave the label out.")
-            if index is not None:
-                return index
+            return index
     except OSError as error:
         raise UserError(f"{root} cannot be read ({error.strerror or error}): check its permissions.") from error
     shown = listed(found[:4]) if len(found) <= 4 else f"{', '.join(found[:3])} and {len(found) - 3:,} more"
-    raise UserError(f"The layout of {root} is not known: it holds {shown}; hqgan reads {known_layouts()}.")
+    known = listed([f"{title} ({sign})" for title, sign, *_ in LAYOUTS])
+    raise UserError(f"The layout of {root} is not known: it holds {shown}; hqgan reads {known}.")

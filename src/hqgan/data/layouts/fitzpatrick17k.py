@@ -37,12 +37,11 @@ def recognise(root: Path, label: str = "") -> DatasetIndex | None:
     index = DatasetIndex("fitzpatrick17k", classes, [], [], [], LICENCE, total=len(there))
     for row in there:
         index.add(files[row["md5hash"].lower()], row["md5hash"], row[label], "")
-    if missing := len(known) - len(there):
-        index.skipped.append((f"{TABLE}/", f"{missing:,} of its {len(found):,} images are not there"))
-    if bare := sum(not row[label] for row in found):
-        index.skipped.append((f"{TABLE}/", f"{bare:,} of its {len(found):,} images have no {label}"))
-    if wrong := sum(row["qc"] == WRONG for row in found):
-        index.skipped.append(
-            (f"{TABLE}/", f"{wrong:,} of its {len(found):,} images are wrongly labelled, as its qc says")
-        )
+    for count, why in (
+        (len(known) - len(there), "are not there"),
+        (sum(not row[label] for row in found), f"have no {label}"),
+        (sum(row["qc"] == WRONG for row in found), "are wrongly labelled, as its qc says"),
+    ):
+        if count:
+            index.skipped.append((f"{TABLE}/", f"{count:,} of its {len(found):,} images {why}"))
     return index

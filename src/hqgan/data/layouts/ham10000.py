@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from hqgan.data.index import DatasetIndex, hidden, images_by_stem
+from hqgan.data.index import DatasetIndex, hidden, images_by_stem, without_spaces
 from hqgan.errors import UserError
 
 TABLE = "HAM10000_metadata.csv"
@@ -52,13 +52,11 @@ def _find_table(root: Path) -> list[tuple[str, str, str]] | None:
                 reader = csv.DictReader(file, delimiter="\t" if "\t" in header else ",")
                 names = {name.strip() for name in reader.fieldnames or ()}
                 if names >= COLUMNS:
-                    clean = [{(k or "").strip(): v for k, v in row.items() if isinstance(v, str)} for row in reader]
-                    picked = [tuple(row.get(c, "").strip() for c in ("image_id", "lesion_id", "dx")) for row in clean]
-                    return [(image, lesion, dx) for image, lesion, dx in picked]
+                    rows = map(without_spaces, reader)
+                    return [(row.get("image_id", ""), row.get("lesion_id", ""), row.get("dx", "")) for row in rows]
+                if named:
+                    raise UserError(f"{path} lacks the columns lesion_id, image_id and dx; download it again.")
         except (UnicodeDecodeError, csv.Error) as error:
             if named:
                 raise UserError(f"{path} is not a readable table ({error}); download it again.") from error
-            continue
-        if named:
-            raise UserError(f"{path} lacks the columns lesion_id, image_id and dx; download it again.")
     return None

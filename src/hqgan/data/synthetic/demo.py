@@ -94,10 +94,8 @@ class _Column(Sequence[str]):
     def __getitem__(self, i: slice) -> list[str]: ...
     def __getitem__(self, i: int | slice) -> str | list[str]:
         if isinstance(i, slice):
-            return [self._text(k) for k in range(*i.indices(self._count))]
-        if not -self._count <= i < self._count:
-            raise IndexError(i)
-        return self._text(i % self._count)
+            return [self._text(k) for k in range(self._count)[i]]
+        return self._text(range(self._count)[i])
 
 
 def _plan(count: int, seed: int) -> Iterator[np.ndarray]:

@@ -21,7 +21,7 @@ from circuit_cases import inputs
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.backends import ibm
-from hqgan.circuits.backends.qiskit_machines import fake_machine
+from hqgan.circuits.backends.qiskit_machines import Placed, fake_machine
 from hqgan.circuits.engines.dispatch import simulate
 
 ANSATZ = Ansatz(3, 2, readout=("X0", "Z0", "Z1Z2"))
@@ -64,12 +64,12 @@ class Service:
         found = (p for p in sorted(self.folder.glob("job-*.json")) if json.loads(p.read_text())["tags"] == job_tags)
         return [Job(p) for p in found][:limit]
 
-    def submit(self, ansatz: Ansatz, machine: Any, *arguments: Any, tags: list[str]) -> Job:
-        _, _, values, shots, mitigation = arguments
+    def submit(self, ansatz: Ansatz, placed: Placed, *arguments: Any, tags: list[str], seed: None) -> Job:
+        values, shots, mitigation = arguments
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"job-{len(list(self.folder.glob('job-*.json')))}.json"
         sent = {
-            "machine": machine.name,
+            "machine": placed.machine.name,
             "values": values.tolist(),
             "shots": shots,
             "mitigation": mitigation,

@@ -61,10 +61,8 @@ def drawn(ansatz: Ansatz) -> str:
             gaps[q] += " " + ("│" if joined else " ").center(width) + " "
 
     def bar(symbol: str) -> None:
-        for q in range(n):
-            wires[q] += symbol
-        for q in range(n - 1):
-            gaps[q] += symbol
+        wires[:] = [wire + symbol for wire in wires]
+        gaps[:] = [gap + symbol for gap in gaps]
 
     for column in encoding:
         add(column)
@@ -83,14 +81,12 @@ def drawn(ansatz: Ansatz) -> str:
 def draw(ansatz: Ansatz, path: Path) -> None:
     """Draw a circuit into a file, .svg or .png."""
     check_ending(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     encoding, layer, readout = columns(ansatz)
     layer = layer if ansatz.layers else []
     widths = [0.55 + 0.13 * max(len(s) for s in c.symbols.values()) for c in (*encoding, *layer, *readout)]
     figure = Figure(figsize=(1.2 + sum(widths) * 0.8, 0.8 + 0.42 * ansatz.qubits), layout="constrained")
-    FigureCanvasAgg(figure)
     axis = figure.add_subplot()
     axis.set_axis_off()
     axis.set_ylim(ansatz.qubits - 0.3, -1.2)

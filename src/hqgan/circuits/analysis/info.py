@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from hqgan.circuits.ansatz import Ansatz
+from hqgan.circuits.backends.qiskit_machines import fake_machine, transpiled
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.circuits.light_cones import light_cones
 
@@ -55,6 +56,7 @@ class CircuitInfo:
 
 def circuit_info(ansatz: Ansatz, machines: Sequence[str] = ()) -> CircuitInfo:
     """Count and time a circuit, and transpile it to each of IBM's fake `machines`."""
+    transpilations = {name: transpiled(fake_machine(name), ansatz) for name in machines}
     return CircuitInfo(
         qubits=ansatz.qubits,
         layers=ansatz.layers,
@@ -63,7 +65,7 @@ def circuit_info(ansatz: Ansatz, machines: Sequence[str] = ()) -> CircuitInfo:
         depth=_depth(ansatz),
         two_qubit_gates=ansatz.layers * len(ansatz.pairs),
         largest_light_cone=max(cone.ansatz.qubits for cone in light_cones(ansatz)),
-        machines={name: _on(name, ansatz) for name in machines},
+        machines={n: MachineInfo(t.depth(), t.num_nonlocal_gates()) for n, t in transpilations.items()},
         gradient_ms=_gradient_ms(ansatz),
     )
 
@@ -100,13 +102,6 @@ def _depth(ansatz: Ansatz) -> int:
         for a, b in ansatz.pairs:
             free[a] = free[b] = max(free[a], free[b]) + 1
     return max(free)
-
-
-def _on(machine: str, ansatz: Ansatz) -> MachineInfo:
-    from hqgan.circuits.backends.qiskit_machines import fake_machine, transpiled
-
-    circuit = transpiled(fake_machine(machine), ansatz)
-    return MachineInfo(circuit.depth(), circuit.num_nonlocal_gates())
 
 
 def _gradient_ms(ansatz: Ansatz) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hqgan.circuits.analysis.drawing import check_ending, save
-from hqgan.circuits.analysis.expressivity import entanglement, expressivity
-from hqgan.circuits.analysis.gradients import gradient_variance
+from hqgan.circuits.analysis.measures import entanglement, expressivity, gradient_variance
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import plural
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-"""Called with how many circuits are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +67,10 @@ def sweep_expressivity(
     ansatzes: Sequence[Ansatz], pairs: int, seed: int, reporter: Reporter = SILENT
 ) -> list[ExpressivityRow]:
     """Measure each circuit over `pairs` of random states."""
-    rows = []
-    for i, ansatz in enumerate(ansatzes):
-        reporter.progress("circuits", i, len(ansatzes), "circuits")
-        measures = expressivity(ansatz, pairs, seed), entanglement(ansatz, seed=seed)
-        rows.append(ExpressivityRow(ansatz.qubits, ansatz.layers, *measures))
-    reporter.progress("circuits", len(ansatzes), len(ansatzes), "circuits")
-    return rows
+    return [
+        ExpressivityRow(a.qubits, a.layers, expressivity(a, pairs, seed), entanglement(a, seed=seed))
+        for a in _reported(ansatzes, reporter)
+    ]
 
 
 def expressivity_table(rows: Sequence[ExpressivityRow]) -> Table:
@@ -96,12 +90,18 @@ def sweep_gradients(
 ) -> GradientSweep:
     """Measure each circuit's gradient variance with weights over a full turn, and in [0, start) as a preset starts them."""
     rows = []
-    for i, ansatz in enumerate(ansatzes):
-        reporter.progress("circuits", i, len(ansatzes), "circuits")
+    for ansatz in _reported(ansatzes, reporter):
         variances = Variances(gradient_variance(ansatz, samples, seed), gradient_variance(ansatz, samples, seed, start))
         rows.append(GradientRow(ansatz.qubits, ansatz.layers, variances))
-    reporter.progress("circuits", len(ansatzes), len(ansatzes), "circuits")
     return GradientSweep(samples, seed, start, tuple(rows))
+
+
+def _reported(ansatzes: Sequence[Ansatz], reporter: Reporter) -> Iterator[Ansatz]:
+    """Each circuit, with its number reported."""
+    for i, ansatz in enumerate(ansatzes):
+        reporter.progress("circuits", i, len(ansatzes), "circuits")
+        yield ansatz
+    reporter.progress("circuits", len(ansatzes), len(ansatzes), "circuits")
 
 
 def gradients_table(sweep: GradientSweep) -> Table:
@@ -123,18 +123,13 @@ def plot_gradients(sweep: GradientSweep, path: Path) -> None:
     """Plot gradient variance against qubits into a .svg or .png, a line for each depth."""
     check_ending(path)
     from matplotlib import colormaps
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     depths = sorted({row.layers for row in sweep.rows})
-    titles = {
-        "full_turn": "weights over a full turn",
-        "start": f"weights in [0, {sweep.start:g}), the preset's start",
-    }
+    titles = "weights over a full turn", f"weights in [0, {sweep.start:g}), the preset's start"
     axes = figure.subplots(1, 2, sharey=True)
-    for axis, (kind, title) in zip(axes, titles.items(), strict=True):
+    for axis, kind, title in zip(axes, ("full_turn", "start"), titles, strict=True):
         for depth, color in zip(depths, colormaps["viridis"](np.linspace(0, 0.9, len(depths))), strict=True):
             points = sorted((row.qubits, getattr(row.variance, kind)) for row in sweep.rows if row.layers == depth)
             axis.plot(*zip(*points, strict=True), marker="o", ms=4, color=color, label=plural(depth, "layer"))

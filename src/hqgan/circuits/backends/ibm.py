@@ -20,9 +20,10 @@ from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.backends.qiskit import in_order, read, submit, values_of
-from hqgan.circuits.backends.qiskit_machines import require_qiskit, transpiled
+from hqgan.circuits.backends.qiskit_machines import Placed, require_qiskit, transpiled
 from hqgan.circuits.engines.plan import sorted_words
 from hqgan.errors import UserError
+from hqgan.io.files import write_atomically
 from hqgan.types import Backend
 from hqgan.wording import plural
 
@@ -62,18 +63,6 @@ class JobPlan:
         )
 
 
-@dataclass(frozen=True)
-class _Settings:
-    """What `ibm_backend` was given."""
-
-    name: str
-    folder: Path
-    confirm: Callable[[JobPlan], bool]
-    shots: int
-    mitigation: int
-    seed: int
-
-
 def ibm_backend(
     name: str,
     *,
@@ -100,18 +89,31 @@ def ibm_backend(
             confirmed, or the job failed.
     """
     require_qiskit()
-    settings = _Settings(name, folder, confirm, shots, mitigation, seed)
 
     def run(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
         values = values_of(ansatz, angles, weights)
         what = json.dumps([asdict(ansatz), name, shots, mitigation, seed]).encode() + values.tobytes()
         tag = f"hqgan-{hashlib.sha256(what).hexdigest()[:32]}"
         service = _service()
-        job = _guarded(lambda: _sent_before(service, folder, tag))
-        if job is None:
-            job = _guarded(lambda: _send(settings, service, tag, ansatz, values))
+        job = _guarded(lambda: _sent_before(service, folder, tag) or send(service, tag, ansatz, values))
         result = _guarded(job.result, f"The job {job.job_id()} gave no result")
         return in_order(ansatz, read(ansatz, result), angles)
+
+    def send(service: Any, tag: str, ansatz: Ansatz, values: np.ndarray) -> Any:
+        if name == LEAST_BUSY:
+            machine = service.least_busy(min_num_qubits=ansatz.qubits, operational=True, simulator=False)
+        else:
+            machine = service.backend(name if name.startswith("ibm_") else f"ibm_{name}")
+        circuit = transpiled(machine, ansatz, seed)
+        placed = Placed(machine, circuit, circuit.layout.final_index_layout()[: ansatz.qubits])
+        planned = job_plan(machine, circuit, ansatz, len(values), shots)
+        if not confirm(planned):
+            raise UserError(f"Nothing was sent: {planned}. Confirm it, or give `yes`.")
+        entry = {"machine": machine.name, "job": None, "sent": datetime.datetime.now(datetime.UTC).isoformat()}
+        _write(folder, tag, entry)
+        job = submit(ansatz, placed, values, shots, mitigation, tags=[tag], seed=None)
+        _write(folder, tag, entry | {"job": job.job_id()})
+        return job
 
     return run
 
@@ -126,15 +128,8 @@ def job_plan(machine: Any, circuit: Any, ansatz: Ansatz, rows: int, shots: int) 
 
 def _service() -> Any:
     from qiskit_ibm_runtime import QiskitRuntimeService
-    from qiskit_ibm_runtime.accounts.exceptions import AccountNotFoundError
 
-    try:
-        return _guarded(QiskitRuntimeService)
-    except AccountNotFoundError:
-        raise UserError(
-            "There is no IBM account on this computer: make one at https://quantum.cloud.ibm.com, and save its token once in "
-            "Python with qiskit_ibm_runtime.QiskitRuntimeService.save_account(token=...)."
-        ) from None
+    return _guarded(QiskitRuntimeService)
 
 
 def _sent_before(service: Any, folder: Path, tag: str) -> Any | None:
@@ -150,24 +145,6 @@ def _sent_before(service: Any, folder: Path, tag: str) -> Any | None:
     return found[0] if found else None
 
 
-def _send(settings: _Settings, service: Any, tag: str, ansatz: Ansatz, values: np.ndarray) -> Any:
-    name, shots, folder = settings.name, settings.shots, settings.folder
-    if name == LEAST_BUSY:
-        machine = service.least_busy(min_num_qubits=ansatz.qubits, operational=True, simulator=False)
-    else:
-        machine = service.backend(name if name.startswith("ibm_") else f"ibm_{name}")
-    circuit = transpiled(machine, ansatz, settings.seed)
-    positions = circuit.layout.final_index_layout()[: ansatz.qubits]
-    planned = job_plan(machine, circuit, ansatz, len(values), shots)
-    if not settings.confirm(planned):
-        raise UserError(f"Nothing was sent: {planned}. Confirm it, or give `yes`.")
-    entry = {"machine": machine.name, "job": None, "sent": datetime.datetime.now(datetime.UTC).isoformat()}
-    _write(folder, tag, entry)
-    job = submit(ansatz, machine, circuit, positions, values, shots, settings.mitigation, tags=[tag])
-    _write(folder, tag, entry | {"job": job.job_id()})
-    return job
-
-
 def _book(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / BOOK
     try:
@@ -180,12 +157,7 @@ def _book(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _write(folder: Path, tag: str, entry: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    path, new = folder / BOOK, folder / f"{BOOK}.new"
-    with new.open("w") as file:
-        json.dump(_book(folder) | {tag: entry}, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    write_atomically(folder / BOOK, json.dumps(_book(folder) | {tag: entry}, indent=1).encode())
 
 
 def _guarded(call: Callable[[], Any], what: str = "IBM's service cannot do this") -> Any:
@@ -197,7 +169,10 @@ def _guarded(call: Callable[[], Any], what: str = "IBM's service cannot do this"
     try:
         return call()
     except AccountNotFoundError:
-        raise
+        raise UserError(
+            "There is no IBM account on this computer: make one at https://quantum.cloud.ibm.com, and save its token once in "
+            "Python with qiskit_ibm_runtime.QiskitRuntimeService.save_account(token=...)."
+        ) from None
     except (QiskitError, RequestException) as error:
         text = " ".join(str(getattr(error, "message", error)).split())  # Qiskit's own text is a repr
         for token in _tokens():

@@ -63,14 +63,13 @@ def apply_gates(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> None:
     """Queue an ansatz's gates, by angles (n,) or (B, n) and weights (L, n, R) in radians, on PennyLane's current tape."""
     import pennylane as qml
 
-    rotations = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ}
     for gate in ansatz.encoding:
         for qubit in range(ansatz.qubits):
-            rotations[gate](angles[..., qubit], wires=qubit)
+            getattr(qml, gate.upper())(angles[..., qubit], wires=qubit)
     for layer in range(ansatz.layers):
         for r, gate in enumerate(ansatz.rotations):
             for qubit in range(ansatz.qubits):
-                rotations[gate](weights[layer, qubit, r], wires=qubit)
+                getattr(qml, gate.upper())(weights[layer, qubit, r], wires=qubit)
         for pair in ansatz.pairs:
             getattr(qml, required(ansatz.entangler, "pennylane", "The PennyLane backend"))(wires=pair)
 
@@ -79,5 +78,4 @@ def observable(word: Word) -> Any:
     """PennyLane's product of a word's Paulis."""
     import pennylane as qml
 
-    paulis = {"X": qml.PauliX, "Y": qml.PauliY, "Z": qml.PauliZ}
-    return qml.prod(*(paulis[letter](qubit) for qubit, letter in word))
+    return qml.prod(*(getattr(qml, letter)(qubit) for qubit, letter in word))

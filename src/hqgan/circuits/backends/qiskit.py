@@ -7,7 +7,7 @@ These backends have no gradients: they are for inference.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.ansatz import Ansatz
-from hqgan.circuits.backends.qiskit_machines import fake_machine, fitted, noisy_simulator, require_qiskit, translated
+from hqgan.circuits.backends import qiskit_machines as machines
+from hqgan.circuits.backends.qiskit_machines import Placed
 from hqgan.circuits.engines.dispatch import check_inputs
 from hqgan.circuits.engines.gates import postselected
 from hqgan.errors import UserError
@@ -35,10 +36,14 @@ def aer_backend(*, shots: int | None = None, noise: float = 0.0, seed: int = 0) 
     Raises:
         UserError: Qiskit is not installed, or noise is no probability. When run: the circuit is too large.
     """
-    require_qiskit()
+    machines.require_qiskit()
     if shots is None:
         return partial(_exact, noise=noise)
-    return _measured(lambda ansatz: (noisy_simulator(noise), *_on_any_qubits(ansatz)), shots, seed, mitigation=0)
+
+    def place(ansatz: Ansatz) -> Placed:
+        return Placed(machines.noisy_simulator(noise), machines.translated(ansatz)[0], list(range(ansatz.qubits)))
+
+    return _measured(place, shots, seed, mitigation=0)
 
 
 def fake_backend(machine: str, *, shots: int = 1024, seed: int = 0, mitigation: int = 0) -> Backend:
@@ -53,9 +58,9 @@ def fake_backend(machine: str, *, shots: int = 1024, seed: int = 0, mitigation: 
     Raises:
         UserError: Qiskit is not installed, or there is no such machine. When run: the circuit has too many qubits for it.
     """
-    require_qiskit()
-    whole = fake_machine(machine)
-    return _measured(lambda ansatz: fitted(whole, ansatz, seed), shots, seed, mitigation)
+    machines.require_qiskit()
+    whole = machines.fake_machine(machine)
+    return _measured(lambda ansatz: machines.fitted(whole, ansatz, seed), shots, seed, mitigation)
 
 
 def values_of(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> np.ndarray:
@@ -84,7 +89,7 @@ def _exact(ansatz: Ansatz, angles: Tensor, weights: Tensor, *, noise: float) -> 
     from qiskit.quantum_info import Pauli
 
     values = values_of(ansatz, angles, weights)
-    circuit, parameters = translated(ansatz)
+    circuit, parameters = machines.translated(ansatz)
     circuit = circuit.copy()
     if ansatz.probabilities:
         circuit.save_probabilities(label="p")
@@ -93,7 +98,7 @@ def _exact(ansatz: Ansatz, angles: Tensor, weights: Tensor, *, noise: float) -> 
         circuit.save_expectation_value(Pauli(letters[::-1]), [qubit for qubit, _ in word], label=f"{i:06d}")
     binds = {parameter: column.tolist() for parameter, column in zip(parameters, values.T, strict=True)}
     method = "density_matrix" if noise else "statevector"
-    done = noisy_simulator(noise).run([circuit], parameter_binds=[binds], method=method).result()
+    done = machines.noisy_simulator(noise).run([circuit], parameter_binds=[binds], method=method).result()
     if not done.success:
         kind = "a density matrix of " if noise else ""
         raise UserError(f"Aer could not run {kind}{plural(ansatz.qubits, 'qubit')}: {done.status}.")
@@ -103,57 +108,46 @@ def _exact(ansatz: Ansatz, angles: Tensor, weights: Tensor, *, noise: float) -> 
     return in_order(ansatz, np.array([[row[name] for name in sorted(row)] for row in data]), angles)
 
 
-def _measured(place: Callable[[Ansatz], tuple[Any, Any, list[int]]], shots: int, seed: int, mitigation: int) -> Backend:
-    """Shots on what `place` gives for an ansatz: a simulator, the circuit in its gates, and where each qubit lies."""
+def _measured(place: Callable[[Ansatz], Placed], shots: int, seed: int, mitigation: int) -> Backend:
+    """Shots on the simulator on which `place` puts an ansatz."""
     if shots < 1:
         raise UserError(f"A circuit is measured at least once, not {shots} times.")
 
     def run(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
         values = values_of(ansatz, angles, weights)
         by_values = hashlib.sha256(f"{seed}".encode() + values.tobytes()).digest()
-        job = submit(
-            ansatz, *place(ansatz), values, shots, mitigation, seed=int.from_bytes(by_values[:4], "little") >> 1
-        )
+        number = int.from_bytes(by_values[:4], "little") >> 1
+        job = submit(ansatz, place(ansatz), values, shots, mitigation, tags=[], seed=number)
         return in_order(ansatz, read(ansatz, job.result()), angles)
 
     return run
 
 
 def submit(
-    ansatz: Ansatz,
-    machine: Any,
-    circuit: Any,
-    positions: list[int],
-    values: np.ndarray,
-    shots: int,
-    mitigation: int,
-    *,
-    seed: int | None = None,
-    tags: Sequence[str] = (),
+    ansatz: Ansatz, placed: Placed, values: np.ndarray, shots: int, mitigation: int, tags: list[str], seed: int | None
 ) -> Any:
     """Start one job of many circuits, by IBM's Estimator, which also corrects, or its Sampler for probabilities.
 
     Args:
         ansatz: whose readouts are measured.
-        machine: a real one, or an Aer simulator.
-        circuit: the ansatz in the machine's gates.
-        positions: where each qubit ends up in it.
+        placed: the ansatz on a machine.
         values: (rows, parameters), from `values_of`.
         shots: of each row in each basis.
         mitigation: resilience level of expectations.
-        seed: of a simulator.
         tags: of the job.
+        seed: of a simulator; None on a real machine.
     """
     from qiskit import ClassicalRegister
     from qiskit.quantum_info import SparsePauliOp
     from qiskit_ibm_runtime.executor_estimator import Estimator
     from qiskit_ibm_runtime.executor_sampler import Sampler
 
+    machine, circuit, positions = placed
     # Qiskit asks for columns in the order of the circuit's own parameters.
-    columns = dict(zip(translated(ansatz)[1], values.T, strict=True))
+    columns = dict(zip(machines.translated(ansatz)[1], values.T, strict=True))
     values = np.stack([columns[parameter] for parameter in circuit.parameters], 1)
     primitive = Sampler(machine) if ansatz.probabilities else Estimator(machine)
-    primitive.options.environment.job_tags = list(tags)
+    primitive.options.environment.job_tags = tags
     if seed is not None:
         primitive.options.simulator = {"seed_simulator": seed}
     if ansatz.probabilities:
@@ -178,7 +172,3 @@ def read(ansatz: Ansatz, result: Any) -> np.ndarray:
         for state, count in data.meas[row].get_int_counts().items():
             frequencies[row, state] = count / data.meas.num_shots
     return _bits_reversed(frequencies, ansatz.qubits)
-
-
-def _on_any_qubits(ansatz: Ansatz) -> tuple[Any, list[int]]:
-    return translated(ansatz)[0], list(range(ansatz.qubits))

@@ -6,7 +6,7 @@ import difflib
 import warnings
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.entanglers import ENTANGLERS, required
@@ -15,6 +15,14 @@ from hqgan.wording import plural
 
 # With parameters bound by Aer itself, its removal of unused qubits gives wrong numbers (qiskit-aer 0.18, compare its issue 2359).
 AER_OPTIONS = {"enable_truncation": False}
+
+
+class Placed(NamedTuple):
+    """An ansatz on a machine."""
+
+    machine: Any  # a real one, or an Aer simulator
+    circuit: Any  # in the machine's gates
+    positions: list[int]  # where each qubit ends up in it
 
 
 def require_qiskit() -> None:
@@ -70,9 +78,8 @@ def noisy_simulator(noise: float) -> Any:
     model = NoiseModel()
     if noise:
         model.add_all_qubit_quantum_error(depolarizing_error(noise / 10, 1), ["rx", "ry", "rz"])
-        model.add_all_qubit_quantum_error(
-            depolarizing_error(noise, 2), [e.qiskit for e in ENTANGLERS.values() if e.qiskit]
-        )
+        names = [e.qiskit for e in ENTANGLERS.values() if e.qiskit]
+        model.add_all_qubit_quantum_error(depolarizing_error(noise, 2), names)
     return AerSimulator(noise_model=model, **AER_OPTIONS)
 
 
@@ -91,8 +98,8 @@ def fake_machine(name: str) -> Any:
 
 
 @lru_cache(maxsize=32)
-def fitted(machine: Any, ansatz: Ansatz, seed: int) -> tuple[Any, Any, list[int]]:
-    """The part of a machine that a circuit uses, as an Aer simulator; the circuit on it; and where each qubit lies.
+def fitted(machine: Any, ansatz: Ansatz, seed: int) -> Placed:
+    """A circuit on the part of a machine that it uses, as an Aer simulator.
 
     Only a part, since Aer would hold a state of all qubits that are measured, and the Estimator measures all there are.
     """
@@ -108,7 +115,7 @@ def fitted(machine: Any, ansatz: Ansatz, seed: int) -> tuple[Any, Any, list[int]
     for qubits, gate in gates:
         if gate.name != "barrier":
             small.append(gate, [new[q] for q in qubits])
-    return AerSimulator.from_backend(_part(machine, new), **AER_OPTIONS), small, [new[q] for q in ends]
+    return Placed(AerSimulator.from_backend(_part(machine, new), **AER_OPTIONS), small, [new[q] for q in ends])
 
 
 def _part(machine: Any, new: dict[int, int]) -> Any:

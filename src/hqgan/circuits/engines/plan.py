@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -157,11 +156,9 @@ def sorted_words(ansatz: Ansatz) -> list[tuple[tuple[str, ...], list[int]]]:
 
 def halved(masks: list[int], lower: int) -> tuple[list[int], list[int], list[tuple[int, int]]]:
     """Masks cut in two: the distinct upper parts, the distinct lower parts (`lower` bits), and which two each mask has."""
-    uppers, lowers = (
-        list(dict.fromkeys(m >> lower for m in masks)),
-        list(dict.fromkeys(m & (1 << lower) - 1 for m in masks)),
-    )
-    return uppers, lowers, [(uppers.index(m >> lower), lowers.index(m & (1 << lower) - 1)) for m in masks]
+    halves = [divmod(mask, 1 << lower) for mask in masks]
+    uppers, lowers = (list(dict.fromkeys(half[side] for half in halves)) for side in (0, 1))
+    return uppers, lowers, [(uppers.index(upper), lowers.index(low)) for upper, low in halves]
 
 
 def _families(
@@ -177,20 +174,14 @@ def _families(
         basis = None
         if set(letters) != {"Z"}:
             single = [torch.tensor(to_z[letter], dtype=state_dtype, device=device) for letter in letters]
-            basis = [kron(torch.stack(list(block))) for block in _split(single, groups)]
+            basis = [kron(block) for block in torch.stack(single).split(groups)]
         masks = [sum(1 << n - 1 - q for q, _ in ansatz.words[place]) for place in places]
         uppers, lowers, which = halved(masks, low)
         left, right = parity_signs(uppers, n - low), parity_signs(lowers, low).T.contiguous()
-        signs = left.to(device, dtype), right.to(device, dtype)
+        signs = None if ansatz.probabilities else (left.to(device, dtype), right.to(device, dtype))
         halves = torch.tensor(which, dtype=torch.long, device=device).reshape(-1, 2).T
-        families.append(
-            Family(
-                basis,
-                None if ansatz.probabilities else signs,
-                (halves[0], halves[1]),
-                torch.tensor(places, dtype=torch.long, device=device),
-            )
-        )
+        where = torch.tensor(places, dtype=torch.long, device=device)
+        families.append(Family(basis, signs, (halves[0], halves[1]), where))
     return tuple(families)
 
 
@@ -203,8 +194,3 @@ def parity_signs(masks: list[int], bits: int) -> Tensor:
             if mask >> b & 1:
                 row ^= index >> b & 1
     return 1 - 2 * odd
-
-
-def _split(items: list[Any], sizes: tuple[int, ...]) -> list[list[Any]]:
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return [items[start : start + size] for start, size in zip(starts, sizes, strict=True)]

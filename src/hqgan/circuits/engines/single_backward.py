@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
 from torch import Tensor
 
+Gradients = tuple[Tensor | None, ...]
 
-def single_backward(gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The gradients of a backward pass, made to raise RuntimeError when they are differentiated again."""
-    if not torch.is_grad_enabled():
-        return gradients
-    # create_graph=True: these must not pass for constants.
-    return tuple(_SingleBackward.apply(x.requires_grad_()) for x in gradients)
+
+def single_backward(backward: Callable[[Any, Tensor], Gradients]) -> Callable[[Any, Tensor], Gradients]:
+    """A function's backward pass, run without autocast, whose gradients raise RuntimeError when they are differentiated again."""
+
+    @wraps(backward)
+    def run(ctx: Any, gradient: Tensor) -> Gradients:
+        with torch.no_grad(), torch.autocast(gradient.device.type, enabled=False):
+            gradients = backward(ctx, gradient)
+        if not torch.is_grad_enabled():
+            return gradients
+        # create_graph=True: these must not pass for constants.
+        return tuple(None if x is None else _SingleBackward.apply(x.requires_grad_()) for x in gradients)
+
+    return run
 
 
 class _SingleBackward(torch.autograd.Function):

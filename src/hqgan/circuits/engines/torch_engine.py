@@ -21,31 +21,34 @@ import torch
 from torch import Tensor
 
 from hqgan.circuits.engines.gates import fused_gates, kron
-from hqgan.circuits.engines.plan import Plan, no_autocast
+from hqgan.circuits.engines.plan import Plan
 from hqgan.circuits.engines.single_backward import single_backward
 from hqgan.circuits.engines.threads import in_threads
 from hqgan.circuits.engines.torch_steps import Entangler, apply_gates, make_buffers, measure, measure_back, undo_gates
 
 Block = tuple[slice, slice]
 """Some sub-generators and some samples, whose states are worked on together."""
+Product = tuple[Tensor, Tensor]
+"""A product state as left (k, parts, B, P, e) @ right (k, 1, B, e, Q), or gradients by it.
+
+P and Q count the basis states of the two halves of the qubits; e is 1, or 2 for complex numbers in real parts.
+"""
 
 
 def run(plan: Plan, keep: bool, amplitudes: Tensor, weights: Tensor) -> Tensor:
     """Readouts (k, B, M) of amplitudes (k, B, n, 2) and weights (k, L, n, R); the compiled engine has the same function."""
-    left, right, gates = _prepared(plan, amplitudes, weights)
-    return _Circuit.apply(plan, keep, left, right, *gates)
+    return _Circuit.apply(plan, keep, *_product_state(plan, amplitudes), *_gates(plan, weights))
 
 
 def states(plan: Plan, amplitudes: Tensor, weights: Tensor) -> Tensor:
     """(k, B, 2^n) final states, complex, of the same arguments; without gradient."""
-    left, right, gates = _prepared(plan, amplitudes, weights)
-    k, _, b = left.shape[:3]
-    found = torch.empty(k, b, 2**plan.ansatz.qubits, dtype=plan.dtype.to_complex(), device=left.device)
-    nowhere = torch.empty(k, b, plan.ansatz.readouts, dtype=plan.dtype.to_real(), device=left.device)
-    chunks = _chunks(plan, k, b)
+    product, gates = _product_state(plan, amplitudes), _gates(plan, weights)
+    found = product[0].new_empty(*amplitudes.shape[:2], 2**plan.ansatz.qubits, dtype=plan.dtype.to_complex())
+    nowhere = product[0].new_empty(*amplitudes.shape[:2], plan.ansatz.readouts, dtype=plan.dtype.to_real())
+    chunks = _chunks(plan, product[0])
     with torch.no_grad():
-        finals = _run(plan, True, left, right, gates, chunks, nowhere)
-    last = bool(gates) and len(gates[0]) % 2 == 1
+        finals = _run(plan, True, product, gates, chunks, nowhere)
+    last = len(gates[0]) % 2 == 1
     for (rows, columns), final in zip(chunks, finals, strict=True):
         place = found[rows, columns]
         if last:
@@ -56,21 +59,12 @@ def states(plan: Plan, amplitudes: Tensor, weights: Tensor) -> Tensor:
     return found
 
 
-def _prepared(plan: Plan, amplitudes: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-    left, right = _product_state(plan, amplitudes)
-    gates = (
-        fused_gates(plan.ansatz.rotations, weights[:, plan.absorbed :], plan.groups, plan.dtype)
-        if plan.ansatz.layers > plan.absorbed
-        else []
-    )
-    return left, right, gates
+def _gates(plan: Plan, weights: Tensor) -> list[Tensor]:
+    return fused_gates(plan.ansatz.rotations, weights[:, plan.absorbed :], plan.groups, plan.dtype)
 
 
-def _product_state(plan: Plan, amplitudes: Tensor) -> tuple[Tensor, Tensor]:
-    """The product of all qubits' amplitudes as left (k, parts, B, P, e) @ right (k, 1, B, e, Q).
-
-    P and Q count the basis states of the two halves of the qubits; e is 1, or 2 for complex numbers in real parts.
-    """
+def _product_state(plan: Plan, amplitudes: Tensor) -> Product:
+    """The product of all qubits' amplitudes."""
     amplitudes = amplitudes.movedim(2, 0).unsqueeze(-1)  # (n, k, B, 2, 1)
     half = plan.ansatz.qubits // 2
     ones = amplitudes.new_ones(1, *amplitudes.shape[1:3], 1, 1)
@@ -83,8 +77,9 @@ def _product_state(plan: Plan, amplitudes: Tensor) -> tuple[Tensor, Tensor]:
     return left, torch.cat((right.real, right.imag), -2).unsqueeze(1)
 
 
-def _chunks(plan: Plan, k: int, b: int) -> list[Block]:
-    """Cut k sub-generators and B samples into blocks whose states stay in the cache."""
+def _chunks(plan: Plan, left: Tensor) -> list[Block]:
+    """Cut the sub-generators and samples of a product state into blocks whose states stay in the cache."""
+    k, _, b = left.shape[:3]
     fit = max(1, plan.chunk // (plan.parts * 2**plan.ansatz.qubits * plan.dtype.itemsize))
     rows, columns = max(1, min(k, fit // b)), min(b, fit)
     return [(slice(i, i + rows), slice(j, j + columns)) for i in range(0, k, rows) for j in range(0, b, columns)]
@@ -95,12 +90,11 @@ class _Circuit(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, plan: Plan, keep: bool, left: Tensor, right: Tensor, *gates: Tensor) -> Tensor:
-        k, _, b = left.shape[:3]
-        out = torch.empty(k, b, plan.ansatz.readouts, dtype=plan.dtype.to_real(), device=left.device)
-        chunks = _chunks(plan, k, b)
+        out = left.new_empty(len(left), left.shape[2], plan.ansatz.readouts, dtype=plan.dtype.to_real())
+        chunks = _chunks(plan, left)
 
         def work(block: Sequence[int]) -> list[Tensor]:
-            return _run(plan, keep, left, right, gates, [chunks[i] for i in block], out)
+            return _run(plan, keep, (left, right), gates, [chunks[i] for i in block], out)
 
         blocks = in_threads(work, len(chunks), left.device)
         # The final states belong to this call: the gradient starts from them.
@@ -109,37 +103,28 @@ class _Circuit(torch.autograd.Function):
         return out
 
     @staticmethod
+    @single_backward
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.no_grad(), no_autocast(gradient.device):
-            found = _Circuit._gradients(ctx, gradient)
-        return None, None, *single_backward(found)
-
-    @staticmethod
-    def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         plan: Plan = ctx.plan
-        count = len(plan.groups) if plan.ansatz.layers > plan.absorbed else 0
         left, right, *rest = ctx.saved_tensors
-        gates, finals = rest[:count], rest[count:]
-        k, _, b = left.shape[:3]
+        gates, finals = rest[: len(plan.groups)], rest[len(plan.groups) :]
         by_left, by_right = torch.empty_like(left), torch.empty_like(right)
-        chunks = _chunks(plan, k, b)
+        chunks = _chunks(plan, left)
 
         def work(block: Sequence[int]) -> list[Tensor]:
             own = [(chunks[i], finals[i]) for i in block]
-            return _run_back(plan, left, right, gates, own, gradient, by_left, by_right)
+            return _run_back(plan, (left, right), gates, own, gradient, (by_left, by_right))
 
         # Added in the order of the blocks, so that the same number of threads gives the same bits.
-        by_gates = [
-            torch.stack(parts).sum(0) for parts in zip(*in_threads(work, len(chunks), left.device), strict=True)
-        ]
-        return by_left, by_right, *by_gates
+        found = zip(*in_threads(work, len(chunks), left.device), strict=True)
+        return None, None, by_left, by_right, *(torch.stack(parts).sum(0) for parts in found)
 
 
 def _run(
-    plan: Plan, keep: bool, left: Tensor, right: Tensor, gates: Sequence[Tensor], chunks: Sequence[Block], out: Tensor
+    plan: Plan, keep: bool, product: Product, gates: Sequence[Tensor], chunks: Sequence[Block], out: Tensor
 ) -> list[Tensor]:
     """Write the readouts of `chunks` into `out`; their final states, if they are to be kept."""
-    depth = gates[0].shape[0] if gates else 0
+    left, right = product
     finals = []
     buffers = None
     for rows, columns in chunks:
@@ -154,7 +139,7 @@ def _run(
         if plan.parts == 2:
             grid.addcmul_(one[..., 1:], other[..., 1:, :])
         state = entangle(state, last, buffers)
-        for layer in range(depth):
+        for layer in range(len(gates[0])):
             state = entangle(apply_gates(state, [g[layer, rows] for g in gates], last, buffers), not last, buffers)
             last = not last
         if keep or len(plan.families) > 1:  # a change of basis overwrites the buffers, and the next one needs the state
@@ -166,17 +151,10 @@ def _run(
 
 
 def _run_back(
-    plan: Plan,
-    left: Tensor,
-    right: Tensor,
-    gates: Sequence[Tensor],
-    chunks: Sequence[tuple[Block, Tensor]],
-    gradient: Tensor,
-    by_left: Tensor,
-    by_right: Tensor,
+    plan: Plan, product: Product, gates: list[Tensor], chunks: list[tuple[Block, Tensor]], gradient: Tensor, by: Product
 ) -> list[Tensor]:
-    """Gradients of `chunks`, given with their final states: into `by_left` and `by_right`, and those of the gates."""
-    depth = gates[0].shape[0] if gates else 0
+    """Gradients of `chunks`, given with their final states: those by the product state into `by`, and those by the gates."""
+    (left, right), (by_left, by_right), depth = product, by, len(gates[0])
     by_gates = [torch.zeros_like(g) for g in gates]
     buffers = None
     for (rows, columns), final in chunks:

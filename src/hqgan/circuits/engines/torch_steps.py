@@ -68,9 +68,8 @@ class Entangler:
     def __init__(self, plan: Plan, samples: int) -> None:
         self.moves, self.samples = plan.moves, samples
         # Broadcasting over a short last axis is slow, so the signs are repeated once, here.
-        self.signs = None
-        if plan.signs is not None:
-            self.signs = plan.signs, plan.signs[:, None].expand(-1, samples).reshape(-1)
+        signs = plan.signs
+        self.signs = None if signs is None else (signs, signs[:, None].expand(-1, samples).reshape(-1))
 
     def __call__(self, state: Tensor, last: bool, buffers: Buffers, *, inverse: bool = False) -> Tensor:
         """Apply to (k, S * N) in a buffer."""

@@ -8,28 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from hqgan.circuits.engines.numba import elementwise, vectors
 from hqgan.circuits.engines.numba.bipartition import backward_halves, last_vectors, simulate_halves
-from hqgan.circuits.engines.numba.elementwise import (
-    lay_out,
-    lay_out_back,
-    permute,
-    read_probability_gradients,
-    scaled,
-    write_probabilities,
-)
 from hqgan.circuits.engines.numba.jit import compiled
 from hqgan.circuits.engines.numba.layout import address_of, row_address
 from hqgan.circuits.engines.numba.paulis import expectations, expectations_back
 from hqgan.circuits.engines.numba.simd import BYTES
 from hqgan.circuits.engines.numba.sweeps import Layers, sweep
-from hqgan.circuits.engines.numba.vectors import (
-    accumulate,
-    add_product,
-    block,
-    write_dot,
-    write_products,
-    write_products_back,
-)
 
 
 @compiled
@@ -55,21 +40,19 @@ def simulate(lo, hi, amplitudes, circuit, call, states, work, values):
         layers = Layers(circuit.axes, call.gates[k], circuit.codes, call.patterns[k])
         for plane in range(len(final)):
             state = final[plane]
-            lay_out(lower, plane, circuit.width, work.rows)
-            write_products(state, upper, work.rows, layout, right, kind)
+            elementwise.lay_out(lower, plane, circuit.width, work.rows)
+            vectors.write_products(state, upper, work.rows, layout, right, kind)
             for s in range(len(circuit.sweeps)):
                 group = five(circuit.sweeps[s])
                 if group[1] == 0:
-                    permute(state.reshape(-1), work.scratch[0].reshape(-1), circuit.moves[0])
+                    elementwise.permute(state.reshape(-1), work.scratch[0].reshape(-1), circuit.moves[0])
                 else:
                     at = address_of(state)
                     sweep(at, at, 0, work.sweep_buffer, layout, group, layers, 0, kind)
         if circuit.wanted:
             work.sums[:] = 0
             for state in final:
-                expectations(
-                    state, layout, circuit.parts, circuit.codes, call.closing[k], circuit.wanted, work.sums, kind
-                )
+                expectations(state, circuit, call.closing[k], work.sums)
             for w in range(len(circuit.local_words)):
                 bit, letter = circuit.local_words[w, 0], circuit.local_words[w, 1]
                 values[t, w] = work.sums[bit, letter].sum() * call.word_signs[k, w]
@@ -78,7 +61,7 @@ def simulate(lo, hi, amplitudes, circuit, call, states, work, values):
 
 
 @compiled
-def backward(lo, hi, amplitudes, circuit, call, states, work, gradients):
+def backward(lo, hi, amplitudes, circuit, call, states, work, wanted, by_amplitudes, sums, half_sums):
     """The gradients of `simulate`, with the same arguments.
 
     Args:
@@ -89,7 +72,10 @@ def backward(lo, hi, amplitudes, circuit, call, states, work, gradients):
         call: as there.
         states: (T, planes, rows, lanes), as `simulate` wrote them.
         work: memory to work in.
-        gradients: an `engine.Gradients`, which is read from and written to.
+        wanted: (T, M) twice the gradient by the readouts.
+        by_amplitudes: (T, n, 2, 2), to which the gradient by the amplitudes is added.
+        sums: (k, L, n, R, lanes), to which that by the gates is, but for factors.
+        half_sums: the same of the gates on each half.
     """
     layout, right, kind = circuit.layout, circuit.bits[1], circuit.kind
     both, table, rows, by_rows = work.both, work.table, work.rows, work.by_rows
@@ -99,40 +85,38 @@ def backward(lo, hi, amplitudes, circuit, call, states, work, gradients):
     state, adjoint, scratch = both[0].reshape(-1), both[1].reshape(-1), work.scratch[0].reshape(-1)
     at = address_of(both)
     for t in range(lo, hi):
-        k, wanted = t // call.batch, gradients.readouts[t]
+        k = t // call.batch
         simulate_halves(amplitudes[t], k, circuit, call, work)
         layers = Layers(circuit.axes, call.gates[k], circuit.codes, call.back_patterns[k])
         by_upper[:], by_lower[:], table[:], factors[:] = 0, 0, 0, 0
         for w in range(len(circuit.words)):
             a, b, place = circuit.words[w, 0], circuit.words[w, 1], circuit.words[w, 2]
-            accumulate(table[a], wanted[place] * call.word_signs[k, w], circuit.right_signs[b], kind)
+            vectors.accumulate(table[a], wanted[t, place] * call.word_signs[k, w], circuit.right_signs[b], kind)
         for w in range(len(circuit.local_words)):
             bit, letter = circuit.local_words[w, 0], circuit.local_words[w, 1]
-            factors[bit, letter] = wanted[w] * call.word_signs[k, w]
+            factors[bit, letter] = wanted[t, w] * call.word_signs[k, w]
         for plane in range(states.shape[1]):
             final = states[t, plane]
             if circuit.wanted:
-                expectations_back(
-                    both, final, layout, circuit.parts, circuit.codes, circuit.patterns, factors, circuit.wanted, kind
-                )
+                expectations_back(both, final, circuit, factors)
             else:
-                scaled(state, final.reshape(-1), call.scale[k])
+                elementwise.scaled(state, final.reshape(-1), call.scale[k])
                 adjoint[:] = 0
             for f in range(len(circuit.families)):
-                measure_back(final, k, f, circuit, call, work, wanted)
+                measure_back(final, k, f, circuit, call, work, wanted[t])
             for s in range(len(circuit.sweeps) - 1, -1, -1):
                 group = five(circuit.sweeps[s])
                 if group[1] == 0:
-                    permute(state, scratch, circuit.moves[1])
-                    permute(adjoint, scratch, circuit.moves[1])
+                    elementwise.permute(state, scratch, circuit.moves[1])
+                    elementwise.permute(adjoint, scratch, circuit.moves[1])
                 else:
-                    gap, sums = both.shape[1] * BYTES, address_of(gradients.gates[k])
-                    sweep(at, at, gap, work.sweep_buffer, layout, group, layers, sums, kind)
-            lay_out(lower, plane, circuit.width, rows)
+                    gap, added = both.shape[1] * BYTES, address_of(sums[k])
+                    sweep(at, at, gap, work.sweep_buffer, layout, group, layers, added, kind)
+            elementwise.lay_out(lower, plane, circuit.width, rows)
             by_rows[:] = 0
-            write_products_back(both[1], upper, rows, by_upper, by_rows, layout, right, kind)
-            lay_out_back(by_rows, plane, circuit.width, by_lower)
-        backward_halves(amplitudes[t], k, circuit, call, work, gradients.amplitudes[t], gradients.half_gates)
+            vectors.write_products_back(both[1], upper, rows, by_upper, by_rows, layout, right, kind)
+            elementwise.lay_out_back(by_rows, plane, circuit.width, by_lower)
+        backward_halves(amplitudes[t], k, circuit, call, work, by_amplitudes[t], half_sums)
 
 
 @compiled
@@ -149,15 +133,15 @@ def measure(state, k, f, circuit, call, work, values):
     for i in range(1 << circuit.bits[0]):
         squares[:] = 0
         for plane in range(len(state)):
-            numbers = block(found[plane], i, layout, right)
-            add_product(squares, numbers, numbers, kind)
+            numbers = vectors.block(found[plane], i, layout, right)
+            vectors.add_product(squares, numbers, numbers, kind)
         if w1 == w0:
-            write_probabilities(squares, i, circuit.width, factor, call.flips[k], values)
+            elementwise.write_probabilities(squares, i, circuit.width, factor, call.flips[k], values)
         for a in range(l0, l1):
-            accumulate(table[a], circuit.left_signs[a, i], squares, kind)
+            vectors.accumulate(table[a], circuit.left_signs[a, i], squares, kind)
     for w in range(w0, w1):
         a, b, place = circuit.words[w, 0], circuit.words[w, 1], circuit.words[w, 2]
-        write_dot(values[place : place + 1], table[a], circuit.right_signs[b], kind)
+        vectors.write_dot(values[place : place + 1], table[a], circuit.right_signs[b], kind)
         values[place] = values[place] * factor * call.word_signs[k, w]
 
 
@@ -169,22 +153,25 @@ def measure_back(final, k, f, circuit, call, work, gradient):
     if turned:
         change_basis(final, scratch, 0, k, f, circuit, call, work)
     for i in range(1 << circuit.bits[0]):
+        diagonal[:] = 0
         if w1 == w0:
-            read_probability_gradients(diagonal, i, circuit.width, call.flips[k], gradient)
-        else:
-            diagonal[:] = 0
+            elementwise.read_probability_gradients(diagonal, i, circuit.width, call.flips[k], gradient)
         for a in range(l0, l1):
-            accumulate(diagonal, circuit.left_signs[a, i], work.table[a], kind)
+            vectors.accumulate(diagonal, circuit.left_signs[a, i], work.table[a], kind)
         if turned:
-            numbers = block(scratch, i, layout, right)
+            numbers = vectors.block(scratch, i, layout, right)
             numbers *= diagonal
         else:
-            add_product(block(work.both[1], i, layout, right), block(work.both[0], i, layout, right), diagonal, kind)
+            state, adjoint = (
+                vectors.block(work.both[0], i, layout, right),
+                vectors.block(work.both[1], i, layout, right),
+            )
+            vectors.add_product(adjoint, state, diagonal, kind)
     if turned:
         change_basis(scratch, scratch, 1, k, f, circuit, call, work)
         for j in range(len(circuit.codes)):
             place = row_address(j, layout.first_bits) // BYTES
-            add_product(work.both[1, place], scratch[place], circuit.signs[f, 0, circuit.codes[j]], kind)
+            vectors.add_product(work.both[1, place], scratch[place], circuit.signs[f, 0, circuit.codes[j]], kind)
 
 
 @compiled

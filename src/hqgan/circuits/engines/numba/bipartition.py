@@ -61,12 +61,6 @@ def last_vectors(circuit, work, side, number):
 
 
 @compiled
-def half_layers(k, circuit, call, side):
-    """The layers of a half."""
-    return Layers(circuit.axes, call.half_gates[side][k], circuit.codes, call.patterns[k])
-
-
-@compiled
 def half_layout(circuit, side, count):
     """How `count` vectors of a half stand in rows: like one state, without empty rows."""
     lane_bits = circuit.layout.lane_bits
@@ -82,7 +76,7 @@ def simulate_halves(amplitudes, k, circuit, call, work):
     for side in range(2):
         vectors, masks, bits = work.halves[side][0], circuit.masks[side], circuit.bits[side]
         product(amplitudes, 0 if side else circuit.bits[1], bits, vectors[0])
-        layers = half_layers(k, circuit, call, side)
+        layers = Layers(circuit.axes, call.half_gates[side][k], circuit.codes, call.patterns[k])
         before, count = 0, 1
         for layer in range(circuit.split_layers):
             here, many = before + count, count * len(masks)
@@ -104,7 +98,7 @@ def backward_halves(amplitudes, k, circuit, call, work, by_amplitudes, sums):
     """From the gradient by the last layer's vectors to that by amplitudes, and the gates' gradients in sums of each side."""
     for side in range(2):
         vectors, by, masks, bits = work.halves[side][0], work.halves[side][1], circuit.masks[side], circuit.bits[side]
-        layers = half_layers(k, circuit, call, side)
+        layers = Layers(circuit.axes, call.half_gates[side][k], circuit.codes, call.patterns[k])
         gap = address_of(by) - address_of(vectors)
         here = circuit.last_branches[0]
         by[:here] = 0

@@ -33,7 +33,8 @@ def split_of(plan: Plan, lower: int, sizes: range) -> Split:
     """The halves of a plan, the lower one of so many qubits, if they are of one of these sizes."""
     ansatz = plan.ansatz
     upper = ansatz.qubits - lower
-    crossing = [pair for pair in _odd(ansatz.pairs) if (pair[0] < upper) != (pair[1] < upper)]
+    counts = Counter((min(pair), max(pair)) for pair in ansatz.pairs)  # two CZs on the same pair undo each other
+    crossing = [pair for pair, count in counts.items() if count % 2 and pair[0] < upper <= pair[1]]
     layers = plan.absorbed
     is_cz = ansatz.entangler in ENTANGLERS and ENTANGLERS[ansatz.entangler].signs == (1, 1, 1, -1)
     if is_cz and lower in sizes and upper in sizes and not plan.dtype.is_complex:
@@ -64,9 +65,3 @@ def _masks(plan: Plan, upper: int, crossing: list[tuple[int, int]]) -> tuple[Ten
         masks[1].append(within[1] * (1 - 2 * odd))
     kind = plan.dtype.to_real()
     return torch.stack(masks[0]).to(kind), torch.stack(masks[1]).to(kind)
-
-
-def _odd(pairs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
-    """The pairs that a CZ joins; two of the same undo each other."""
-    counts = Counter((min(pair), max(pair)) for pair in pairs)
-    return [pair for pair, count in counts.items() if count % 2]

@@ -58,8 +58,7 @@ def permute(state, scratch, moves):
     """Number i of a state becomes what number moves[i] was."""
     for i in range(len(moves)):
         scratch[i] = state[moves[i]]
-    for i in range(len(moves)):
-        state[i] = scratch[i]
+    state[: len(moves)] = scratch[: len(moves)]
 
 
 @compiled
@@ -67,22 +66,15 @@ def write_probabilities(squares, i, width, factor, flips, values):
     """Write a block's probabilities; flips: bits of a basis index that are inverted."""
     count = len(squares) // 2 if width else len(squares)
     for x in range(min(count, len(values) - i * count)):
-        if width:
-            at = x // width * 2 * width + x % width
-            values[(i * count + x) ^ flips] = (squares[at] + squares[at + width]) * factor
-        else:
-            values[(i * count + x) ^ flips] = squares[x] * factor
+        at = x // width * 2 * width + x % width if width else x
+        total = squares[at] + squares[at + width] if width else squares[at]
+        values[(i * count + x) ^ flips] = total * factor
 
 
 @compiled
 def read_probability_gradients(diagonal, i, width, flips, gradient):
-    """Read a block's gradients by its probabilities, the reverse of `write_probabilities`."""
+    """Read a block's gradients by its probabilities into zeros, the reverse of `write_probabilities`."""
     count = len(diagonal) // 2 if width else len(diagonal)
-    diagonal[:] = 0
     for x in range(min(count, len(gradient) - i * count)):
-        value = gradient[(i * count + x) ^ flips]
-        if width:
-            at = x // width * 2 * width + x % width
-            diagonal[at] = diagonal[at + width] = value
-        else:
-            diagonal[x] = value
+        at = x // width * 2 * width + x % width if width else x
+        diagonal[at] = diagonal[at + width] = gradient[(i * count + x) ^ flips]

@@ -62,15 +62,6 @@ class Work(NamedTuple):
     sums: np.ndarray  # (n, 3, lanes) of X, Y, Z by bit
 
 
-class Gradients(NamedTuple):
-    """What `backward` reads, and adds to."""
-
-    readouts: np.ndarray  # (T, M) twice the gradient by the readouts, which is read
-    amplitudes: np.ndarray  # (T, n, 2, 2) by the amplitudes
-    gates: np.ndarray  # (k, L, n, R, lanes) by the gates, but for factors
-    half_gates: tuple[np.ndarray, np.ndarray]  # the same of the gates on each half
-
-
 def run(plan: Plan, keep: bool, amplitudes: Tensor, weights: Tensor) -> Tensor:
     """Readouts (k, B, M) of a circuit.
 
@@ -117,13 +108,8 @@ class _Compiled(torch.autograd.Function):
         return out
 
     @staticmethod
+    @single_backward
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.no_grad(), torch.autocast("cpu", enabled=False):
-            found = _Compiled._gradients(ctx, gradient)
-        return None, None, *single_backward(found)
-
-    @staticmethod
-    def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         plan, call, tables = ctx.plan, ctx.call, tables_of(ctx.plan)
         amplitudes, states = ctx.saved_tensors
         found = torch.zeros_like(amplitudes)
@@ -134,14 +120,14 @@ class _Compiled(torch.autograd.Function):
             sums, upper, lower = (
                 copied(np.zeros((*gates.shape, tables.lanes)), wanted.dtype) for gates in (call.gates, *call.half_gates)
             )
-            gradients, memory = Gradients(wanted, by, sums, (upper, lower)), _work(tables, wanted.dtype)
-            backward(block[0], block[-1] + 1, given, tables.circuit, call, states.numpy(), memory, gradients)
+            shared, own = (given, tables.circuit, call, states.numpy()), _work(tables, wanted.dtype)
+            backward(block[0], block[-1] + 1, *shared, own, wanted, by, sums, (upper, lower))
             halves = np.concatenate([lower, upper], 2)  # by bit, the lower half's first
             return np.concatenate([halves, sums], 1).sum(-1)
 
         # Added in the order of the blocks, so that the same number of threads gives the same bits.
         total = np.stack(in_threads(work, len(wanted), gradient.device)).sum(0) * call.back
-        return found, torch.from_numpy(total[:, :, : plan.ansatz.qubits][:, :, ::-1].copy())
+        return None, None, found, torch.from_numpy(total[:, :, : plan.ansatz.qubits][:, :, ::-1].copy())
 
 
 def _call(plan: Plan, weights: np.ndarray, batch: int) -> Call:

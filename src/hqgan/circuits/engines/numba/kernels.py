@@ -106,9 +106,8 @@ def each_layer(rows, gates, *, back=False):
     b = rows.b
     with cgutils.for_range(b, gates.layers, intp=INT) as loop:
         layer = b.sub(b.sub(gates.layers, ir.Constant(INT, 1)), loop.index) if back else loop.index
-        gate_step, pattern_step, sum_step = (
-            b.mul(layer, step) for step in (gates.gate_step, gates.pattern_step, gates.sum_step)
-        )
+        steps = gates.gate_step, gates.pattern_step, gates.sum_step
+        gate_step, pattern_step, sum_step = (b.mul(layer, step) for step in steps)
         yield gates._replace(
             tangents=b.add(gates.tangents, gate_step),
             lane_tangents=b.add(gates.lane_tangents, gate_step),

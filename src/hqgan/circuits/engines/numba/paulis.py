@@ -137,45 +137,48 @@ def observe(context, part, source, target, undone, step, codes, factors, lane_fa
 
 
 @compiled
-def expectations(state, layout, parts, codes, patterns, wanted, sums, kind):
+def expectations(state, circuit, patterns, sums):
     """Add the expectations of a final state (rows, lanes) to sums (n, 3, lanes), by bit and X, Y, Z, lane by lane.
 
     Args:
         state: final, but for the last signs and factor, which are multiplied in here.
-        layout: a `layout.Layout`.
-        parts: (parts, 2): first bit among the rows, bits; four bits only if X alone is wanted.
-        codes: (2^row bits,) uint8: which pattern a row has.
+        circuit: a `tables.Circuit`.
         patterns: (patterns, lanes): the last signs and factor.
-        wanted: 1, 2, 4 for X, Y, Z, or their sum.
         sums: (n, 3, lanes).
-        kind: a `sweeps.Kind`.
     """
-    at, lanes_at, codes_at, table = address_of(state), address_of(sums), address_of(codes), address_of(patterns)
+    parts, layout = circuit.parts, circuit.layout
+    at, lanes_at, codes_at, table = address_of(state), address_of(sums), address_of(circuit.codes), address_of(patterns)
     for number in range(len(parts)):
-        start, bits = parts[number, 0], parts[number, 1]
-        part = Part(bits, 1 if number == 0 else 0, 1 if number == len(parts) - 1 else 0)
+        start, part = part_of(parts, number)
         step = stride(start, layout.first_bits)
         here = lanes_at + (layout.lane_bits + start) * 3 * BYTES
-        for rest in range(1 << (layout.row_bits - bits)):
-            j, home = row_of(rest, start, bits, layout.first_bits)
-            expect(part, at + home, step, Codes(codes_at + j, 1 << start, table), here, lanes_at, wanted, kind)
+        for rest in range(1 << (layout.row_bits - part.bits)):
+            j, home = row_of(rest, start, part.bits, layout.first_bits)
+            codes = Codes(codes_at + j, 1 << start, table)
+            expect(part, at + home, step, codes, here, lanes_at, circuit.wanted, circuit.kind)
 
 
 @compiled
-def expectations_back(both, state, layout, parts, codes, signs, factors, wanted, kind):
-    """Start the way back from a final state, as `expectations` left it; the other arguments are as there.
+def expectations_back(both, state, circuit, factors):
+    """Start the way back from a final state, as `expectations` left it.
 
     Writes to both (2, rows, lanes) the state, and what the sum of X, Y, Z of its bits, times factors (n, 3), makes of it, each
-    without the last signs (patterns, lanes).
+    without the last signs.
     """
-    item, lanes_at, codes_at, table = factors.itemsize, address_of(factors), address_of(codes), address_of(signs)
+    parts, layout, wanted = circuit.parts, circuit.layout, circuit.wanted
+    lanes_at, codes_at, table = address_of(factors), address_of(circuit.codes), address_of(circuit.patterns)
     at, undone, to = address_of(state), address_of(both[0]), address_of(both[1])
     for number in range(len(parts)):
-        start, bits = parts[number, 0], parts[number, 1]
-        part = Part(bits, 1 if number == 0 else 0, 1 if number == len(parts) - 1 else 0)
+        start, part = part_of(parts, number)
         step = stride(start, layout.first_bits)
-        here = lanes_at + (layout.lane_bits + start) * 3 * item
-        for rest in range(1 << (layout.row_bits - bits)):
-            j, home = row_of(rest, start, bits, layout.first_bits)
-            own = Codes(codes_at + j, 1 << start, table)
-            observe(part, at + home, to + home, undone + home, step, own, here, lanes_at, wanted, kind)
+        here = lanes_at + (layout.lane_bits + start) * 3 * factors.itemsize
+        for rest in range(1 << (layout.row_bits - part.bits)):
+            j, home = row_of(rest, start, part.bits, layout.first_bits)
+            codes = Codes(codes_at + j, 1 << start, table)
+            observe(part, at + home, to + home, undone + home, step, codes, here, lanes_at, wanted, circuit.kind)
+
+
+@compiled
+def part_of(parts, number):
+    """The first bit of a part among the rows, and the part."""
+    return parts[number, 0], Part(parts[number, 1], 1 if number == 0 else 0, 1 if number == len(parts) - 1 else 0)

@@ -25,11 +25,6 @@ def lanes(kind, complex_):
     return count, count.bit_length() - 1 - complex_
 
 
-def element(kind):
-    """What a state's numbers are: kind is the type of an array of them, or of a tuple that begins with one."""
-    return (kind.types[0] if isinstance(kind, types.BaseTuple) else kind).dtype
-
-
 def unpacked(b, sig, arguments):
     """An intrinsic's arguments as LLVM values, each named tuple as one of them."""
     return [
@@ -39,10 +34,13 @@ def unpacked(b, sig, arguments):
 
 
 class Rows:
-    """Emits arithmetic on rows of a state of one kind: float32, float64, complex64, complex128."""
+    """Emits arithmetic on rows of a state of one kind: float32, float64, complex64, complex128.
+
+    The kind is the type of an array of such numbers, or of a tuple that begins with one.
+    """
 
     def __init__(self, builder, kind):
-        self.b, kind = builder, element(kind)
+        self.b, kind = builder, (kind.types[0] if isinstance(kind, types.BaseTuple) else kind).dtype
         self.complex = isinstance(kind, types.Complex)
         real = kind.underlying_float if self.complex else kind
         self.scalar, self.size = (ir.DoubleType(), 8) if real == types.float64 else (ir.FloatType(), 4)
@@ -66,9 +64,8 @@ class Rows:
 
     def number(self, address, place=0):
         """One number at an address."""
-        return self.b.load(
-            self.b.inttoptr(self.b.add(address, ir.Constant(INT, place * self.size)), self.scalar.as_pointer())
-        )
+        at = self.b.add(address, ir.Constant(INT, place * self.size))
+        return self.b.load(self.b.inttoptr(at, self.scalar.as_pointer()))
 
     def byte(self, address):
         """A byte, as an integer."""

@@ -13,27 +13,21 @@ from numba.extending import intrinsic
 
 from hqgan.circuits.engines.numba.jit import compiled
 from hqgan.circuits.engines.numba.layout import address_of, row_address
-from hqgan.circuits.engines.numba.simd import BYTES, INT, Rows, element
-
-
-def _real(kind):
-    found = element(kind)
-    return found.underlying_float if isinstance(found, types.Complex) else found
+from hqgan.circuits.engines.numba.simd import BYTES, INT, Rows
 
 
 @intrinsic
 def row_add(context, target, source, factor, kind):
-    """Add to a row another one times a factor: a number, or the row at an address."""
-    factors = types.int64 if isinstance(factor, types.Integer) else _real(kind)
+    """Add to a row another one times a factor: a number of the state's real type, or the row at an address."""
 
     def emit(ctx, b, sig, arguments):
         target, source, factor, _ = arguments
         rows = Rows(b, kind)
-        factor = rows.load(factor) if factors == types.int64 else rows.fill(factor)
+        factor = rows.load(factor) if isinstance(sig.args[2], types.Integer) else rows.fill(factor)
         rows.store(rows.fma(factor, rows.load(source), rows.load(target)), target)
         return ctx.get_dummy_value()
 
-    return types.void(types.int64, types.int64, factors, kind), emit
+    return types.void(types.int64, types.int64, factor, kind), emit
 
 
 def _tiles(b, first, step, count):

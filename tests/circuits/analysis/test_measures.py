@@ -8,7 +8,7 @@ from circuit_cases import ansatzes, inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hqgan.circuits.analysis.expressivity import divergence_from_haar, entanglement, expressivity
+from hqgan.circuits.analysis.measures import divergence_from_haar, entanglement, expressivity, gradient_variance
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.engines import torch_engine
 from hqgan.circuits.engines.gates import amplitudes_of
@@ -64,3 +64,21 @@ def test_more_layers_reach_more_and_entangle_more() -> None:
 def test_too_large_is_one_sentence() -> None:
     with pytest.raises(UserError, match="up to 16 qubits, not 20: lower `qubits`"):
         expressivity(Ansatz(20, 1))
+
+
+def test_gradients_vanish_with_width_only_where_circuits_are_deep_and_random() -> None:
+    deep = [gradient_variance(Ansatz(n, 12), samples=200) for n in (2, 8)]
+    assert deep[1] < deep[0] / 8
+    calm = [gradient_variance(Ansatz(n, 12), samples=200, spread=0.1) for n in (2, 8)]
+    assert calm[1] > calm[0] / 4
+
+
+def test_variance_of_one_gate_is_known() -> None:
+    # <X> of RY(w) RY(x)|0> is sin(x + w), its slope cos(x + w), with mean square 1/2.
+    ansatz = Ansatz(1, 1, encoding=("ry",))
+    assert gradient_variance(ansatz, samples=20_000) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_circuit_without_weights_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="0 layers has no weights"):
+        gradient_variance(Ansatz(2, 0))

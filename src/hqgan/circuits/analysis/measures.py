@@ -1,4 +1,4 @@
-"""How much of state space a circuit reaches over random angles and weights, and how entangled its states are."""
+"""Circuits over random angles and weights: how much of state space they reach, how entangled they are, and their gradients."""
 
 from __future__ import annotations
 
@@ -80,6 +80,31 @@ def entanglement(ansatz: Ansatz, samples: int = 500, seed: int = 0) -> float:
     with torch.no_grad():
         readout = simulate(replace(ansatz, readout=words, ancillas=0), angles, weights)
     return 1 - readout.square().sum(-1).mean().item() / ansatz.qubits
+
+
+def gradient_variance(ansatz: Ansatz, samples: int = 500, seed: int = 0, spread: float = 2 * math.pi) -> float:
+    """Variance of the derivative of a readout by a first-layer weight of its qubit, over random angles and weights.
+
+    The barren-plateau plot of McClean et al. (arXiv 1803.11173) shows it against qubits and depth. The readout is the middle one
+    of the ansatz, or Z of the middle qubit where the ansatz measures probabilities.
+
+    Args:
+        ansatz: the circuit, of at least one layer.
+        samples: number of random circuits.
+        seed: random seed for angles and weights.
+        spread: weights are uniform in [0, spread) radians, encoding angles over a full turn.
+
+    Raises:
+        UserError: The circuit has no layers.
+    """
+    if not ansatz.layers:
+        raise UserError("A circuit of 0 layers has no weights to differentiate by; choose a larger `layers`.")
+    readout = f"Z{ansatz.qubits // 2}" if ansatz.probabilities else ansatz.readout[len(ansatz.readout) // 2]
+    one = replace(ansatz, readout=(readout,), ancillas=0)
+    angles, weights = random_inputs(one, samples, seed)
+    weights = (weights * (spread / (2 * math.pi))).requires_grad_()
+    (slopes,) = torch.autograd.grad(simulate(one, angles, weights).sum(), weights)
+    return slopes[:, 0, one.words[0][0][0], 0].var().item()
 
 
 def random_inputs(ansatz: Ansatz, count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -71,6 +71,25 @@ class Section:
     def anchor(self) -> str:
         """The id of the heading."""
         return "".join(c if c.isalnum() else "-" for c in self.title.lower()).strip("-")
+
+
+def table_of(rows: Iterable[Mapping[str, Any]], head: str, form: str, caption: str = "") -> Table:
+    """A table that is written as in Markdown, with ``|`` between the columns.
+
+    Args:
+        rows: values by name.
+        head: names of the columns: ``class | N``.
+        form: how a row is written, as a format string: ``{class} | {n:,}``. A cell is blank if a number in it is None.
+        caption: shown below the table.
+    """
+
+    def cell(form: str, row: Mapping[str, Any]) -> str:
+        try:
+            return form.format(**row)
+        except TypeError:  # None cannot be written as a number
+            return ""
+
+    return Table(head.split(" | "), [[cell(part, row) for part in form.split(" | ")] for row in rows], caption)
 
 
 def png(path: Path, text: str) -> Picture:

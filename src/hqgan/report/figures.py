@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,14 +28,26 @@ def svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def axes(width: float, height: float) -> tuple[Figure, Any]:
-    """A figure with one panel in the style of the report; width and height in inches."""
+def axes(width: float, height: float, x: str, y: str = "", grid: str = "both") -> tuple[Figure, Any]:
+    """A figure with one panel in the style of the report.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        x: label of the x axis.
+        y: label of the y axis.
+        grid: axis with grid lines.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height))
     panel = figure.add_subplot()
     panel.spines[["top", "right"]].set_visible(False)
     panel.tick_params(labelsize=9)
+    panel.set_xlabel(x, fontsize=9)
+    panel.set_ylabel(y, fontsize=9)
+    panel.grid(axis=grid, color="#e3e7ea", lw=0.7)
+    panel.set_axisbelow(True)
     return figure, panel
 
 
@@ -59,7 +71,7 @@ def forest(rows: Sequence[ForestRow], marks: Sequence[tuple[str, float]], label:
         label: of the axis.
     """
     groups = list(dict.fromkeys(row.group for row in rows))
-    figure, panel = axes(8.6, 0.9 + 0.26 * len(rows) + 0.2 * len(groups))
+    figure, panel = axes(8.6, 0.9 + 0.26 * len(rows) + 0.2 * len(groups), label, grid="x")
     y, ticks, names = 0.0, [], []
     for place, group in enumerate(groups):
         colour, marker = (GREY, "o") if group is None else (COLOURS[(place - 1) % 7], MARKERS[(place - 1) % 7])
@@ -76,14 +88,8 @@ def forest(rows: Sequence[ForestRow], marks: Sequence[tuple[str, float]], label:
     panel.set_yticks(ticks, names, fontsize=9)
     panel.set_ylim(y - 0.4, -0.9)
     lows = [row.low for row in rows] + [value for _, value in marks]
-    if min(lows) > 0 and max(row.high for row in rows) > 10 * min(
-        lows
-    ):  # a far outlier would squeeze the others together
-        panel.set_xscale("log")
-        _logarithmic(panel.xaxis)
-    panel.set_xlabel(label, fontsize=9)
-    panel.grid(axis="x", color="#e3e7ea", lw=0.7)
-    panel.set_axisbelow(True)
+    if 0 < 10 * min(lows) < max(row.high for row in rows):  # a far outlier would squeeze the others together
+        _logarithmic(panel, "x")
     return svg(figure)
 
 
@@ -96,18 +102,13 @@ def lines(series: Sequence[tuple[str, Sequence[float], Sequence[float]]], x: str
         y: label of the y axis.
         log: whether y is logarithmic.
     """
-    figure, panel = axes(6.8, 3.4)
+    figure, panel = axes(6.8, 3.4, x, y)
     for place, (name, across, up) in enumerate(series):
         marker = MARKERS[place % 7] if len(across) <= 70 else ""
         style = ("-", "--", ":")[place // 7 % 3]
         panel.plot(across, up, marker=marker, ms=3.5, lw=1.4, ls=style, color=COLOURS[place % 7], label=name)
     if log:
-        panel.set_yscale("log")
-        _logarithmic(panel.yaxis)
-    panel.set_xlabel(x, fontsize=9)
-    panel.set_ylabel(y, fontsize=9)
-    panel.grid(color="#e3e7ea", lw=0.7)
-    panel.set_axisbelow(True)
+        _logarithmic(panel, "y")
     if len(series) > 1:
         panel.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
     return svg(figure)
@@ -121,31 +122,24 @@ def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> st
         x: label of the x axis.
         y: label of the y axis.
     """
-    figure, panel = axes(6.8, 3.6)
+    figure, panel = axes(6.8, 3.6, x, y)
     for name, across, up, filled in points:
         panel.plot(across, up, "o", ms=6, color=COLOURS[0], mfc=COLOURS[0] if filled else "white")
         panel.annotate(name, (across, up), xytext=(6, 3), textcoords="offset points", fontsize=8)
-    panel.set_xscale("log")
-    panel.set_yscale("log")
-    for axis, set_limits, values in (
-        (panel.xaxis, panel.set_xlim, [p[1] for p in points]),
-        (panel.yaxis, panel.set_ylim, [p[2] for p in points]),
-    ):
+    for axis, values in (("x", [p[1] for p in points]), ("y", [p[2] for p in points])):
         # An axis spans at least a factor of four, so that points with close values also look close.
         middle, reach = (min(values) * max(values)) ** 0.5, max(2.0, 1.4 * (max(values) / min(values)) ** 0.5)
-        _logarithmic(axis)
-        set_limits(middle / reach, middle * reach)
-    panel.set_xlabel(x, fontsize=9)
-    panel.set_ylabel(y, fontsize=9)
-    panel.grid(color="#e3e7ea", lw=0.7)
-    panel.set_axisbelow(True)
+        _logarithmic(panel, axis)
+        panel.set(**{f"{axis}lim": (middle / reach, middle * reach)})
     return svg(figure)
 
 
-def _logarithmic(axis: Any) -> None:
-    """Label a logarithmic axis with plain numbers."""
+def _logarithmic(panel: Any, name: Literal["x", "y"]) -> None:
+    """Make an axis logarithmic and label it with plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
+    panel.set(**{f"{name}scale": "log"})
+    axis = panel.xaxis if name == "x" else panel.yaxis
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 1000 * low else (1.0,)))  # labels must not overlap
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))

@@ -57,13 +57,13 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
         if (path / "config.json").exists():
             sections += run_sections(path, name, real)
             if (path / "audit" / "audit.json").exists():
-                sections.append(audit_section(read(path / "audit" / "audit.json"), path / "audit", name, real))
+                sections.append(audit_section(path / "audit", name, real))
         elif file := next((file for file in _EXPERIMENTS if (path / file).exists()), None):
             title, sections_of = _EXPERIMENTS[file]
             first, *others = sections_of(path)
             sections += [Section(f"{title}: {name}", first.blocks), *(Section(s.title, s.blocks, 3) for s in others)]
         elif (path / "audit.json").exists():
-            sections.append(audit_section(read(path / "audit.json"), path, name, real))
+            sections.append(audit_section(path, name, real))
         else:
             raise UserError(f"{path} is not the folder of a run, a finished study or comparison, or an audit.")
     lead = "Made from the files in " + ", ".join(str(path) for path in paths) + "."

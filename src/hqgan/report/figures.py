@@ -28,7 +28,7 @@ def svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def axes(width: float, height: float, x: str, y: str = "", grid: str = "both") -> tuple[Figure, Any]:
+def axes(width: float, height: float, x: str, y: str = "", grid: Literal["both", "x"] = "both") -> tuple[Figure, Any]:
     """A figure with one panel in the style of the report.
 
     Args:
@@ -134,7 +134,7 @@ def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> st
     return svg(figure)
 
 
-def _logarithmic(panel: Any, name: Literal["x", "y"]) -> None:
+def _logarithmic(panel: Any, name: str) -> None:
     """Make an axis logarithmic and label it with plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hqgan.errors import UserError
 from hqgan.experiments.compare.results import result_from_json
 from hqgan.experiments.study.results import from_json
-from hqgan.report.audit_section import audit_section
 from hqgan.report.blocks import Section, Text, read, write_page
 from hqgan.report.compare_sections import compare_sections
-from hqgan.report.run_sections import comparison, run_sections
+from hqgan.report.run_sections import audit_section, comparison, run_sections
 from hqgan.report.study_sections import study_sections
 
 PATIENTS = "It shows images of real patients: the licence of the data and the patients' consent decide who may see it."
-
-Result = TypeVar("Result")
 
 
 def write_study(study: Path, out: Path) -> None:
@@ -59,8 +56,8 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
             if (path / "audit" / "audit.json").exists():
                 sections.append(audit_section(path / "audit", name, real))
         elif file := next((file for file in _EXPERIMENTS if (path / file).exists()), None):
-            title, sections_of = _EXPERIMENTS[file]
-            first, *others = sections_of(path)
+            title, parse, sections_of = _EXPERIMENTS[file]
+            first, *others = sections_of(_read(path / file, parse), path)
             sections += [Section(f"{title}: {name}", first.blocks), *(Section(s.title, s.blocks, 3) for s in others)]
         elif (path / "audit.json").exists():
             sections.append(audit_section(path, name, real))
@@ -72,14 +69,14 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
     write_page(out, "HQ-GAN report", lead, sections)
 
 
-_EXPERIMENTS: dict[str, tuple[str, Callable[[Path], list[Section]]]] = {
-    "study.json": ("Study", lambda path: study_sections(_read(path / "study.json", from_json), path)),
-    "compare.json": ("Comparison", lambda path: compare_sections(_read(path / "compare.json", result_from_json), path)),
+_EXPERIMENTS: dict[str, tuple[str, Callable[..., Any], Callable[..., list[Section]]]] = {
+    "study.json": ("Study", from_json, study_sections),
+    "compare.json": ("Comparison", result_from_json, compare_sections),
 }
-"""Title and sections by the file of the result."""
+"""By the file of the result: its title, how it is read, and its sections."""
 
 
-def _read(path: Path, parse: Callable[[Mapping[str, Any]], Result]) -> Result:
+def _read(path: Path, parse: Callable[..., Any]) -> Any:
     """The result of a study or a comparison from its file."""
     try:
         return parse(read(path))

@@ -104,10 +104,7 @@ class AugmentedImages(Dataset[Any]):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        index %= len(self)
-        real = len(self._rows)
+        index, real = range(len(self))[index], len(self._rows)  # from the end where negative, or an IndexError
         pixels = self._real[self._rows[index]] if index < real else self._made[index - real]
         if self.transform is not None:
             return self.transform(Image.fromarray(pixels)), int(self.labels[index])

@@ -17,7 +17,7 @@ from hqgan.io.files import csv_text, write_atomically
 from hqgan.io.images import write_png
 from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.dataset import check_same_classes
-from hqgan.sampling.images import images_of
+from hqgan.sampling.images import Numbered, images_of
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
 from hqgan.types import ImageData, Split
@@ -33,7 +33,7 @@ def export(
     data: ImageData,
     split: Split,
     root: Path | None,
-    made: Sequence[tuple[str, str, int]],
+    made: Sequence[Numbered],
     out: Path,
     *,
     originals: Originals = "resized",

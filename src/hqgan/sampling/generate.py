@@ -23,7 +23,7 @@ from hqgan.io.images import is_whole_png, labelled_rows, read_png, write_png
 from hqgan.metrics.record import MetricRow
 from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.processes import ALL, Shard
-from hqgan.sampling.images import BATCH, images_of, numbered, watched_backend
+from hqgan.sampling.images import BATCH, Numbered, images_of, numbered, watched_backend
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
 
@@ -86,11 +86,11 @@ def generate(
             _sweep(out)
             if share.world > 1:
                 return out / MANIFEST  # others were faster
-    shards = [rows[start : start + SHARD] for start in range(0, len(rows), SHARD)]
-    mine, done = share.rows(list(enumerate(shards))), 0
+    starts = range(0, len(rows), SHARD)
+    shards = {out / MARKS / f"{start // SHARD:06d}": rows[start : start + SHARD] for start in starts}
+    mine, done = share.rows(list(shards.items())), 0
     total = sum(len(shard) for _, shard in mine)
-    for number, shard in mine:
-        mark = out / MARKS / f"{number:06d}"
+    for mark, shard in mine:
         if watched or not mark.exists():
             for (file, _, _), image in zip(shard, images_of(loaded, shard)[1], strict=True):
                 (out / file).parent.mkdir(exist_ok=True)
@@ -105,13 +105,13 @@ def generate(
         apart = _deviation(loaded, watched, rows, out)
         write_atomically(out / BACKEND, (json.dumps(apart, indent=1) + "\n").encode())
     with _turn(out, manifest):
-        if all((out / MARKS / f"{number:06d}").exists() for number in range(len(shards))):
+        if all(mark.exists() for mark in shards):
             _refuse_torn(shards, out)
             _finish(loaded, rows, out, seed, metrics, manifest)
     return out / MANIFEST
 
 
-def manifest_of(rows: Sequence[tuple[str, str, int]], loaded: Loaded, seed: int, **more: Any) -> bytes:
+def manifest_of(rows: Sequence[Numbered], loaded: Loaded, seed: int, **more: Any) -> bytes:
     """The manifest of images that `numbered` lists, as CSV; `more` are columns that are the same for all."""
     head = ["file", "class", "seed", "latent_seed", "checkpoint_sha256", "backend", *more]
     facts = (loaded.checkpoint_hash, loaded.backend, *more.values())
@@ -119,12 +119,7 @@ def manifest_of(rows: Sequence[tuple[str, str, int]], loaded: Loaded, seed: int,
 
 
 def _finish(
-    loaded: Loaded,
-    rows: Sequence[tuple[str, str, int]],
-    out: Path,
-    seed: int,
-    metrics: Sequence[MetricRow],
-    manifest: bytes,
+    loaded: Loaded, rows: Sequence[Numbered], out: Path, seed: int, metrics: Sequence[MetricRow], manifest: bytes
 ) -> None:
     """Write what belongs to the images once they are all there; the manifest last."""
     first = {name: list(islice(own, 8)) for name, own in groupby(rows, itemgetter(1))}
@@ -144,18 +139,18 @@ def _sweep(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def _refuse_torn(shards: Sequence[Sequence[tuple[str, str, int]]], out: Path) -> None:
+def _refuse_torn(shards: Mapping[Path, Sequence[Numbered]], out: Path) -> None:
     """Refuse shards with missing or cut-off images: after a power cut the mark of a shard can be there and its images not."""
-    torn = [number for number, shard in enumerate(shards) if not all(is_whole_png(out / file) for file, _, _ in shard)]
-    for number in torn:
-        (out / MARKS / f"{number:06d}").unlink()
+    torn = [mark for mark, shard in shards.items() if not all(is_whole_png(out / file) for file, _, _ in shard)]
+    for mark in torn:
+        mark.unlink()
     if torn:
         raise UserError(
             f"Images in {out} are missing or cut short, though they were written; run the same command to make them again."
         )
 
 
-def _deviation(loaded: Loaded, watched: Watched, rows: Sequence[tuple[str, str, int]], out: Path) -> dict[str, Any]:
+def _deviation(loaded: Loaded, watched: Watched, rows: Sequence[Numbered], out: Path) -> dict[str, Any]:
     """How far a backend's readouts and the images in `out` lie from those of the exact simulator."""
     exact = copy.deepcopy(loaded.generator)
     for circuit in exact.circuits:

@@ -38,12 +38,7 @@ tags:
 
 
 def push(
-    loaded: Loaded,
-    repo: str,
-    metrics: Sequence[MetricRow] = (),
-    *,
-    public: bool = False,
-    reporter: Reporter = SILENT,
+    loaded: Loaded, repo: str, metrics: Sequence[MetricRow] = (), *, public: bool = False, reporter: Reporter = SILENT
 ) -> str:
     """Upload a trained generator: its averaged weights, its config and facts, its model card.
 
@@ -67,6 +62,7 @@ def push(
     tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("ema/")}
     values = {name: values[name] for name in KEPT if name in values}
     config = {**values["config"], "data": {**values["config"]["data"], "path": values["data"]["name"]}}
+    wanted, other = ("public", "private") if public else ("private", "public")
     api = HfApi(library_name="hqgan")
     with tempfile.TemporaryDirectory() as folder, _sentences(repo):
         written = checkpoint.write(Path(folder), NAME, tensors, {**values, "config": config})
@@ -77,15 +73,11 @@ def push(
             there = api.model_info(repo)
             held = {file.rfilename for file in there.siblings or ()} - {".gitattributes"}
             if bool(there.private) == public:
-                kind, other = (
-                    ("private", "leave `public` away") if public else ("public", "say `public` to upload to it")
-                )
-                raise UserError(f"{repo} is there already and {kind}: {other}, or choose another name.")
+                advice = "leave `public` away" if public else "say `public` to upload to it"
+                raise UserError(f"{repo} is there already and {other}: {advice}, or choose another name.")
             if held and f"{NAME}.json" not in held:
                 raise UserError(f"{repo} holds something else already: choose another name.")
-        reporter.message(
-            f"uploading weights ({size:,.1f} MB), config and model card to {'public' if public else 'private'} {repo}"
-        )
+        reporter.message(f"uploading weights ({size:,.1f} MB), config and model card to {wanted} {repo}")
         address = api.create_repo(repo, private=not public, exist_ok=True)
         api.upload_folder(repo_id=repo, folder_path=folder, commit_message="A generator by hqgan")
     return str(address)

@@ -21,6 +21,9 @@ from hqgan.models.base import Generator
 from hqgan.sampling.load import Loaded
 from hqgan.wording import listed
 
+Numbered = tuple[str, str, int]
+"""File, class and latent seed of a generated image."""
+
 BATCH = 64
 """Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""
 
@@ -94,8 +97,8 @@ def noise_of(latent_seeds: Sequence[int], size: int) -> torch.Tensor:
 
 def numbered(
     classes: Sequence[str], counts: Mapping[str, int], seed: int, dropped: Collection[int] = ()
-) -> list[tuple[str, str, int]]:
-    """File, class and latent seed of each image of a call, class by class; images `dropped` leave their numbers free."""
+) -> list[Numbered]:
+    """The images of a call, class by class; images `dropped` leave their numbers free."""
     gone = frozenset(dropped)
     found = []
     for name in classes:
@@ -123,7 +126,7 @@ def images_of_noise(generator: Generator, labels: Sequence[int], noise: torch.Te
     return to_uint8(images)[: len(labels)]
 
 
-def images_of(loaded: Loaded, made: Sequence[tuple[str, str, int]]) -> tuple[np.ndarray, Iterator[np.ndarray]]:
+def images_of(loaded: Loaded, made: Sequence[Numbered]) -> tuple[np.ndarray, Iterator[np.ndarray]]:
     """Labels (N,) int64, and an iterator of uint8 images (S, S, 3), for the images that `numbered` lists."""
     labels = np.array([loaded.classes.index(name) for _, name, _ in made], np.int64)
     return labels, make_images(loaded.generator, labels.tolist(), [latent for _, _, latent in made])
@@ -131,11 +134,8 @@ def images_of(loaded: Loaded, made: Sequence[tuple[str, str, int]]) -> tuple[np.
 
 def matched_images(generator: Generator, classes: Sequence[str], labels: np.ndarray, seed: int) -> np.ndarray:
     """One uint8 image for each label, numbered by class as `hqgan generate` numbers them."""
-    numbers = np.zeros(len(classes), np.int64)
-    seeds = []
-    for label in labels:
-        seeds.append(latent_seed(seed, classes[label], int(numbers[label])))
-        numbers[label] += 1
+    numbers = [count() for _ in classes]
+    seeds = [latent_seed(seed, classes[label], next(numbers[label])) for label in labels]
     return np.stack(list(make_images(generator, labels.tolist(), seeds)))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hqgan.errors import UserError
 from hqgan.serve import limits, views
-from hqgan.serve.circuit import BACKENDS
+from hqgan.serve.images import BACKENDS
 from hqgan.serve.request_filter import RequestFilter
 from hqgan.serve.runs import Served
 

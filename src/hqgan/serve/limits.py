@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,13 +36,9 @@ def whole(value: Any, what: str, low: int, high: int) -> int:
     Raises:
         UserError: it is not a whole number, or it is out of bounds.
     """
-    found = None
-    if isinstance(value, str) and len(value) <= 20 and value.strip().isascii() and value.strip().isdigit():
-        found = int(value)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        found = value
-    elif isinstance(value, float) and math.isfinite(value) and value == int(value):
-        found = int(value)
+    text = value.strip() if isinstance(value, str) and len(value) <= 20 else ""
+    integral = type(value) is int or (isinstance(value, float) and value.is_integer())
+    found = int(value) if integral or (text.isascii() and text.isdigit()) else None
     if found is None or not low <= found <= high:
         raise UserError(f"{what} has to be a whole number from {low:,} to {high:,}, not {shown(value)}.")
     return found

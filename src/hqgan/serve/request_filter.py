@@ -11,16 +11,14 @@ import asyncio
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from hqgan.serve.limits import BODY, MOST_CHARACTERS, SESSIONS, UNREAD
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SESSION = re.compile(r"[a-z0-9]{1,32}", re.ASCII)
 _READ = re.compile(
@@ -58,7 +56,7 @@ class RequestFilter:
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         hosts: Sequence[str] | None,
         functions: dict[int, int],
         forget: Callable[[str], Awaitable[None]],
@@ -80,7 +78,7 @@ class RequestFilter:
             return
         begun = False
 
-        async def safe(message: MutableMapping[str, Any]) -> None:
+        async def safe(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
@@ -129,7 +127,7 @@ class RequestFilter:
             await refuse(send, 404, "There is no answer for this session.")
             return
 
-        async def counting(message: MutableMapping[str, Any]) -> None:
+        async def counting(message: Message) -> None:
             await send(message)
             done = bytes(message.get("body", b"")).count(b'"msg":"process_completed"')
             if done and found in self.unread:
@@ -161,10 +159,10 @@ class RequestFilter:
         plain["headers"] = [*kept, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(whole))]
         parts = [{"type": "http.request", "body": whole, "more_body": False}]
 
-        async def body_first() -> MutableMapping[str, Any]:
+        async def body_first() -> Message:
             return parts.pop() if parts else await receive()
 
-        async def taken(message: MutableMapping[str, Any]) -> None:
+        async def taken(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] != 200 and session in self.unread:
                 self.unread[session] -= 1
             await send(message)

@@ -102,12 +102,7 @@ class Served:
         return self.loaded
 
 
-def open_runs(
-    runs: Sequence[str],
-    data: str | None,
-    hidden: str,
-    reporter: Reporter = SILENT,
-) -> list[Served]:
+def open_runs(runs: Sequence[str], data: str | None, hidden: str, reporter: Reporter = SILENT) -> list[Served]:
     """Load every run, and the images that it was trained on if they are available.
 
     Args:

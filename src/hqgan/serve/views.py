@@ -18,8 +18,8 @@ from hqgan.report.run_sections import curves as charts
 from hqgan.run.log import read_lines
 from hqgan.sampling.images import latent_seed
 from hqgan.sampling.load import Loaded
-from hqgan.serve import circuit, limits
-from hqgan.serve.images import archive, between, images, noise
+from hqgan.serve import limits
+from hqgan.serve.images import BACKENDS, archive, between, drawing, image_on, images, noise, readouts
 from hqgan.serve.runs import RealImages, Served
 
 IMAGES, BETWEEN, NEAREST, CIRCUIT, RUNS, TRAINING = VIEWS = (
@@ -122,19 +122,17 @@ def circuits(request: ImageRequest, chosen: Any, backend: Any, shots: Any) -> st
     """The circuit and readouts of one image, and the same image computed on another backend."""
     loaded = request.loaded
     number = image_of(request, chosen)
-    where = limits.one_of(backend, "The backend", list(circuit.BACKENDS))
+    where = limits.one_of(backend, "The backend", list(BACKENDS))
     times = limits.whole(shots, "The number of shots", 1, limits.MOST_SHOTS)
     if not loaded.generator.circuits:
         raise UserError(f"{request.served.name} is of preset {loaded.config.preset}, which has no circuits.")
     row, exact = request.noise[number], request.images()[number]
-    other = None
-    if where != "statevector":
-        other = circuit.on(loaded, request.name, row, where, times, exact)
-    called = f"{circuit.BACKENDS[where]}, {times:,} shots"
-    values = circuit.readouts(loaded, request.name, row)
+    other = None if where == "statevector" else image_on(loaded, request.name, row, where, times, exact)
+    called = f"{BACKENDS[where]}, {times:,} shots"
+    values = readouts(loaded, request.name, row)
     ansatz = loaded.generator.circuits[0].ansatz
     about = f"Image {number} of {request.words}"
-    return html.circuit(exact, other, called, ansatz, values, circuit.drawing(ansatz), about)
+    return html.circuit(exact, other, called, ansatz, values, drawing(ansatz), about)
 
 
 def two_runs(request: ImageRequest, runs: Sequence[Served], other: Any) -> str:

@@ -26,17 +26,6 @@ CHUNK = 64
 """Files handed to the threads at a time: enough to keep them busy, few enough to stop soon after Ctrl-C."""
 
 ORIENTATION_TAG = 0x0112
-Turn = Image.Transpose
-TURNS = {
-    2: Turn.FLIP_LEFT_RIGHT,
-    3: Turn.ROTATE_180,
-    4: Turn.FLIP_TOP_BOTTOM,
-    5: Turn.TRANSPOSE,
-    6: Turn.ROTATE_270,
-    7: Turn.TRANSVERSE,
-    8: Turn.ROTATE_90,
-}
-SIDEWAYS = {TURNS[5], TURNS[6], TURNS[7], TURNS[8]}
 
 
 class Decoded(NamedTuple):
@@ -77,14 +66,16 @@ def decode(path: Path, size: int, fit: Fit = "crop") -> Decoded:
             width, height = image.size
             # Let the JPEG decoder shrink by a power of two first, never below four times the target's side.
             image.draft(None, (4 * size, 4 * size))
-            turn = _turn(image)
-            square = _small(image, size, fit)
-        if turn is not None:
-            # After cropping and shrinking, where it costs nothing: the square looks the same from every side.
-            square = square.transpose(turn)
-            if turn in SIDEWAYS:
-                width, height = height, width
-        return Decoded(np.asarray(square), (width, height))
+            orientation = _orientation(image)
+            pixels = np.asarray(_small(image, size, fit))
+        # Turned after cropping and shrinking, where it costs nothing: the square looks the same from every side.
+        if orientation >= 5:
+            pixels, width, height = pixels.transpose(1, 0, 2), height, width
+        if orientation in (3, 4, 7, 8):
+            pixels = pixels[::-1]
+        if orientation in (2, 3, 6, 7):
+            pixels = pixels[:, ::-1]
+        return Decoded(np.ascontiguousarray(pixels), (width, height))
     except Image.DecompressionBombError:
         return Decoded(None, reason=f"more than {MAX_PIXELS // 1_000_000} million pixels")
     except Image.UnidentifiedImageError:
@@ -128,12 +119,13 @@ def _small(image: Image.Image, size: int, fit: Fit) -> Image.Image:
     return _rgb(square).resize((size, size), Image.Resampling.LANCZOS)
 
 
-def _turn(image: Image.Image) -> Turn | None:
-    """What EXIF says has to be done to the pixels; nothing where EXIF is damaged, for the picture is still good."""
+def _orientation(image: Image.Image) -> int:
+    """How EXIF says the pixels lie, 1 to 8: upright (1) also where EXIF is damaged, for the picture is still good."""
     try:
-        return TURNS.get(image.getexif().get(ORIENTATION_TAG, 1))
+        given = image.getexif().get(ORIENTATION_TAG, 1)
+        return given if given in range(1, 9) else 1
     except Exception:
-        return None
+        return 1
 
 
 def _rgb(image: Image.Image) -> Image.Image:

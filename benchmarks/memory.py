@@ -24,8 +24,8 @@ from typing import Any
 import torch
 
 from hqgan import config as configs
-from hqgan.cli.terminal import Terminal
 from hqgan.data import BatchSampler, open_configured, open_data, split_of
+from hqgan.reporter import Terminal
 from hqgan.run.train import train
 from hqgan.training.checkpoint import latest, read_values
 

@@ -112,6 +112,6 @@ def test_a_reporter_receives_messages_and_progress(tiny_changes, tmp_path):
 
     changes = {k: v for k, v in tiny_changes.items() if k not in ("data.path", "training.kimg")}
     heard = Heard()
-    package.train("demo:160", tmp_path / "run", preset="demo", kimg=0.016, changes=changes, reporter=heard)
+    package.train("demo:160", tmp_path / "run", preset="demo", kimg=0.016, changes=changes, verbose=heard)
     assert heard.images == [(8, 16), (16, 16)]
     assert heard.messages

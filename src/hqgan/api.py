@@ -24,7 +24,7 @@ from hqgan import config as configs
 from hqgan.data import open_data
 from hqgan.errors import UserError
 from hqgan.evaluation.real_images import data_of
-from hqgan.reporter import SILENT, PrintReporter, Reporter
+from hqgan.reporter import SILENT, PrintReporter, Reporter, Terminal
 from hqgan.run import train as runs
 from hqgan.runtime.devices import resolve_device
 from hqgan.sampling import generate as generation
@@ -32,7 +32,7 @@ from hqgan.sampling import load as trained
 from hqgan.sampling.dataset import AugmentedImages
 from hqgan.sampling.images import images_of, numbered
 from hqgan.types import ImageData, Split
-from hqgan.wording import listed
+from hqgan.wording import listed, plural
 
 __all__ = ["Model", "PrintReporter", "Reporter", "UserError", "load", "open_data", "train"]
 
@@ -47,7 +47,7 @@ def train(
     device: str = "auto",
     changes: Mapping[str, Any] | None = None,
     resume: bool = False,
-    reporter: Reporter = SILENT,
+    verbose: bool | Reporter = True,
 ) -> Path:
     """Train a generator, as `hqgan train` does.
 
@@ -60,7 +60,7 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` ...
         changes: any other field of the config, dotted name to value: ``{"generator.circuit.layers": 8}``.
         resume: go on from the newest checkpoint in `out`.
-        reporter: receives messages and progress; ``PrintReporter()`` prints its messages.
+        verbose: whether to show messages and a progress bar, in a notebook too; or a `Reporter` that receives them.
 
     Returns:
         The run's folder, for `load`.
@@ -71,7 +71,10 @@ def train(
     given = {"data.path": str(data), "training.seed": seed, "training.device": device}
     if kimg is not None:
         given["training.kimg"] = kimg
-    return runs.train(configs.preset(preset, {**given, **(changes or {})}), Path(out), resume=resume, reporter=reporter)
+    config = configs.preset(preset, {**given, **(changes or {})})
+    with Terminal() as terminal:
+        reporter = verbose if isinstance(verbose, Reporter) else terminal if verbose else SILENT
+        return runs.train(config, Path(out), resume=resume, reporter=reporter)
 
 
 def load(run: str | Path, device: str = "cpu") -> Model:
@@ -92,6 +95,14 @@ class Model:
     """
 
     loaded: trained.Loaded
+
+    def __repr__(self) -> str:
+        config, images = self.loaded.config, self.loaded.values["images"]
+        size, count = config.data.size, sum(p.numel() for p in self.loaded.generator.parameters())
+        return (
+            f"<hqgan.Model: preset {config.preset}, {plural(len(self.classes), 'class')}, {size} x {size} pixels, "
+            f"{images / 1000:g} kimg, {count:,} parameters>"
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:

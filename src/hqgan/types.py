@@ -91,6 +91,12 @@ class ImageData:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        width, height = self.images.shape[2], self.images.shape[1]
+        return (
+            f"<ImageData: {self.name}, {len(self):,} images of {width} x {height} pixels, {len(self.classes)} classes>"
+        )
+
     def at(self, rows: np.ndarray) -> LabelledImages:
         """The images at `rows` with their labels."""
         return LabelledImages(self.images[rows], self.labels[rows])
@@ -103,6 +109,9 @@ class Split:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"<Split: {len(self.train):,} training, {len(self.validation):,} validation, {len(self.test):,} test images>"
 
 
 UNCOVERED = (

@@ -108,7 +108,7 @@ def test_train_resume_and_generate(hqgan, set_options, tmp_path):
 
 
 def test_presets_json(hqgan, tmp_path):
-    code, out, _ = hqgan("presets", "--no-timing", "--json", tmp_path / "p.json")
+    code, out, _ = hqgan("presets", "--json", tmp_path / "p.json")
     assert code == 0
     assert "stylegan2-ada" in out
     rows = json.loads((tmp_path / "p.json").read_text())

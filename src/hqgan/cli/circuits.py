@@ -9,8 +9,9 @@ import typer
 
 from hqgan.cli import options
 from hqgan.cli.options import ADVANCED, DATA, MODEL, Lists, numbers, option, seed_of, several, split, whole_numbers
-from hqgan.cli.terminal import Terminal, show_result
+from hqgan.cli.output import show_result
 from hqgan.errors import UserError
+from hqgan.reporter import Terminal
 
 if TYPE_CHECKING:
     from hqgan.circuits.ansatz import Ansatz

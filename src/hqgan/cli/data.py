@@ -10,7 +10,8 @@ import typer
 
 from hqgan.cli import options
 from hqgan.cli.options import DATA, OUTPUT, Lists, option, seed_of
-from hqgan.cli.terminal import Terminal, show_result
+from hqgan.cli.output import show_result
+from hqgan.reporter import Terminal
 from hqgan.runtime.processes import current_shard, only_process
 
 app = typer.Typer(name="data", help="Look at a data set, or download one.", no_args_is_help=True)

@@ -9,8 +9,9 @@ import typer
 
 from hqgan.cli import options
 from hqgan.cli.options import ADVANCED, OUTPUT, Lists, option, seed_of
-from hqgan.cli.terminal import Terminal, show_result, write_json
+from hqgan.cli.output import show_result, write_json
 from hqgan.errors import UserError
+from hqgan.reporter import Terminal
 
 app = typer.Typer()
 

@@ -13,9 +13,9 @@ import typer
 
 from hqgan.cli import options
 from hqgan.cli.options import ADVANCED, DATA, MODEL, OUTPUT, Lists, numbers, option, several, split
-from hqgan.cli.terminal import Terminal, show, show_result
+from hqgan.cli.output import show, show_result
 from hqgan.errors import UserError
-from hqgan.reporter import Reporter
+from hqgan.reporter import Reporter, Terminal
 from hqgan.runtime.processes import current_shard
 
 app = typer.Typer()
@@ -162,7 +162,8 @@ def compare(
             f"A comparison's images have 32 or 64 pixels, not {settings.size}; choose one of them by --size."
         )
     if dry_run:
-        rows = comparisons.hours(settings, out)
+        with Terminal() as reporter:
+            rows = comparisons.hours(settings, out, reporter)
         show_result(json_file, [asdict(row) for row in rows], *hours_table(rows))
         return
     files = {name: Path(path) for name, path in options.pairs("--weights", weights)}

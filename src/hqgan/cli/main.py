@@ -14,7 +14,7 @@ import hqgan
 from hqgan.cli import circuits, data, evaluate, experiments, options, pages, share, train
 from hqgan.cli.flags import with_flags
 from hqgan.cli.options import ADVANCED, Lists, option
-from hqgan.cli.terminal import show_result
+from hqgan.cli.output import show, show_result, write_json
 from hqgan.errors import UserError, out_of_memory
 from hqgan.runtime.processes import current_shard, only_process
 
@@ -24,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
+TIME_HELP = "Measure how many seconds an epoch takes on this machine, preset by preset."
+
 SHARED = ("train", "generate", "study", "data")
 """Commands whose work the processes of torchrun share."""
 
@@ -72,15 +74,22 @@ def presets(
     classes: Annotated[
         int, typer.Option(min=2, max=1000, help="Number of classes for which parameters are counted.")
     ] = 8,
-    epoch: Annotated[int, typer.Option(min=1, help="Number of images in an epoch.")] = 4189,
-    no_timing: Annotated[bool, option(ADVANCED, "Do not measure the seconds per epoch.", "--no-timing")] = False,
+    time: Annotated[bool, option(ADVANCED, TIME_HELP, "--time")] = False,
+    epoch: Annotated[int, option(ADVANCED, "Number of images in an epoch, for --time.", min=1)] = 4189,
     json_file: options.Json = None,
 ) -> None:
-    """List the presets with their sizes, and the seconds that an epoch takes on this machine."""
+    """List the presets with the sizes of their networks and circuits."""
     from hqgan.run import preset_table as listing
 
-    rows = listing.describe(classes, epoch=None if no_timing else epoch)
-    show_result(json_file, rows, listing.table(rows, epoch))
+    rows = listing.describe(classes)
+    show(listing.table(rows))
+    if time:
+        show(f"Seconds per epoch of {epoch:,} images, measured on this CPU:")
+        for name, seconds in listing.timed(classes, epoch):
+            rows[name]["seconds_per_epoch"] = seconds
+            show(f"{name:<20}{seconds:>8,.0f}")
+    if json_file is not None:
+        write_json(json_file, rows)
 
 
 @app.command(cls=Lists)

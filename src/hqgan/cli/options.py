@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from hqgan.errors import UserError
+from hqgan.reporter import Terminal
 
 if TYPE_CHECKING:
     from hqgan.config.sections import ClassSelection
@@ -99,12 +101,18 @@ Picture = Annotated[Path | None, option(OUTPUT, "Write a picture of the result t
 
 
 class Lists(TyperCommand):
-    """A command whose repeatable options take several values, as `LISTS` says."""
+    """A command whose repeatable options take several values, as `LISTS` says; a terminal shows at once that it has begun."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         if any(getattr(p, "multiple", False) for p in self.params):
             self.epilog = LISTS
+
+    def invoke(self, ctx: Any) -> Any:
+        """Say which command has begun: libraries take seconds to load."""
+        if sys.stderr.isatty():
+            Terminal().message(f"{ctx.command_path}: loading libraries")
+        return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat an option's name before each of its values. Arguments that would be missing are the last of these values."""

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from hqgan.cli.options import ADVANCED, DATA, OUTPUT, Lists, RealData, option
-from hqgan.cli.terminal import Terminal
 from hqgan.errors import UserError
+from hqgan.reporter import Terminal
 from hqgan.wording import plural
 
 app = typer.Typer()

@@ -11,8 +11,9 @@ import typer
 
 from hqgan.cli import options
 from hqgan.cli.options import ADVANCED, MODEL, OUTPUT, Lists, option, seed_of
-from hqgan.cli.terminal import Terminal, show_result
+from hqgan.cli.output import show_result
 from hqgan.errors import UserError
+from hqgan.reporter import Terminal
 from hqgan.runtime.processes import current_shard
 from hqgan.wording import listed, plural
 

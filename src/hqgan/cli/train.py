@@ -10,8 +10,8 @@ import typer
 
 from hqgan.cli import options
 from hqgan.cli.options import ADVANCED, MODEL, OUTPUT, Lists, option, seed_of
-from hqgan.cli.terminal import Terminal
 from hqgan.errors import UserError
+from hqgan.reporter import Terminal
 from hqgan.runtime.processes import current_shard, is_same_launch
 
 if TYPE_CHECKING:

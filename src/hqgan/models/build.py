@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from hqgan.circuits.ansatz import Ansatz
@@ -68,8 +69,9 @@ def circuit_of(config: Config) -> Ansatz | None:
 
 def figures(config: Config, classes: int) -> dict[str, int]:
     """What `hqgan presets` prints about a config: sizes of the networks and of the circuits."""
-    generator = build_generator(config, classes)
-    critic = build_critic(config, classes, generator)
+    with torch.device("meta"):  # shapes without numbers, which take a second to draw
+        generator = build_generator(config, classes)
+        critic = build_critic(config, classes, generator)
     circuits = generator.circuits
     ansatz = circuits[0].ansatz if circuits else None
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -16,27 +17,33 @@ from hqgan.training.step import step_of
 from hqgan.types import Batch
 
 
-def describe(classes: int = 8, *, epoch: int | None = None) -> dict[str, dict[str, Any]]:
+def describe(classes: int = 8) -> dict[str, dict[str, Any]]:
     """Preset name to figures.
 
     Args:
         classes: number of classes, on which embeddings and prototypes depend.
-        epoch: images of an epoch; given, each preset is timed and gets `seconds_per_epoch`.
     """
-    found: dict[str, dict[str, Any]] = {}
+    return {name: figures(preset(name), classes) for name in PRESETS}
+
+
+def timed(classes: int, epoch: int) -> Iterator[tuple[str, float]]:
+    """Preset names and the seconds that an epoch takes here, each as soon as it is measured.
+
+    Args:
+        classes: number of classes.
+        epoch: images of an epoch.
+    """
+    seconds_per_step(preset("demo"), classes)  # what runs first in a process is slower than the same later
     for name in PRESETS:
         config = preset(name)
-        found[name] = figures(config, classes)
-        if epoch is not None:
-            found[name]["seconds_per_epoch"] = seconds_per_step(config, classes) * epoch / config.training.batch
-    return found
+        yield name, seconds_per_step(config, classes) * epoch / config.training.batch
 
 
 CPU = torch.device("cpu")
 
 
 def seconds_per_step(config: Config, classes: int, steps: int = 8, device: torch.device = CPU) -> float:
-    """The mean of a few training steps on random images, after one to warm up; some steps have penalties."""
+    """The mean of a few training steps on random images, after two to warm up; some steps have penalties."""
     torch.manual_seed(0)
     generator = build_generator(config, classes)
     critic = build_critic(config, classes, generator)
@@ -51,33 +58,30 @@ def seconds_per_step(config: Config, classes: int, steps: int = 8, device: torch
     private = Private(plan, classes, lambda index: batch, 0)
     training = config.training
     step = PrivateStep(training, private) if config.private else step_of(state, training, lambda index: batch)
-    step(state)
+    for _ in range(2):
+        step(state)
     start = time.perf_counter()
     for _ in range(steps):
         step(state)
     return (time.perf_counter() - start) / steps
 
 
-def table(rows: dict[str, dict[str, Any]], epoch: int) -> Any:
+def table(rows: dict[str, dict[str, Any]]) -> Any:
     """A rich table of `describe`'s result."""
     from rich.table import Table
 
-    result = Table(caption=f"An epoch is {epoch:,} images; seconds were measured here, on this CPU.")
+    columns = {
+        "generator_parameters": "generator",
+        "quantum_parameters": "of it quantum",
+        "critic_parameters": "critic",
+        "qubits": "qubits",
+        "depth": "depth",
+        "sub_generators": "sub-generators",
+    }
+    result = Table()
     result.add_column("preset")
-    for title in ("generator", "of it quantum", "critic", "qubits", "depth", "sub-generators", "s an epoch"):
+    for title in columns.values():
         result.add_column(title, justify="right")
     for name, row in rows.items():
-        figures_ = (
-            "generator_parameters",
-            "quantum_parameters",
-            "critic_parameters",
-            "qubits",
-            "depth",
-            "sub_generators",
-        )
-        result.add_row(
-            name,
-            *(f"{row[k]:,}" for k in figures_),
-            f"{row['seconds_per_epoch']:.0f}" if "seconds_per_epoch" in row else "-",
-        )
+        result.add_row(name, *(f"{row[key]:,}" for key in columns))
     return result

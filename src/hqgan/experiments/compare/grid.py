@@ -192,11 +192,11 @@ def lengths(settings: Settings, before: Mapping[str, Any]) -> dict[str, float | 
     return found
 
 
-def hours(settings: Settings, out: Path) -> list[TrainingTime]:
+def hours(settings: Settings, out: Path, reporter: Reporter = SILENT) -> list[TrainingTime]:
     """The training that a comparison still takes on this machine.
 
     A few steps of each contestant are timed on random images. Not included are decoding, feature extractors, and what a generator
-    does before its first step (the autoencoder of latentqgan).
+    does before its first step (the autoencoder of latentqgan). `reporter` receives how many are timed, as task ``timing``.
 
     Raises:
         UserError: bad settings, or the folder `out` holds something else.
@@ -204,12 +204,13 @@ def hours(settings: Settings, out: Path) -> list[TrainingTime]:
     contestants = {one.run: one for one in check(settings)}
     kimg = lengths(settings, folder.read_settings(out, "comparison", "runs"))
     rows = []
-    for one in contestants.values():
+    for number, one in enumerate(contestants.values()):
+        reporter.progress("timing", number, len(contestants), "generators")
         config = config_of(one, settings.data[0], 0, settings, kimg[one.run])
         seconds = steps_of(config.training.kimg, config.training) * _seconds_per_step(config)
         done = 0
         for data in settings.data if out.exists() else ():
-            name = data_folder(open_configured(config_of(one, data, 0, settings, None).data))
+            name = data_folder(open_configured(config_of(one, data, 0, settings, None).data, reporter))
             for seed in range(settings.seeds):
                 own = config_of(one, data, seed, settings, kimg[one.run])
                 done += is_finished(own, one.run_path(out, name, seed))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hqgan.cli import terminal
-from hqgan.cli.terminal import Terminal
+from hqgan import reporter as terminal
+from hqgan.reporter import Terminal
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The exported folder, as torchvision, timm and Hugging Face datasets read it."""
 
 import csv
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ from PIL import Image
 from calls import Calls
 from hqgan.errors import UserError
 from hqgan.evaluation.real_images import data_of
-from hqgan.io.pretrained import library
 from hqgan.sampling import export as exporting
 from hqgan.sampling.dataset import lacking
 from hqgan.sampling.images import numbered
@@ -55,7 +55,7 @@ def test_counts_and_pixels(exported):
 
 
 def test_torchvision_reads_it(exported):
-    ImageFolder = library("torchvision.datasets").ImageFolder
+    ImageFolder = import_module("torchvision.datasets").ImageFolder
     out, _, data, _, found = exported
     for side, counts in found.items():
         folder = ImageFolder(str(out / side))
@@ -74,7 +74,7 @@ leaves_files_open = pytest.mark.filterwarnings(
 
 @leaves_files_open
 def test_timm_reads_it(exported):
-    create_dataset = library("timm.data").create_dataset
+    create_dataset = import_module("timm.data").create_dataset
     out, _, _, _, found = exported
     for split, side in (("train", "train"), ("validation", "validation")):
         dataset = create_dataset("", root=str(out), split=split)
@@ -188,7 +188,7 @@ def test_stopped_half_way_nothing_is_left(exported, tmp_path):
 def test_a_class_without_an_image_on_a_side_keeps_its_number(exported, tmp_path, hqgan, tiny_run, monkeypatch):
     import dataclasses
 
-    ImageFolder = library("torchvision.datasets").ImageFolder
+    ImageFolder = import_module("torchvision.datasets").ImageFolder
     _, loaded, data, split, _ = exported
     gone = data.classes.index("fibroma")
     bare = dataclasses.replace(split, validation=split.validation[data.labels[split.validation] != gone])

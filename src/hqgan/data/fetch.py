@@ -11,7 +11,6 @@ from pathlib import Path
 
 from hqgan.errors import UserError
 from hqgan.io.files import replacing
-from hqgan.io.pretrained import library
 from hqgan.reporter import SILENT, Reporter
 from hqgan.wording import listed
 
@@ -52,7 +51,7 @@ def fetch(name: str, size: int, folder: Path, *, reporter: Reporter = SILENT) ->
         raise UserError(
             "MedMNIST's list of archives comes with its package: pip install 'hqgan[medmnist]', and try again."
         )
-    known = library("medmnist").INFO
+    known = importlib.import_module("medmnist").INFO
     if name not in known:
         sets = sorted(n for n in known if known[n]["n_channels"] == 3 and "3d" not in n)
         raise UserError(

@@ -1,11 +1,9 @@
-"""timm and torchvision, loaded where they are needed. Imports nothing of the package but types."""
+"""Published weights, loaded into networks of timm and torchvision. Imports nothing of the package but types."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from hqgan.errors import UserError
@@ -15,11 +13,6 @@ if TYPE_CHECKING:
 
 
 Tensors = dict[str, "torch.Tensor"]
-
-
-def library(name: str) -> ModuleType:
-    """``timm``, ``torchvision.models``, ``torch_fidelity...``: what takes seconds to import, imported where it is used."""
-    return importlib.import_module(name)
 
 
 def load_weights(

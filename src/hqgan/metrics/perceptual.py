@@ -9,13 +9,13 @@ training images.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
 
 from hqgan.io.images import to_float
-from hqgan.io.pretrained import library
 from hqgan.metrics.distances import pairwise
 from hqgan.metrics.evaluator import Comparison
 from hqgan.metrics.extractors.networks import in_batches
@@ -40,7 +40,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     References:
         Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004.
     """
-    measure = library("torchmetrics.functional.image").structural_similarity_index_measure
+    measure = import_module("torchmetrics.functional.image").structural_similarity_index_measure
     return _each(lambda x, y: measure(x, y, data_range=1.0, reduction="none"), a, b)
 
 
@@ -52,7 +52,7 @@ def ms_ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     betas = np.array(BETAS[: scales_of(a.shape[1])])
     weights = tuple(float(x) for x in betas / betas.sum())
-    measure = library("torchmetrics.functional.image").multiscale_structural_similarity_index_measure
+    measure = import_module("torchmetrics.functional.image").multiscale_structural_similarity_index_measure
     return _each(lambda x, y: measure(x, y, data_range=1.0, reduction="none", betas=weights, normalize="relu"), a, b)
 
 

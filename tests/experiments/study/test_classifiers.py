@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,6 @@ from safetensors.torch import save_file
 from hqgan.errors import UserError
 from hqgan.experiments.study.classifiers import Recipe, build, recipe_of
 from hqgan.experiments.study.training import probabilities, standard_augmentation, train
-from hqgan.io.pretrained import library
 
 TIMM = {"resnet18": "resnet18", "vit-small": "vit_small_patch16_224"}
 
@@ -41,7 +42,7 @@ def test_each_network_learns_what_is_plain(name):
 @pytest.mark.parametrize("name", ["resnet18", "vit-small"])
 def test_given_weights_are_taken_but_for_the_head(name, tmp_path):
     torch.manual_seed(1)
-    published = library("timm").create_model(TIMM[name], num_classes=5)
+    published = import_module("timm").create_model(TIMM[name], num_classes=5)
     save_file({k: v.contiguous() for k, v in published.state_dict().items()}, tmp_path / "model.safetensors")
     recipe = recipe_of(name, None, str(tmp_path / "model.safetensors"))
     assert recipe.lr < recipe_of(name, None, None).lr
@@ -53,7 +54,7 @@ def test_given_weights_are_taken_but_for_the_head(name, tmp_path):
 
 def test_weights_of_another_network_are_refused(tmp_path):
     torch.manual_seed(1)
-    published = library("timm").create_model("resnet18", num_classes=5)
+    published = import_module("timm").create_model("resnet18", num_classes=5)
     save_file(published.state_dict(), tmp_path / "model.safetensors")
     with pytest.raises(UserError, match="of another network"):
         build(recipe_of("vit-small", None, str(tmp_path / "model.safetensors")), 3, 64)

@@ -1,6 +1,7 @@
 import hashlib
 import pickle
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from safetensors.torch import save_file
 
 from calls import Calls
 from hqgan.errors import UserError
-from hqgan.io.pretrained import library
 from hqgan.metrics.distances import frechet, kernel
 from hqgan.metrics.extractors import dinov2, inception, lpips, pretrained
 from hqgan.metrics.record import MetricRow
@@ -20,7 +20,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
 def test_fid_agrees_with_torch_fidelity_on_the_same_features():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(400, 32)), rng.normal(size=(400, 32)) * 1.2 + 0.3
-    module = library("torch_fidelity.metric_fid")
+    module = import_module("torch_fidelity.metric_fid")
     statistics = [module.fid_features_to_statistics(torch.from_numpy(x)) for x in (a, b)]
     theirs = module.fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
     assert frechet(a, b) == pytest.approx(theirs, rel=1e-3, abs=1e-3)
@@ -29,7 +29,7 @@ def test_fid_agrees_with_torch_fidelity_on_the_same_features():
 def test_kid_lies_within_the_interval_of_torch_fidelity():
     rng = np.random.default_rng(1)
     a, b = rng.normal(size=(500, 16)), rng.normal(size=(500, 16)) * 1.1 + 0.2
-    compute = library("torch_fidelity.metric_kid").kid_features_to_metric
+    compute = import_module("torch_fidelity.metric_kid").kid_features_to_metric
     found = compute(
         torch.from_numpy(a), torch.from_numpy(b), kid_subsets=100, kid_subset_size=200, verbose=False, rng_seed=0
     )
@@ -60,7 +60,7 @@ def test_inception_from_safetensors(inception_file):
 
 def test_lpips_is_a_distance_and_takes_the_given_weights(tmp_path):
     torch.manual_seed(0)
-    network = library("torchvision.models").alexnet(weights=None)
+    network = import_module("torchvision.models").alexnet(weights=None)
     features = {k: v for k, v in network.state_dict().items() if k.startswith("features.")}
     save_file(features, tmp_path / "alexnet.safetensors")
     distance = lpips.load(tmp_path / "alexnet.safetensors").image_distance
@@ -72,7 +72,7 @@ def test_lpips_is_a_distance_and_takes_the_given_weights(tmp_path):
 
 @pytest.mark.slow
 def test_dinov2_from_safetensors(tmp_path):
-    network = library("timm").create_model(
+    network = import_module("timm").create_model(
         "vit_small_patch14_dinov2", img_size=224, num_classes=0, dynamic_img_size=True
     )
     save_file(network.state_dict(), tmp_path / "model.safetensors")

@@ -1,11 +1,11 @@
 """From what was measured of each run to a comparison's result: a leaderboard, paired tests and curves.
 
-Intervals and paired tests are by a hierarchical bootstrap over seeds and lesions.
-A draw of a mean over seeds has two parts. For the seeds: Student's t with S - 1 degrees of freedom times the standard error. This
-is a parametric bootstrap; drawing eight seeds with replacement gives tails that are far too light for p-values corrected for many
-tests. For the lesions: one of the random halves of each seed's test lesions, the same for all contestants, and one half for all
-seeds if they share a test part. The spread over seeds already contains some of the variation over lesions, so intervals are
-rather too wide than too narrow. One seed says nothing about others: then the intervals are over its lesions alone.
+Intervals and paired tests are by a hierarchical bootstrap over seeds and lesions. A draw of a mean has two parts. For the
+seeds: Student's t with S - 1 degrees of freedom times the standard error. This is a parametric bootstrap; drawing eight seeds
+with replacement gives tails that are far too light for p-values corrected for many tests. For the lesions: one of the random
+halves of each seed's test lesions, the same for all contestants, and one half for all seeds if they share a test part. The
+spread over seeds already contains some of the variation over lesions, so intervals are rather too wide than too narrow. One
+seed says nothing about others: then the intervals are over its lesions alone.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from hqgan.errors import UserError
-from hqgan.io.pretrained import library, load_weights
+from hqgan.io.pretrained import load_weights
 from hqgan.wording import listed
 
 Weights = dict[str, torch.Tensor]
@@ -87,19 +88,19 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 def _resnet18(classes: int, size: int) -> nn.Module:
     """ResNet-18 of timm with random weights, for images of any size."""
-    return library("timm").create_model("resnet18", num_classes=classes)
+    return import_module("timm").create_model("resnet18", num_classes=classes)
 
 
 def _vit_small(classes: int, size: int) -> nn.Module:
     """ViT-small of timm with random weights. Up to 96 pixels its patches have 8 pixels: a 64-pixel image then has 64 of them."""
-    return library("timm").create_model(
+    return import_module("timm").create_model(
         "vit_small_patch16_224", img_size=size, patch_size=8 if size <= 96 else 16, num_classes=classes
     )
 
 
 def _resampled(given: Weights, network: nn.Module) -> Weights:
     """Resample the patch and position embeddings to the network's size, as timm does."""
-    return library("timm.models.vision_transformer").checkpoint_filter_fn(given, network)
+    return import_module("timm.models.vision_transformer").checkpoint_filter_fn(given, network)
 
 
 CLASSIFIERS = {

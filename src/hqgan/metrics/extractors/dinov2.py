@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from hqgan.io.pretrained import library
 from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.extractors.published import Provided, Published, digest_of, load_published, run_uint8
 
 
 def load(path: Path) -> Provided:
     """DINOv2's class token (N, 384); its network takes normalised images (B, 3, 224, 224)."""
-    network = library("timm").create_model(
+    network = import_module("timm").create_model(
         "vit_small_patch14_dinov2", img_size=224, num_classes=0, dynamic_img_size=True
     )
     load_published(network, path, PUBLISHED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from hqgan.io.pretrained import library
 from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.extractors.published import Provided, Published, digest_of, load_published, run_uint8
 
 
 def unloaded_inception() -> nn.Module:
     """Inception-v3 for FID, with random weights: uint8 (B, 3, H, W) to features (B, 2048) and logits (B, 1008)."""
-    module = library("torch_fidelity.feature_extractor_inceptionv3")
+    module = import_module("torch_fidelity.feature_extractor_inceptionv3")
     nothing = io.BytesIO()
     torch.save({}, nothing)
     nothing.seek(0)

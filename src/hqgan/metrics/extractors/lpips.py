@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
 from hqgan.io.images import to_float
-from hqgan.io.pretrained import library
 from hqgan.metrics.extractors.networks import in_batches
 from hqgan.metrics.extractors.published import Provided, Published, load_published
 
 
 def lpips(path: Path) -> nn.Module:
     """LPIPS on AlexNet, the linear layers torchmetrics': two batches in [-1, 1] to distances (B,)."""
-    network = library("torchmetrics.functional.image.lpips")._LPIPS(pretrained=True, net="alex", pnet_rand=True)
-    features = library("torchvision.models").alexnet(weights=None).features
+    network = import_module("torchmetrics.functional.image.lpips")._LPIPS(pretrained=True, net="alex", pnet_rand=True)
+    features = import_module("torchvision.models").alexnet(weights=None).features
     load_published(features, path, PUBLISHED, under="features.")
     for part in ("slice1", "slice2", "slice3", "slice4", "slice5"):
         for place, layer in getattr(network.net, part).named_children():

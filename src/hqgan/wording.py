@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,11 +24,28 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
 
 
-def table(*columns: str, title: str | None = None, caption: str | None = None) -> Any:
-    """A rich table without rows, its first column for names and the others for numbers."""
+def cell(form: str, /, *numbers: Any, **named: Any) -> str:
+    """A table's cell, on the terminal and on pages alike; plain text, never markup.
+
+    Args:
+        form: how it is written, as a format string: ``{:.3f}``; an interval stands in brackets: ``[{low:.3f}, {high:.3f}]``.
+        numbers: its values; a dash stands for the cell if a number in it is None or NaN.
+        named: its values by name; only those that `form` names matter.
+    """
+    try:
+        text = form.format(*numbers, **named)
+    except TypeError:  # None cannot be written as a number
+        return "-"
+    return (
+        "-" if re.search(r"\bnan\b", text) and any(number != number for number in (*numbers, *named.values())) else text
+    )
+
+
+def table(*columns: str, title: str | None = None, caption: str | None = None, **style: Any) -> Any:
+    """A rich table without rows, its first column for names and the others for numbers; `style` is rich's own."""
     from rich.table import Table
 
-    result = Table(columns[0], title=title, caption=caption)
+    result = Table(columns[0], title=title, caption=caption, **style)
     for name in columns[1:]:
         result.add_column(name, justify="right")
     return result

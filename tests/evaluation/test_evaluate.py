@@ -27,7 +27,7 @@ def test_one_half_of_the_real_data_against_the_other_is_the_real_reference(hqgan
         for i in split.train[real.labels[split.train] == c][:k]:
             (half / real.files[i]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(photos / real.files[i], half / real.files[i])
-    code, out, err = hqgan("evaluate", half, "--data", photos, "--json", tmp_path / "m.json")
+    code, out, err = hqgan("evaluate", half, "--data", photos, "--all", "--json", tmp_path / "m.json")
     assert code == 0, err
     rows = json.loads((tmp_path / "m.json").read_text())["metrics"]
     assert all(set(row) >= FIELDS for row in rows)
@@ -45,7 +45,7 @@ def test_one_half_of_the_real_data_against_the_other_is_the_real_reference(hqgan
 
 def test_a_run_s_evaluation_is_kept_and_says_what_is_missing(hqgan, tiny_run, tmp_path):
     run = shutil.copytree(tiny_run, tmp_path / "run")
-    code, out, err = hqgan("evaluate", run, "--json", tmp_path / "m.json")
+    code, out, err = hqgan("evaluate", run, "--all", "--json", tmp_path / "m.json")
     assert code == 0, err
     result = json.loads((tmp_path / "m.json").read_text())
     assert json.loads((run / "evaluation.json").read_text()) == result

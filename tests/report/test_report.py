@@ -42,7 +42,7 @@ def test_a_page_of_runs_needs_nothing_else(hqgan, run, tiny_run, tmp_path):
         "Run: my run",
         "Copying audit: my run",
         "FD (derm)",
-        "2 to 3",
+        "[2, 3]",
         "effective rank",
     )
     for words in (

@@ -15,6 +15,7 @@ from hqgan.reporter import Terminal
 
 app = typer.Typer()
 
+ALL_HELP = "Print every metric, by class too, the latent geometry and skin tones."
 CHECK_HELP = "Check the feature extractors instead: whether their distances grow as real images are corrupted more."
 AUDIT_HELP = "Folder of the results. (default: RUN/audit, or FOLDER-audit)"
 
@@ -31,15 +32,16 @@ def evaluate(
     weights: options.Pretrained = None,
     download: options.Download = False,
     check_extractors: Annotated[bool, option(ADVANCED, CHECK_HELP, "--check-extractors")] = False,
+    everything: Annotated[bool, option(OUTPUT, ALL_HELP, "--all")] = False,
     json_file: options.Json = None,
 ) -> None:
-    """Compare generated images with held-out real images.
+    """Compare generated images with held-out real images: a verdict with its reason, and the measures that it rests on.
 
     Each distance is shown beside a best case, real images against real images, and a simple baseline, a Gaussian fitted to
     principal components.
     """
     from hqgan.evaluation.evaluate import evaluate as measure
-    from hqgan.evaluation.evaluate import evaluation_table
+    from hqgan.evaluation.evaluate import evaluation_table, summary_table
     from hqgan.evaluation.extractors import check, check_table
     from hqgan.evaluation.real_images import is_run
 
@@ -60,7 +62,8 @@ def evaluate(
         result = measure(run_or_folder, data, seed, choice=choice, weights=files, download=download, reporter=reporter)
     if is_run(run_or_folder) and run_or_folder.is_dir():
         write_json(run_or_folder / "evaluation.json", result.as_json())
-    show_result(json_file, result.as_json(), *evaluation_table(result))
+    tables = evaluation_table(result) if everything else summary_table(result)
+    show_result(json_file, result.as_json(), *tables)
 
 
 @app.command(cls=Lists)

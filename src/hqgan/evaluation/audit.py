@@ -231,7 +231,7 @@ def table(found: dict[str, Any]) -> list[Any]:
         caption="real reference: held-out real images in place of generated ones",
     )
     for metric in rows_from_json(found["memory"]):
-        values = ["-" if value is None else f"{value:.4g}" for value in (metric.value, metric.real_reference)]
+        values = [wording.cell("{:.4g}", value) for value in (metric.value, metric.real_reference)]
         memory.add_row(metric.label, values[0], metric.reason or values[1], str(metric.n))
     tables = [nearest, attacks, memory]
     return [*tables, found["sentence"]] if found["verified"] else [*tables, UNVERIFIED, found["sentence"]]

@@ -17,6 +17,7 @@ from hqgan.data.cache import cache_folder
 from hqgan.evaluation import latent_geometry
 from hqgan.evaluation.extractors import extractors_of
 from hqgan.evaluation.real_images import evaluation_subset, opened
+from hqgan.evaluation.verdict import HEAD, verdict_of
 from hqgan.metrics import evaluator, perceptual, skin
 from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.metrics.modes import mode_rows
@@ -47,7 +48,9 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """What ``evaluation.json`` holds."""
-        values = {**self.about, "metrics": [row.as_json() for row in self.metrics], "skin": self.skin}
+        found = verdict_of(self.metrics)
+        about = {**self.about, "verdict": found.level, "sentence": found.sentence}
+        values = {**about, "metrics": [row.as_json() for row in self.metrics], "skin": self.skin}
         return values if self.geometry is None else {**values, "geometry": self.geometry}
 
 
@@ -116,8 +119,23 @@ def evaluate(
     return Evaluation(about, rows, tones, latent_geometry.geometry(loaded, seed, reporter) if loaded else None)
 
 
+def summary_table(result: Evaluation) -> list[Any]:
+    """The verdict of an evaluation, a rich table of the measures that it rests on, and where the rest is."""
+    found = verdict_of(result.metrics)
+    rows = wording.table(*HEAD, box=None)
+    for row in found.rows:
+        rows.add_row(*row)
+    n = max((row.n for row in result.metrics if row.class_name is None), default=0)
+    return [
+        found.sentence,
+        rows,
+        f"{wording.plural(n, 'image')} a side, test part of {result.about['data']}. Distance: 0 is real against real images, 1 "
+        "the simple baseline (PCA-Gaussian). --all prints the rest.",
+    ]
+
+
 def evaluation_table(result: Evaluation) -> list[Any]:
-    """Rich tables of an evaluation: over all classes, and the normalised kernel distance by class."""
+    """The verdict of an evaluation, and rich tables of all that was measured, over all classes and by class."""
     over_all = wording.table(
         *("metric", "value", "interval", "real vs. real", "PCA-Gaussian", "normalised", "N"),
         title=f"{result.about['target']} against the test part of {result.about['data']}",
@@ -128,16 +146,22 @@ def evaluation_table(result: Evaluation) -> list[Any]:
         if row.value is None:
             absent.setdefault(row.reason, []).append(row.label)
             continue
-        interval = "" if row.low is None else f"{row.low:.3g} to {row.high:.3g}"
-        cells = ["" if x is None else f"{x:.3g}" for x in (row.real_reference, row.baseline, row.normalised)]
-        over_all.add_row(row.label, f"{row.value:.4g}", interval, *cells, str(row.n))
+        forms = (
+            "{value:.4g}",
+            "[{low:.3g}, {high:.3g}]",
+            "{real_reference:.3g}",
+            "{baseline:.3g}",
+            "{normalised:.3g}",
+            "{n}",
+        )
+        over_all.add_row(row.label, *(wording.cell(form, **vars(row)) for form in forms))
     kernels = [r for r in result.metrics if r.class_name is not None and r.distance == "kd"]
     title, caption = "Kernel distance (KD) by class, normalised", "-: too few images on a side"
     classes = dict.fromkeys(str(r.class_name) for r in kernels)
     by_class = wording.table("extractor", *classes, title=title, caption=caption)
     for extractor in dict.fromkeys(r.extractor for r in kernels):
         own = {r.class_name: r.normalised for r in kernels if r.extractor == extractor}
-        by_class.add_row(extractor, *("-" if own[name] is None else f"{own[name]:.3g}" for name in classes))
+        by_class.add_row(extractor, *(wording.cell("{:.3g}", own[name]) for name in classes))
     missing = [f"Not computed: {wording.listed(names)} ({reason})." for reason, names in absent.items()]
     latent = latent_geometry.table(result.geometry) if result.geometry else []
-    return [over_all, *missing, by_class, *latent, *skin.sentences(result.skin)]
+    return [verdict_of(result.metrics).sentence, over_all, *missing, by_class, *latent, *skin.sentences(result.skin)]

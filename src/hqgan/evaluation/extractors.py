@@ -79,7 +79,7 @@ def check_table(checked: Checked) -> list[Any]:
     out.add_column("ranks them")
     labels = {MetricRow(row.distance, row.extractor).label: row for row in checked.rows}
     for label, row in labels.items():
-        reference = "" if row.real_reference is None else f"{row.real_reference:.3g}"
+        reference = wording.cell("{:.3g}", row.real_reference)
         cells = ["\n".join(f"{p.value:.3g}" for p in row.corruptions.get(n, [])) for n in names]
         verdict = "right" if row.passed else "WRONG: " + "; ".join(row.reasons)
         out.add_row(label, reference, *cells, verdict, end_section=True)

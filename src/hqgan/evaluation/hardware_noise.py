@@ -223,7 +223,7 @@ def table(result: dict[str, Any]) -> list[Any]:
     )
     order = list(dict.fromkeys(row["noise"] for row in result["readouts"]))
     for row in sorted(result["readouts"], key=lambda row: order.index(row["noise"])):
-        alone = "" if row["expected_of_shots"] is None else f"{row['expected_of_shots']:.4f}"
+        alone = wording.cell("{:.4f}", row["expected_of_shots"])
         cells = [f"{row[name]:.4f}" for name in ("mean", "root_mean_square")]
         shots = "exact" if row["shots"] is None else f"{row['shots']:,}"
         readouts.add_row(row["noise"], shots, *cells, alone, f"{row['largest']:.4f}", f"{row['seconds']:.1f}")
@@ -239,7 +239,7 @@ def table(result: dict[str, Any]) -> list[Any]:
     images.add_row("deviation", *(f"{level['mean']:.2f}, {level['largest']}" for level in levels), end_section=True)
     for label in (label for label, value in metrics[0].items() if value is not None):
         values = [found[label] for found in metrics]
-        images.add_row(label, *("" if value is None else f"{value:.3f}" for value in values))
+        images.add_row(label, *(wording.cell("{:.3f}", value) for value in values))
     return [readouts, images, *([UNCOVERED] if result["private"] else [])]
 
 

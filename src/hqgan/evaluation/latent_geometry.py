@@ -182,9 +182,8 @@ def table(found: Result) -> list[Any]:
         caption="share: of both branches' squared norms",
     )
     for row in found["jacobian"]:
-        share = "" if row["share"] is None else f"{row['share']:.1%}"
-        out.add_row(row["of"], f"{row['effective_rank']:.1f}", rf"\[{row['low']:.1f}, {row['high']:.1f}]",
-                    str(row["dimensions"]), f"{row['norm']:.3g}", share)  # fmt: skip
+        forms = ("{of}", "{effective_rank:.1f}", "[{low:.1f}, {high:.1f}]", "{dimensions}", "{norm:.3g}", "{share:.1%}")
+        out.add_row(*(wording.cell(form, **row) for form in forms))
     paths = found["interpolation"]
     return [
         out,

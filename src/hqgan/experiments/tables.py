@@ -9,7 +9,7 @@ from hqgan.experiments.compare.grid import TrainingTime
 from hqgan.experiments.compare.results import CompareResult
 from hqgan.experiments.study.results import StudyResult
 from hqgan.types import UNCOVERED
-from hqgan.wording import plural
+from hqgan.wording import cell, plural
 
 
 def study_tables(result: StudyResult) -> list[Any]:
@@ -28,11 +28,11 @@ def study_tables(result: StudyResult) -> list[Any]:
             rows.append(
                 [
                     r.name,
-                    f"{r.mean:.3f}",
-                    f"[{r.low:.3f}, {r.high:.3f}]",
-                    f"{r.accuracy:.3f}",
-                    *("-" if value is None else f"{value:.2f}" for value in recall),
-                    *("" if p is None else f"{p:.2g}" for p in p_values),
+                    cell("{:.3f}", r.mean),
+                    cell("[{:.3f}, {:.3f}]", r.low, r.high),
+                    cell("{:.3f}", r.accuracy),
+                    *(cell("{:.2f}", value) for value in recall),
+                    *(cell("{:.2g}", p) for p in p_values),
                 ]
             )
         head = ["arm", "balanced accuracy", "95 %", "accuracy", *recalls, *against]
@@ -50,14 +50,14 @@ def comparison_tables(result: CompareResult) -> list[Any]:
         rows = [
             [
                 row.name,
-                "-" if (d := row.distance).mean is None else f"{d.mean:.3f}",
-                "" if d.mean is None else f"[{d.low:.3f}, {d.high:.3f}]",
+                cell("{:.3f}", row.distance.mean),
+                cell("[{:.3f}, {:.3f}]", row.distance.low, row.distance.high),
                 f"{row.parameters:,}",
                 f"{row.quantum_parameters:,}",
                 f"{row.epochs:.1f}",
                 f"{row.images_per_second:.0f}",
                 f"{row.seconds:.0f}",
-                *("-" if t.seconds is None else f"{t.seconds:.0f}" for t in row.seconds_to),
+                *(cell("{:.0f}", t.seconds) for t in row.seconds_to),
             ]
             for row in one.leaderboard
         ]

@@ -87,5 +87,5 @@ def sentences(found: dict[str, Any]) -> list[str]:
     apart = row["generated"] - row["real"]
     return [
         f"Skin tone: median typology angle {row['generated']:.0f} degrees against {row['real']:.0f} in real images, a "
-        f"difference of {apart:+.0f} (95 %: {row['low']:+.0f} to {row['high']:+.0f}). {found['warning']}"
+        f"difference of {apart:+.0f} (95 %: [{row['low']:+.0f}, {row['high']:+.0f}]). {found['warning']}"
     ]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from hqgan.errors import UserError
 from hqgan.io.files import write_atomically
 from hqgan.io.templates import data_uri, render
+from hqgan.wording import cell
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,10 @@ def table_of(rows: Iterable[Mapping[str, Any]], head: str, form: str, caption: s
     Args:
         rows: values by name.
         head: names of the columns: ``class | N``.
-        form: how a row is written, as a format string: ``{class} | {n:,}``. A cell is blank if a number in it is None.
+        form: how a row is written, each cell as by `cell`: ``{class} | {n:,}``.
         caption: shown below the table.
     """
-
-    def cell(form: str, row: Mapping[str, Any]) -> str:
-        try:
-            return form.format(**row)
-        except TypeError:  # None cannot be written as a number
-            return ""
-
-    return Table(head.split(" | "), [[cell(part, row) for part in form.split(" | ")] for row in rows], caption)
+    return Table(head.split(" | "), [[cell(part, **row) for part in form.split(" | ")] for row in rows], caption)
 
 
 def png(path: Path, text: str) -> Picture:

@@ -11,7 +11,7 @@ from hqgan.report import figures
 from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
 from hqgan.report.figures import ForestRow
 from hqgan.report.study_sections import findings, source_of
-from hqgan.wording import plural
+from hqgan.wording import cell, plural
 
 SCALE = "0 is real vs. real, 1 the PCA-Gaussian baseline"
 
@@ -61,8 +61,8 @@ def _board(one: DataResult) -> list[Block]:
     cells = [
         [
             row.name,
-            "-" if (d := row.distance).mean is None else f"{d.mean:.3f}",
-            "" if d.mean is None else f"{d.low:.3f} to {d.high:.3f}",
+            cell("{:.3f}", row.distance.mean),
+            cell("[{:.3f}, {:.3f}]", row.distance.low, row.distance.high),
             *(f"{number:,}" for number in (row.parameters, row.quantum_parameters, row.critic_parameters)),
             f"{row.epochs:.1f}",
             f"{row.images_per_second:.0f}",
@@ -79,8 +79,7 @@ def _board(one: DataResult) -> list[Block]:
 
 
 def _reached(target: TimeTo) -> str:
-    seconds = "-" if target.seconds is None else f"{target.seconds:,.0f}"
-    return f"{seconds} ({target.reached}/{target.runs})"
+    return f"{cell('{:,.0f}', target.seconds)} ({target.reached}/{target.runs})"
 
 
 def _curves(one: DataResult) -> list[Block]:
@@ -114,12 +113,10 @@ def _pairs(one: DataResult) -> Table:
     rows = [
         [
             f"{pair.name} - {pair.against}",
-            f"{pair.mean:+.3f}",
-            f"{pair.low:+.3f} to {pair.high:+.3f}",
+            cell("{:+.3f}", pair.mean),
+            cell("[{:+.3f}, {:+.3f}]", pair.low, pair.high),
             f"{pair.nearer} of {pair.seeds}",
-            f"{pair.p_value:.2g}",
-            f"{pair.p_corrected:.2g}",
-            "-" if pair.wilcoxon is None else f"{pair.wilcoxon:.2g}",
+            *(cell("{:.2g}", p) for p in (pair.p_value, pair.p_corrected, pair.wilcoxon)),
         ]
         for pair in one.pairs
     ]
@@ -138,9 +135,8 @@ def _metrics(one: DataResult) -> Table:
     for label in dict.fromkeys(label for metrics in found for label in metrics):
         alike = [metrics.get(label) for metrics in found]
         first = next(m for m in alike if m is not None)
-        values = ["-" if m is None or m.value is None else f"{m.value:.3g}" for m in alike]
-        references = ["" if value is None else f"{value:.3g}" for value in (first.real_reference, first.baseline)]
-        cells.append([label, *values, *references, f"{first.n or one.n:,}"])
+        values = [None if m is None else m.value for m in alike] + [first.real_reference, first.baseline]
+        cells.append([label, *(cell("{:.3g}", value) for value in values), f"{first.n or one.n:,}"])
     head = ["metric", *(row.name for row in one.leaderboard), "real vs. real", "PCA-Gaussian", "N"]
     return Table(head, cells, "Generated images against the test part, all classes together, means over seeds.")
 

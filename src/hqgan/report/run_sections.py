@@ -11,7 +11,7 @@ from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read, table_of
 from hqgan.run.log import read_lines
-from hqgan.wording import at_most, plural
+from hqgan.wording import at_most, cell, plural
 
 Result = dict[str, Any]
 
@@ -163,7 +163,7 @@ def _metrics(run: Path, lines: list[Result], private: bool) -> list[Block]:
         table_of(
             [{**vars(row), "label": row.label} for row in overall if row.value is not None],
             "metric | value | 95 % | real vs. real | PCA-Gaussian | normalised | N",
-            "{label} | {value:.4g} | {low:.3g} to {high:.3g} | {real_reference:.3g} | {baseline:.3g} | {normalised:.3g} | {n:,}",
+            "{label} | {value:.4g} | [{low:.3g}, {high:.3g}] | {real_reference:.3g} | {baseline:.3g} | {normalised:.3g} | {n:,}",
             f"Generated images against real images of the {side} part. Normalised: 0 is real vs. real (the best case), 1 the "
             "PCA-Gaussian baseline.",
         )
@@ -190,8 +190,8 @@ def _by_class(rows: list[MetricRow]) -> Table | None:
     cells = []
     for extractor in dict.fromkeys(str(row.extractor) for row in kernels):
         own = {row.class_name: row.normalised for row in kernels if row.extractor == extractor}
-        cells.append([extractor, *("" if (value := own.get(c)) is None else f"{value:.2f}" for c in classes)])
-    caption = f"Normalised kernel distance by class: {SCALE}. Blank: too few images."
+        cells.append([extractor, *(cell("{:.2f}", own.get(c)) for c in classes)])
+    caption = f"Normalised kernel distance by class: {SCALE}. -: too few images."
     return Table(["extractor", *classes], cells, caption)
 
 
@@ -201,7 +201,7 @@ def _geometry(found: Result) -> list[Block]:
     paths = found["interpolation"]
     return [
         table_of(found["jacobian"], "derivative with respect to | effective rank | 95 % | largest possible | share",
-                 "{of} | {effective_rank:.1f} | {low:.1f} to {high:.1f} | {dimensions} | {share:.0%}",
+                 "{of} | {effective_rank:.1f} | [{low:.1f}, {high:.1f}] | {dimensions} | {share:.0%}",
                  "Jacobian of the image: with respect to the whole latent, and through each branch alone. Share: of the "
                  "squared norms of both branches."),
         Picture(picture, "Singular values of the Jacobian: how many directions of the latent change the image, and how much."),
@@ -217,7 +217,7 @@ def _skin(found: Result) -> list[Block]:
     table = table_of(
         rows,
         "class | generated | real | difference | 95 %",
-        "{class} | {generated:.0f} | {real:.0f} | {difference:+.0f} | {low:+.0f} to {high:+.0f}",
+        "{class} | {generated:.0f} | {real:.0f} | {difference:+.0f} | [{low:+.0f}, {high:+.0f}]",
         "Skin tone: individual typology angle at the borders of the images, median in degrees. Higher is lighter.",
     )
     return [table, Text(found["warning"], "warning")]

@@ -12,7 +12,7 @@ from hqgan.report import figures
 from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
 from hqgan.report.figures import ForestRow
 from hqgan.types import UNCOVERED
-from hqgan.wording import plural
+from hqgan.wording import cell, plural
 
 
 def study_sections(result: StudyResult, folder: Path) -> list[Section]:
@@ -81,26 +81,25 @@ def _row(r: ArmRow, rare: list[str], best: str) -> list[str]:
     from_best = _difference(r.difference_from_best_classical, r.p_value_against_best_classical)
     return [
         r.name,
-        f"{r.mean:.3f}",
-        f"{r.low:.3f} to {r.high:.3f}",
-        *(f"{value:.3f}" for value in (r.accuracy, r.auroc, r.calibration_error)),
-        *("-" if value is None else f"{value:.2f}" for value in recall),
+        cell("{:.3f}", r.mean),
+        cell("[{:.3f}, {:.3f}]", r.low, r.high),
+        *(cell("{:.3f}", value) for value in (r.accuracy, r.auroc, r.calibration_error)),
+        *(cell("{:.2f}", value) for value in recall),
         _difference(r.difference_from_real_only, r.p_value_against_real_only),
         *([] if best == "real" else [from_best]),
     ]
 
 
 def _difference(found: Estimate, p: float | None) -> str:
-    return "" if p is None else f"{found.mean:+.3f} ({p:.2g})"
+    return cell("{:+.3f} ({:.2g})", found.mean, p)
 
 
 def _sources(result: StudyResult, folder: Path) -> Section:
     section = Section("Sources of generated images")
     rows = []
     for g in result.generators:
-        parameters = "" if g.parameters is None else f"{g.parameters:,}"
-        epochs = "" if g.epochs is None else f"{g.epochs:.1f}"
-        rows.append([g.name, parameters, epochs, "training part only" if g.verified else "not known"])
+        seen = "training part only" if g.verified else "not known"
+        rows.append([g.name, cell("{:,}", g.parameters), cell("{:.1f}", g.epochs), seen])
     section.blocks.append(Table(["source", "parameters", "epochs", "real images seen"], rows))
     if not all(g.verified for g in result.generators):
         section.blocks.append(

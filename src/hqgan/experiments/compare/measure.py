@@ -13,6 +13,7 @@ import numpy as np
 from hqgan.circuits.backends.registry import backend_of
 from hqgan.data import open_configured
 from hqgan.evaluation.extractors import extractors_of
+from hqgan.evaluation.verdict import CHECKED
 from hqgan.experiments.compare.contestants import Contestant, Settings, config_of, contestants_of
 from hqgan.experiments.compare.results import CurvePoint, RunResult
 from hqgan.experiments.splits import checked_split, parts_hash
@@ -30,9 +31,9 @@ from hqgan.sampling.images import latent_seed, make_images, matched_images
 from hqgan.sampling.load import Loaded, load, on_backend
 from hqgan.types import ImageData, LabelledImages, Split
 
-EXTRACTORS = ("derm", "early", "middle", "untrained")
-"""Extractors whose kernel distance ranks corrupted images correctly (docs/results/extractors.md). A contestant's distance is the
-mean over them, normalised: 0 is real vs. real, 1 the PCA-Gaussian baseline."""
+EXTRACTORS = CHECKED
+"""Extractors whose kernel distance ranks corrupted images correctly. A contestant's distance is the mean over them, normalised:
+0 is real vs. real, 1 the PCA-Gaussian baseline."""
 HALVES = 100
 """Random halves of the test lesions on which distances are measured again."""
 COLUMNS = 2

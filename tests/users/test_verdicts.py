@@ -1,0 +1,49 @@
+"""What a measurement says: a verdict first, plain intervals, numbers that agree, and what is foreseeable said before."""
+
+import json
+import re
+import shutil
+
+TINY_STUDY = ("--data", "demo:160", "--size", 32, "--generators", "pca-gaussian", "--uses", "mixed", "--steps", 10)
+
+
+def test_intervals_stand_in_plain_brackets(hqgan, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    code, out, err = hqgan("evaluate", run)
+    assert code == 0, err
+    assert "\\[" not in out
+    assert re.search(r" \[\d+%, \d+%\] ", out)
+
+
+def test_a_study_s_intervals_stand_in_plain_brackets(hqgan, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "os.sched_getaffinity", lambda process: {0}, raising=False
+    )  # two threads for so little are slow
+    lists = ("--seeds", 1, "--ratios", 1, "--fill", "fibroma")
+    code, out, err = hqgan("study", *TINY_STUDY, *lists, "--out", tmp_path / "s")
+    assert code == 0, err
+    assert "\\[" not in out
+    assert re.search(r" \[\d\.\d{3}, \d\.\d{3}\] ", out)
+    page = (tmp_path / "s" / "study.html").read_text()
+    assert re.search(r"<td>\[\d\.\d{3}, \d\.\d{3}\]</td>", page)
+
+
+def test_an_evaluation_begins_with_its_verdict(hqgan, tiny_run, tmp_path):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    code, out, err = hqgan("evaluate", run, "--json", tmp_path / "m.json")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert re.match(r"(Worse|Too little variety|Not clearly better|Better|No verdict)\b.*[:;.]", lines[0]), lines[0]
+    assert len(lines) <= 12
+    # Everything is kept in the file, and printed when asked for, the verdict first.
+    kept = json.loads((tmp_path / "m.json").read_text())
+    assert len(kept["metrics"]) > 30
+    assert kept["skin"]["rows"]
+    assert " ".join(lines).startswith(kept["sentence"])
+    code, whole, err = hqgan("evaluate", run, "--all")
+    assert code == 0, err
+    assert " ".join(whole.splitlines()).startswith(kept["sentence"])
+    assert all(words in whole for words in ("Precision (derm)", "Latent geometry", "Skin tone"))
+    assert "Precision (derm)" not in out
+    assert re.search(r"through the quantum branch .* \[\d+\.\d, \d+\.\d\] ", whole)
+    assert "\\[" not in whole

@@ -45,7 +45,7 @@ def train(home: Path) -> None:
     from hqgan import config
     from hqgan.run import train as run
 
-    run.train(config.preset("demo", TINY), home / "run", resume=True)
+    run.train(config.preset("demo", TINY), home / "run", resume=(home / "run" / "config.json").exists())
 
 
 def cache(home: Path) -> None:

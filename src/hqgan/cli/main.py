@@ -59,8 +59,8 @@ def demo(out: Annotated[Path, typer.Option("--out", help="Folder of the run.")] 
     from hqgan.sampling.images import counts_by_class
     from hqgan.sampling.load import load
 
-    config = stored_config(out) or configs.preset("demo")
-    train.train_run(config, out, resume=True)
+    stored = stored_config(out)
+    train.train_run(stored or configs.preset("demo"), out, resume=stored is not None)
     loaded = load(out)
     folder = out / "generated"
     write_images(loaded, counts_by_class(loaded.classes, 8, []), folder, 0, last_evaluation(out))

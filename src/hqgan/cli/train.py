@@ -70,11 +70,16 @@ def run_config(out: Path, preset: str | None, changes: dict[str, Any], resume: b
         changes: dotted field to value; they win over `lr`.
         resume: whether the run is resumed.
         lr: learning rate of the generator, to which the critic's keeps its ratio.
+
+    Raises:
+        UserError: there is no run to resume.
     """
     from hqgan import config as configs
-    from hqgan.run.folder import stored_config
+    from hqgan.run.folder import no_run, stored_config
 
     stored = stored_config(out) if resume or is_same_launch(out) else None
+    if resume and stored is None and not is_same_launch(out):
+        raise no_run(out)
     kept = stored if preset is None else None
     name = preset or ("private" if changes.get("privacy.epsilon") else "hqgan")
     if lr is not None:

@@ -16,7 +16,7 @@ from hqgan.errors import UserError
 from hqgan.metrics.near_duplicates import nearest_copies
 from hqgan.reporter import Reporter
 from hqgan.run import train as runs
-from hqgan.run.folder import is_finished
+from hqgan.run.folder import is_finished, stored_config
 from hqgan.sampling.load import load
 from hqgan.types import ImageData, Split
 
@@ -118,7 +118,7 @@ def train_on_split(config: Config, path: Path, data: ImageData, split: Split, ti
     """
     if not is_finished(config, path):
         reporter.message(title)
-        runs.train(config, path, resume=True, reporter=reporter, alone=True)
+        runs.train(config, path, resume=stored_config(path) is not None, reporter=reporter, alone=True)
     check_run(path, data, split)
 
 

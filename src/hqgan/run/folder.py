@@ -51,7 +51,8 @@ def check_folder(config: Config, out: Path, resume: bool) -> None:
     """Check whether a run of `config` may start or resume in `out`.
 
     Raises:
-        UserError: `out` is a file, holds other files, or holds a run that is not to be resumed or has another config.
+        UserError: `out` is a file, holds other files, holds no run to resume, or one that is not to be resumed or has another
+            config.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; choose another `out`.")
@@ -59,6 +60,8 @@ def check_folder(config: Config, out: Path, resume: bool) -> None:
     if before is None:
         if others(out, "log.txt", LOCK, LAUNCH, "config.json"):
             raise UserError(f"{out} holds files that are not a run's; choose another `out`.")
+        if resume and not (out / LOCK).exists():  # which a run has that was killed before its config was written
+            raise no_run(out)
         return
     if not resume:
         raise UserError(f"{out} holds a run already; go on with it by `resume`, or choose another `out`.")
@@ -76,6 +79,11 @@ def check_folder(config: Config, out: Path, resume: bool) -> None:
             f"`resume` needs the config that {out} was started with; theirs / yours differ in {'; '.join(changed[:2])}{more}. "
             "Leave the options away to go on with theirs."
         )
+
+
+def no_run(out: Path) -> UserError:
+    """The error of resuming where there is no run."""
+    return UserError(f"There is no run in {out}: name the folder of one, or leave `resume` away to start a new one there.")
 
 
 def forget_refused(out: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hqgan.errors import UserError
-from hqgan.io.files import write_atomically
+from hqgan.io.files import LARGEST_TABLE, read_limited, write_atomically
 from hqgan.types import ImageData, Split
 
 SIDES = ("train", "validation", "test")
@@ -141,10 +141,7 @@ def save_split(path: Path, split: Split, data: ImageData) -> None:
     if len(data) <= LISTED:
         content |= {name: data.files[getattr(split, name)].tolist() for name in SIDES}
     else:
-        side_of = np.full(len(data), len(SIDES), np.uint8)
-        for number, name in enumerate(SIDES):
-            side_of[getattr(split, name)] = number
-        packed = base64.b64encode(zlib.compress(side_of.tobytes())).decode()
+        packed = base64.b64encode(zlib.compress(_sides(split, len(data)).tobytes())).decode()
         content |= {"version": 2, "images": len(data), "sides": [*SIDES, "none"], "zlib": packed}
     try:
         write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
@@ -152,14 +149,29 @@ def save_split(path: Path, split: Split, data: ImageData) -> None:
         raise UserError(f"The split {path} cannot be written ({error.strerror or error}).") from error
 
 
+def split_hash(split: Split, images: int) -> str:
+    """Hex SHA-256 of the side of each of so many images, by which a checkpoint knows the split that it was trained on."""
+    return hashlib.sha256(_sides(split, images).tobytes()).hexdigest()
+
+
+def _sides(split: Split, images: int) -> np.ndarray:
+    """(images,) uint8, the number of each image's side; 3 for those on none."""
+    side_of = np.full(images, len(SIDES), np.uint8)
+    for number, name in enumerate(SIDES):
+        side_of[getattr(split, name)] = number
+    return side_of
+
+
 def load_split(path: Path, data: ImageData) -> Split:
     """Read a split back for the same data.
 
     Raises:
-        UserError: the file is missing or damaged, leaks, or was made for other data.
+        UserError: the file is missing or damaged, leaks, has an empty side, or was made for other data.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_limited(path, LARGEST_TABLE).decode())
+        if content["version"] not in (1, 2):
+            raise ValueError(f"version {str(content['version'])[:20]} is not one of 1 and 2")
         if content["hash"] == _hash(data) and content.get("fingerprint", data.fingerprint) == data.fingerprint:
             split = _packed(content, data) if content["version"] == 2 else _by_names(content, data)
         else:
@@ -173,6 +185,8 @@ def load_split(path: Path, data: ImageData) -> Split:
             "restore the data, or start a new run."
         )
     check_leaks(split, data.group_of, data.groups)
+    if empty := [side for side in ("train", "validation") if not len(getattr(split, side))]:
+        raise UserError(f"The split {path} has no image on the side {empty[0]}: restore it, or start a new run.")
     return split
 
 

@@ -12,7 +12,6 @@ Three kinds of evidence, each against a null hypothesis that the data themselves
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from hqgan.data import ALL_CLASSES
 from hqgan.errors import UserError
 from hqgan.evaluation.copying_evidence import Evidence, attacks, memory, nearest, single, spaces_of
 from hqgan.evaluation.real_images import opened
-from hqgan.io.files import csv_text, write_atomically
+from hqgan.io.files import csv_text, read_csv, write_atomically
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics import copying
 from hqgan.metrics.distances import pairwise
@@ -34,7 +33,7 @@ from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 from hqgan.sampling.generate import MANIFEST
 from hqgan.sampling.image_folder import read_folder
-from hqgan.sampling.images import images_of, numbered
+from hqgan.sampling.images import SEED_MARK, fits, images_of, numbered
 from hqgan.sampling.load import Loaded
 from hqgan.types import ImageData, Split
 
@@ -53,6 +52,9 @@ UNVERIFIED = (
 )
 
 FLAGGED = "flagged.csv"
+
+COLUMNS = ("seed", "latent_seed", "checkpoint_sha256")
+"""What a manifest and ``flagged.csv`` say of where an image comes from."""
 
 
 def audit(
@@ -139,7 +141,7 @@ def _made(
     reporter.message(f"generating {wording.plural(len(made), 'image')}")
     labels, images = images_of(loaded, made)
     rows = [
-        {"file": file, "class": name, "latent_seed": latent, "checkpoint_sha256": loaded.checkpoint_hash}
+        {"file": file, "class": name, "seed": seed, "latent_seed": latent, "checkpoint_sha256": loaded.checkpoint_hash}
         for file, name, latent in made
     ]
     return np.stack(list(images)), labels, rows
@@ -151,15 +153,23 @@ def _from_manifest(folder: Path, files: list[str], labels: np.ndarray, data: Ima
     path = folder / MANIFEST
     if path.exists():
         try:
-            with path.open(newline="", encoding="utf-8") as stream:
-                known = {row["file"]: row for row in csv.DictReader(stream)}
-        except (KeyError, UnicodeDecodeError, csv.Error) as error:
+            known = {row["file"]: row for row in read_csv(path, ("file",))}
+        except ValueError as error:
             raise UserError(f"The manifest {path} cannot be read ({error}); remove it and run again.") from error
-    columns = ("latent_seed", "checkpoint_sha256")
-    return [
-        {"file": file, "class": data.classes[label], **{name: known.get(file, {}).get(name, "") for name in columns}}
-        for file, label in zip(files, labels, strict=True)
-    ]
+    found = []
+    for file, label in zip(files, labels, strict=True):
+        row = {
+            "file": file,
+            "class": data.classes[label],
+            **{name: known.get(file, {}).get(name, "") for name in COLUMNS},
+        }
+        if (latent := row["latent_seed"]) and not (latent.isdecimal() and fits(row, int(latent))):
+            raise UserError(
+                f"The latent seed {latent[:80]} in {path} is not that of its image {file!r}: a spreadsheet may have rounded it. "
+                "Take the manifest as it was written, or remove it and run again: then `drop_copies` cannot use the audit."
+            )
+        found.append(row)
+    return found
 
 
 def _sentence(found: dict[str, Any], copies: int) -> str:
@@ -183,8 +193,11 @@ def _sentence(found: dict[str, Any], copies: int) -> str:
 def _write(folder: Path, found: dict[str, Any], flagged: list[dict[str, Any]], evidence: Evidence) -> None:
     """The audit's files; those of an earlier audit are replaced."""
     data, images, held_out = evidence.data, evidence.images, evidence.held_out
-    columns = ["file", "class", "latent_seed", "checkpoint_sha256", "why", "ratio", "training_file"]
-    text = csv_text(columns, [[row[name] for name in columns] for row in flagged])
+    columns = ["file", "class", *COLUMNS, "why", "ratio", "training_file"]
+    marked = [
+        row | {"latent_seed": f"{SEED_MARK}{row['latent_seed']}" if row["latent_seed"] else ""} for row in flagged
+    ]
+    text = csv_text(columns, [[row[name] for name in columns] for row in marked])
     strips: dict[str, list[np.ndarray]] = {"generated": [], "nearest training": [], "nearest held out": []}
     for pair in found["pairs"]:
         real, made = evidence.spaces[pair["space"]]

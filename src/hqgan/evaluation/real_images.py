@@ -11,7 +11,7 @@ from hqgan.data import ALL_CLASSES, load_split, open_configured, open_data, spli
 from hqgan.errors import UserError
 from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.image_folder import folder_size
-from hqgan.sampling.load import Loaded, load
+from hqgan.sampling.load import Loaded, check_split, load
 from hqgan.types import ImageData, Split
 
 MOST_TRAINING = 20_000
@@ -45,7 +45,7 @@ def data_of(loaded: Loaded, data_path: str | None, reporter: Reporter = SILENT) 
         reporter: receives messages and progress.
 
     Raises:
-        UserError: these are not the data that the run was trained on.
+        UserError: these are not the data that the run was trained on, or not its split.
     """
     config = loaded.config.data
     path = data_path or config.path
@@ -60,7 +60,9 @@ def data_of(loaded: Loaded, data_path: str | None, reporter: Reporter = SILENT) 
         raise UserError(
             f"{loaded.path.parent.parent} was not trained on {path}, or that has changed since; give the run's own `data`."
         )
-    return data, load_split(recorded, data) if recorded.exists() else split_of(data, config.seed, config.fraction)
+    split = load_split(recorded, data) if recorded.exists() else split_of(data, config.seed, config.fraction)
+    check_split(split, data, loaded.values, loaded.path.parent.parent)
+    return data, split
 
 
 def opened(

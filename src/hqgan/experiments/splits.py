@@ -17,7 +17,7 @@ from hqgan.metrics.near_duplicates import nearest_copies
 from hqgan.reporter import Reporter
 from hqgan.run import train as runs
 from hqgan.run.folder import is_finished, stored_config
-from hqgan.sampling.load import load
+from hqgan.sampling.load import check_split, load
 from hqgan.types import ImageData, Split
 
 Names = Sequence[str] | np.ndarray
@@ -93,6 +93,7 @@ def check_run(path: Path, data: ImageData, split: Split) -> None:
     if not loaded.config.private and loaded.values["data"]["fingerprint"] != data.fingerprint:
         raise UserError(f"{path} was trained on other data; leave it out.")
     own = load_split(loaded.path.parent.parent / "split.json", data)
+    check_split(own, data, loaded.values, path)
     if set(own.train.tolist()) != set(split.train.tolist()):
         seen = len(set(own.train.tolist()) & set(split.test.tolist()))
         raise UserError(

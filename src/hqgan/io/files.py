@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ LOCK = ".lock"
 
 LARGEST_JSON = 16 * 2**20
 """In bytes; the JSON of a checkpoint needs a hundredth of that."""
+
+LARGEST_TABLE = 256 * 2**20
+"""In bytes; the manifest of a million images needs about that."""
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
 
@@ -49,11 +53,61 @@ def write_atomically(path: Path, data: bytes) -> None:
         flush(stream)
 
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""How a cell begins that a spreadsheet would compute; or one that `csv_text` has marked as text before."""
+_PATHS = {"file", "file_name", "training_file"}
+"""Columns of files, which stay paths that can be opened."""
+
+
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table as CSV, with the same line ends everywhere."""
+    """A table as CSV, with the same line ends everywhere.
+
+    A text that a spreadsheet would take for a formula is written with ``'`` before it, a path with ``./``; `plain` removes
+    either.
+    """
+    marks = ["./" if name in _PATHS else "'" for name in head]
+
+    def cells(row: Sequence[Any]) -> list[Any]:
+        return [
+            f"{mark}{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+            for mark, value in zip(marks, row, strict=True)
+        ]
+
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([head, *rows])
+    csv.writer(text, lineterminator="\n").writerows([head, *map(cells, rows)])
     return text.getvalue()
+
+
+def plain(cell: str) -> str:
+    """The text that `csv_text` wrote as this cell."""
+    for mark in ("./", "'"):
+        if cell.startswith(mark) and _FORMULA.match(cell.removeprefix(mark)):
+            return cell.removeprefix(mark)
+    return cell
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a small table with a header, as `csv_text` or a spreadsheet writes it, each cell as it was.
+
+    Args:
+        path: a regular file of up to `LARGEST_TABLE` bytes.
+        columns: those that it has to have.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file, is no UTF-8, lacks a column, or has a row of another length.
+    """
+    text = read_limited(path, LARGEST_TABLE).decode("utf-8-sig")
+    try:
+        head, *rows = csv.reader(io.StringIO(text, newline="")) if text.strip() else ([],)
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    if lacking := [name for name in columns if name not in head]:
+        raise ValueError(f"it lacks the column {lacking[0]}; columns are separated by commas")
+    rows = [row for row in rows if row]
+    if wrong := next((number for number, row in enumerate(rows, 1) if len(row) != len(head)), None):
+        raise ValueError(f"row {wrong} has another number of cells than its header")
+    return [dict(zip(head, map(plain, row), strict=True)) for row in rows]
 
 
 def others(folder: Path, *own: str) -> list[Path]:
@@ -70,6 +124,25 @@ def sweep(folder: Path, *patterns: str) -> None:
             path.unlink(missing_ok=True)
 
 
+def read_limited(path: Path, most: int) -> bytes:
+    """What a regular file of at most so many bytes holds; a device or a pipe may never end.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is something else, or larger.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is no regular file")
+    with path.open("rb") as stream:  # never more than allowed, whatever size it says it has
+        data = stream.read(most + 1)
+    if len(data) > most:
+        raise ValueError(
+            f"it has {max(status.st_size, len(data)) / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} that are read"
+        )
+    return data
+
+
 def read_json(path: Path) -> Any:
     """What a JSON file holds, if it is not larger than `LARGEST_JSON`.
 
@@ -77,10 +150,8 @@ def read_json(path: Path) -> Any:
         OSError: it cannot be read.
         ValueError: it is too large, no JSON, or nested too deeply.
     """
-    if (size := path.stat().st_size) > LARGEST_JSON:
-        raise ValueError(f"it has {size / 1e6:,.0f} MB, far more than facts take")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_limited(path, LARGEST_JSON).decode())
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

@@ -83,7 +83,9 @@ def check_folder(config: Config, out: Path, resume: bool) -> None:
 
 def no_run(out: Path) -> UserError:
     """The error of resuming where there is no run."""
-    return UserError(f"There is no run in {out}: name the folder of one, or leave `resume` away to start a new one there.")
+    return UserError(
+        f"There is no run in {out}: name the folder of one, or leave `resume` away to start a new one there."
+    )
 
 
 def forget_refused(out: Path) -> None:

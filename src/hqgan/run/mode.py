@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hqgan.data import split_hash
 from hqgan.evaluation.extractors import build_evaluator
 from hqgan.metrics.evaluator import Evaluator
 from hqgan.run.privacy import facts, sentence, start_private
@@ -36,10 +37,10 @@ class RunMode:
         return build_evaluator(setup.data, setup.split, setup.split.validation, setup.config.data.seed, setup.reporter)
 
     def description(self) -> dict[str, Any]:
-        """Facts for run.json and checkpoints: name, licence, fingerprint and training images by class."""
-        data, train = self.setup.data, self.setup.split.train
-        counts = np.bincount(data.labels[train], minlength=len(data.classes)).tolist()
-        return {"data": self._facts(data.fingerprint, counts)}
+        """Facts for run.json and checkpoints: name, licence, fingerprint and training images by class; hash of the split."""
+        data, split = self.setup.data, self.setup.split
+        counts = np.bincount(data.labels[split.train], minlength=len(data.classes)).tolist()
+        return {"data": self._facts(data.fingerprint, counts), "split_sha256": split_hash(split, len(data))}
 
     def checkpoint_values(self, state: State) -> dict[str, Any]:
         """Further values of a checkpoint: none."""

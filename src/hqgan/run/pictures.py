@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hqgan.data import load_split, open_configured
 from hqgan.errors import UserError
+from hqgan.evaluation.real_images import data_of
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.sampling.images import latent_seed, make_images
 from hqgan.sampling.load import load
@@ -18,8 +18,7 @@ def draw_beside_real(run: Path, path: Path, columns: int = 5) -> None:
     loaded = load(run)
     if loaded.config.private:
         raise UserError(f"{run} was trained privately: no picture shows real images beside its own; leave them away.")
-    data = open_configured(loaded.config.data)
-    split = load_split(run / "split.json", data)
+    data, split = data_of(loaded, None)
     rows = []
     for label, name in enumerate(data.classes):
         real = data.images[split.train[data.labels[split.train] == label][:columns]]

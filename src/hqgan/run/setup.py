@@ -23,7 +23,8 @@ from hqgan.models.build import build_critic, build_generator
 from hqgan.models.hybrid import HybridGenerator
 from hqgan.models.latent import PrototypeLatent
 from hqgan.reporter import Reporter
-from hqgan.sampling.load import facts_of
+from hqgan.run.log import read_run
+from hqgan.sampling.load import check_split, facts_of
 from hqgan.training import checkpoint
 from hqgan.training.distributed import Processes, share_batch_norms
 from hqgan.training.state import State, dtype_of, layout, new_state
@@ -119,6 +120,8 @@ def start_state(setup: Setup) -> State:
     state = new_state(generator, critic, config.training, device)
     if start is not None:
         _resume(setup, state, start)
+    elif not config.private:
+        check_split(setup.split, data, read_run(out), out)
     if processes.any(processes.mean({"images": state.images})["images"] != state.images):
         raise UserError(
             f"The processes see different checkpoints in {out}: put `out` on a disk that all machines share."
@@ -140,6 +143,8 @@ def _resume(setup: Setup, state: State, start: Path) -> None:
         raise UserError(
             f"{config.data.path} is not the data that {setup.out} was trained on; give that, or another `out`."
         )
+    if not config.private:  # whose secret is bound to the split
+        check_split(setup.split, data, values, setup.out)
     try:
         state.restore(tensors, values)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:

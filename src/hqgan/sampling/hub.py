@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PREFIX = "hf:"
 """How places on the hub begin, as in hf:owner/name; anything else is a path."""
 NAME = "checkpoint"
-KEPT = ("config", "classes", "data", "step", "images", "ema_sha256", "privacy")
+KEPT = ("config", "classes", "data", "step", "images", "ema_sha256", "split_sha256", "privacy")
 """Fields of a checkpoint's JSON that are uploaded."""
 FRONT = """---
 library_name: hqgan

@@ -5,8 +5,8 @@ The same seed, class and number give the same image, whatever the total number.
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count, islice
 from pathlib import Path
@@ -16,6 +16,7 @@ import torch
 
 from hqgan.circuits.backends.registry import Watched
 from hqgan.errors import UserError
+from hqgan.io.files import read_csv
 from hqgan.io.images import to_uint8
 from hqgan.models.base import Generator
 from hqgan.sampling.load import Loaded
@@ -26,6 +27,13 @@ Numbered = tuple[str, str, int]
 
 BATCH = 64
 """Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""
+
+
+SEED_MARK = "seed:"
+"""Stands before latent seeds in ``flagged.csv``: a spreadsheet keeps a text, and rounds a number of 17 digits."""
+
+NUMBERED = re.compile(r"(?P<name>[^/]+)/(?P=name)-(?P<number>[0-9]{5,12})\.png")
+"""File of a generated image, as `numbered` names it."""
 
 
 def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Sequence[str]) -> dict[str, int]:
@@ -58,28 +66,43 @@ def read_dropped(path: Path, checkpoint_hash: str) -> frozenset[int]:
         checkpoint_hash: of the generator to be used; images of another one would not be the flagged ones.
 
     Raises:
-        UserError: no such file, not an audit's, without latent seeds, or of another checkpoint.
+        UserError: no such file, not an audit's, of another checkpoint, or a latent seed that is not its image's: with it, the
+            flagged image would be generated all the same.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        seeds = frozenset(int(row["latent_seed"]) for row in rows)
-        others = {row["checkpoint_sha256"] for row in rows} - {checkpoint_hash}
+        rows = read_csv(path, ("file", "class", "latent_seed", "checkpoint_sha256"))
+        seeds = [int(row["latent_seed"].removeprefix(SEED_MARK)) for row in rows]
     except FileNotFoundError:
         raise UserError(f"There is no list of images to drop at {path}; `hqgan audit` writes one.") from None
-    except (KeyError, ValueError, TypeError, UnicodeDecodeError, csv.Error) as error:
+    except ValueError as error:
         raise UserError(
-            f"{path} is no list that `drop_copies` can use: it needs the columns latent_seed and checkpoint_sha256, filled "
-            "in; audit a run, or a folder with its manifest.csv."
+            f"{path} is no list that `drop_copies` can use ({error}): it needs the columns file, class, latent_seed and "
+            "checkpoint_sha256, filled in; audit a run, or a folder with its manifest.csv."
         ) from error
-    if others:
+    if any(row["checkpoint_sha256"] != checkpoint_hash for row in rows):
         raise UserError(
             f"{path} flags images of another checkpoint than this run's newest; audit this one, or name that checkpoint."
         )
-    return seeds
+    for row, latent in zip(rows, seeds, strict=True):
+        if not fits(row, latent):
+            raise UserError(
+                f"The latent seed {latent} in {path} is not that of its image {row['file'][:80]!r}, which would therefore not be "
+                "left out: a spreadsheet may have rounded it. Take the file as `hqgan audit` wrote it, or audit again."
+            )
+    return frozenset(seeds)
 
 
-def latent_seed(seed: int, name: str, index: int) -> int:
+def fits(row: Mapping[str, str], latent: int) -> bool:
+    """Whether a latent seed is that of the image in a row with ``file``, ``class`` and, in most lists, ``seed``."""
+    found = NUMBERED.fullmatch(row["file"])
+    if not found or found["name"] != row["class"]:
+        return False
+    given = row.get("seed", "")
+    tried = [given] if given else range(1000)  # lists of older versions do not name the call's seed
+    return any(latent_seed(seed, row["class"], int(found["number"])) == latent for seed in tried)
+
+
+def latent_seed(seed: int | str, name: str, index: int) -> int:
     """The seed of one image's noise: a function of the call's seed, the class's name and the image's number in it."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()[:7], "little")
 

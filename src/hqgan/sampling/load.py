@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+import numpy as np
 import torch
 from pydantic import BaseModel, Field, StrictFloat, StrictInt, StrictStr, ValidationError, model_validator
 
 from hqgan import config as configs
 from hqgan.circuits.backends.registry import Watched
 from hqgan.config import Config
+from hqgan.data import split_hash
 from hqgan.errors import UserError
 from hqgan.io.files import unfit_class
 from hqgan.models.base import Generator
@@ -21,7 +23,7 @@ from hqgan.models.build import build_generator
 from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling import hub
 from hqgan.training import checkpoint
-from hqgan.types import Backend
+from hqgan.types import Backend, ImageData, Split
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Facts(BaseModel):
     images: Number
     step: Number
     data: DataFacts
+    split_sha256: StrictStr | None = None
     privacy: PrivacyFacts | None = None
 
     @model_validator(mode="after")
@@ -100,6 +103,29 @@ def facts_of(values: Mapping[str, Any], path: Path) -> Facts:
         raise UserError(
             f"The checkpoint {path} is no trained generator's (field {field!r}: {first['msg']})."
         ) from error
+
+
+def check_split(split: Split, data: ImageData, values: Mapping[str, Any], run: Path) -> None:
+    """Refuse a split other than the one that a run was trained on.
+
+    Args:
+        split: of `data`.
+        data: what the run was trained on.
+        values: of a checkpoint of the run, or its run.json. A private one knows no split; an older one knows how many images of
+            each class were trained on.
+        run: for the sentence.
+
+    Raises:
+        UserError: it is another.
+    """
+    known, facts = values.get("split_sha256"), values.get("data")
+    counts = facts.get("training_images") if isinstance(facts, dict) else None
+    own = np.bincount(data.labels[split.train], minlength=len(data.classes)).tolist()
+    if known not in (None, split_hash(split, len(data))) or (counts and counts != own):
+        raise UserError(
+            f"{run} was trained on another split than the one in its split.json, which has changed since or is gone: restore "
+            "that file, or start a new run."
+        )
 
 
 def load(run: str | Path, device: str = "cpu", reporter: Reporter = SILENT) -> Loaded:

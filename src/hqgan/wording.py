@@ -18,6 +18,15 @@ def at_most(value: float) -> str:
     return f"{math.ceil(100 * value - 1e-9) / 100:.2f}"
 
 
+def duration(seconds: float) -> str:
+    """``20 seconds``, ``4 minutes``, ``2.5 hours``: about how long, for sentences."""
+    if seconds < 55:
+        return plural(max(5, 5 * math.ceil(seconds / 5)), "second")
+    if seconds < 5400:
+        return plural(round(seconds / 60), "minute")
+    return f"{seconds / 3600:.1f} hours"
+
+
 def listed(names: Sequence[str]) -> str:
     """``a, b and c``; for sentences."""
     names = list(names)

@@ -33,7 +33,7 @@ RATIOS_HELP = (
 )
 CLASSIFIERS_HELP = "Classifiers to train from scratch: small, resnet18, vit-small. (default: small)"
 FINE_TUNED_HELP = "Pretrained weights of a classifier, a .safetensors file, from which it is fine-tuned, too."
-QUICK_HELP = "A study of minutes: at most two seeds, a small generator, few arms."
+QUICK_HELP = "A study that takes a few minutes: at most two seeds, a small generator, few arms."
 
 SETS_HELP = "Folders or archives of data sets, or demo for procedural lesions. (default: demo)"
 PRESETS_HELP = (

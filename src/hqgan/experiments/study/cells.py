@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hqgan import config as configs
+from hqgan.config import Config
 from hqgan.config.sections import ClassSelection
 from hqgan.data import ALL_CLASSES, open_data
 from hqgan.errors import UserError
@@ -69,12 +70,12 @@ def as_json(settings: Settings) -> dict[str, Any]:
 
 
 def quick(settings: Settings) -> Settings:
-    """The same study at a size that takes minutes on two cores: two seeds, two generators, short training, few uses."""
+    """The same study in under five minutes on two cores: two seeds, two generators, short training, few uses."""
     return replace(
         settings,
         seeds=settings.seeds[:2],
         generators=("demo", GAUSSIAN),
-        kimg=settings.kimg or 6.0,
+        kimg=settings.kimg or 2.0,
         uses=("mixed", "balanced-mix", "only"),
         ratios=(1.0,),
         steps=settings.steps or 100,
@@ -82,27 +83,17 @@ def quick(settings: Settings) -> Settings:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One seed at one fraction of the training part.
+class CellFolders:
+    """One seed at one fraction of the training part, and where its files lie.
 
     Attributes:
         seed: of the split, the generators and the classifiers.
         fraction: share of the training part that is kept.
-        data: the data set; the same for every seed, except for demo.
-        split: of this seed.
-        rare: labels of the classes to fill.
-        runs: folders of given runs that were trained on this split, by preset.
-        folders: given folders of images, by name.
         out: the study's folder.
     """
 
     seed: int
     fraction: float
-    data: ImageData
-    split: Split
-    rare: list[int]
-    runs: dict[str, Path]
-    folders: dict[str, Path]
     out: Path
 
     @property
@@ -110,9 +101,9 @@ class Cell:
         """``seed0``, ``seed0-fraction0.25``; part of file names."""
         return f"seed{self.seed}" + (f"-fraction{self.fraction:g}" if self.fraction != 1 else "")
 
-    def run(self, preset: str) -> Path:
-        """Folder of the run of a preset: the given one, or one in the study's folder."""
-        return self.runs.get(preset) or self.out / "generators" / f"{preset}-{self.name}"
+    def trained(self, preset: str) -> Path:
+        """Folder of the run of a preset that the study trains itself."""
+        return self.out / "generators" / f"{preset}-{self.name}"
 
     @property
     def pools(self) -> Path:
@@ -123,6 +114,44 @@ class Cell:
     def arms(self) -> Path:
         """Folder of the results."""
         return self.out / "arms" / self.name
+
+    def config(self, preset: str, settings: Settings) -> Config:
+        """The config of the run of a preset that the study trains itself."""
+        changes: dict[str, Any] = {
+            "data.path": settings.data,
+            "data.size": settings.size,
+            "data.choice": settings.choice.model_dump(mode="json"),
+            "data.seed": self.seed,
+            "data.fraction": self.fraction,
+            "training.seed": self.seed,
+            "training.device": settings.device,
+        }
+        if settings.kimg is not None:
+            changes["training.kimg"] = settings.kimg
+        return configs.preset(preset, changes)
+
+
+@dataclass(frozen=True)
+class Cell(CellFolders):
+    """One seed at one fraction of the training part, with its data and sources of images.
+
+    Attributes:
+        data: the data set; the same for every seed, except for demo.
+        split: of this seed.
+        rare: labels of the classes to fill.
+        runs: folders of given runs that were trained on this split, by preset.
+        folders: given folders of images, by name.
+    """
+
+    data: ImageData
+    split: Split
+    rare: list[int]
+    runs: dict[str, Path]
+    folders: dict[str, Path]
+
+    def run(self, preset: str) -> Path:
+        """Folder of the run of a preset: the given one, or one in the study's folder."""
+        return self.runs.get(preset) or self.trained(preset)
 
 
 def check(settings: Settings) -> None:
@@ -178,4 +207,4 @@ def cell_of(settings: Settings, seed: int, fraction: float, out: Path, reporter:
                     f"{given_runs[config.preset]} and {path} are two runs of {config.preset} with one seed; give one."
                 )
             given_runs[config.preset] = path
-    return Cell(seed, fraction, data, split, rare, given_runs, folders, out)
+    return Cell(seed, fraction, out, data, split, rare, given_runs, folders)

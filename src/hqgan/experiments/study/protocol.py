@@ -17,18 +17,17 @@ from dataclasses import replace
 from functools import cache
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from hqgan import config as configs
 from hqgan.data import open_data
 from hqgan.errors import UserError
 from hqgan.experiments import folder
 from hqgan.experiments.splits import parts_hash, train_on_split
 from hqgan.experiments.study import arms as plans
 from hqgan.experiments.study import classifiers, results, summary, work
-from hqgan.experiments.study.cells import Cell, Settings, as_json, cell_of, check, names_of
+from hqgan.experiments.study.cells import Cell, CellFolders, Settings, as_json, cell_of, check, names_of
+from hqgan.experiments.study.estimate import estimate
 from hqgan.experiments.study.results import StudyResult
 from hqgan.experiments.study.sources import FITTED, source_rows, with_sources
 from hqgan.experiments.study.uses import current_name
@@ -63,9 +62,10 @@ def study(settings: Settings, out: Path, *, reporter: Reporter = SILENT, share: 
     recipes = _recipes(settings)
     names = names_of(settings)
     arms = plans.arms_of(names, settings.uses, settings.ratios)
-    cells = [
-        cell_of(settings, seed, fraction, out, reporter) for fraction in settings.fractions for seed in settings.seeds
-    ]
+    places = [CellFolders(seed, fraction, out) for fraction in settings.fractions for seed in settings.seeds]
+    reporter.message("timing a few steps of each generator and classifier")
+    reporter.message(str(estimate(settings, share.rows(places), arms, recipes)))
+    cells = [cell_of(settings, place.seed, place.fraction, out, reporter) for place in places]
     for cell in cells:
         if lacking := [n for n in names if n not in {*settings.generators, *cell.runs, *cell.folders}]:
             raise UserError(
@@ -144,25 +144,14 @@ def _train_generators(cell: Cell, settings: Settings, reporter: Reporter) -> Non
     for name in settings.generators:
         if name in FITTED or name in cell.runs:
             continue
-        changes: dict[str, Any] = {
-            "data.path": settings.data,
-            "data.size": settings.size,
-            "data.choice": settings.choice.model_dump(mode="json"),
-            "data.seed": cell.seed,
-            "data.fraction": cell.fraction,
-            "training.seed": cell.seed,
-            "training.device": settings.device,
-        }
-        if settings.kimg is not None:
-            changes["training.kimg"] = settings.kimg
-        config = configs.preset(name, changes)
+        config = cell.config(name, settings)
         train_on_split(config, cell.run(name), cell.data, cell.split, f"training {name}, {cell.name}", reporter)
 
 
 def _task(settings: Settings, cell: Cell, arm: plans.Arm, recipe: classifiers.Recipe) -> work.Task:
     name = recipe.network + ("-tuned" if recipe.weights else "")
     return work.Task(
-        result=_result_file(cell.arms / name, arm),
+        result=work.result_file(cell.arms / name, arm),
         data=(settings.data, settings.size, cell.seed, settings.choice),
         seed=cell.seed,
         fraction=cell.fraction,
@@ -176,12 +165,6 @@ def _task(settings: Settings, cell: Cell, arm: plans.Arm, recipe: classifiers.Re
         weights=_file_hash(recipe.weights) if recipe.weights else None,
         threads=max(1, cores() // settings.jobs),
     )
-
-
-def _result_file(place: Path, arm: plans.Arm) -> Path:
-    """Where an arm's result is, or will be: one that was finished under an old name keeps it."""
-    old = (place / f"{name}.json" for name in arm.old_names)
-    return next((path for path in old if path.exists()), place / f"{arm.name}.json")
 
 
 @cache

@@ -94,6 +94,12 @@ class Tested(training.Scores):
     probabilities_sha256: str
 
 
+def result_file(place: Path, arm: plans.Arm) -> Path:
+    """Where an arm's result is, or will be: one that was finished under an old name keeps it."""
+    old = (place / f"{name}.json" for name in arm.old_names)
+    return next((path for path in old if path.exists()), place / f"{arm.name}.json")
+
+
 def finished(task: Task) -> Tested | None:
     """The stored result of a task, or None. In older studies some uses of generated images have other names.
 

@@ -54,7 +54,7 @@ PHRASES = {
 }
 """What is said instead, and what is not said any more."""
 
-PROGRESS = {"cli/terminal.py"}
+PROGRESS = {"reporter.py"}
 """Where a bar is one of progress."""
 
 

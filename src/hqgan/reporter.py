@@ -12,8 +12,8 @@ LINE_EVERY = 30.0
 """Seconds between two lines where there is no terminal to draw a progress bar on."""
 NOTEBOOK_EVERY = 1.0
 """Seconds from one picture of a progress bar to the next in a notebook."""
-SETTLED = 2.0
-"""Seconds and updates that a task takes before its rate is shown: its first batches say little about the others."""
+SETTLED, UPDATES = 2.0, 3
+"""Seconds and updates of a task before its rate is shown: its first batches say little about the others."""
 
 
 class Reporter:
@@ -55,7 +55,7 @@ class _Task:
     first: int
     start: float
     done: int = 0
-    updates: int = -1
+    updates: int = 0
 
     def update(self, done: int) -> None:
         self.done = done
@@ -64,7 +64,7 @@ class _Task:
     def pace(self, total: int, unit: str) -> str:
         """Rate and time left; nothing before they mean something."""
         seconds, done = time.monotonic() - self.start, self.done - self.first
-        if seconds < SETTLED or self.updates < SETTLED or done <= 0:
+        if seconds < SETTLED or self.updates < UPDATES or done <= 0:
             return ""
         length, name = (1, "s") if done >= seconds else (60, "min") if 60 * done >= seconds else (3600, "h")
         left = f", {seconds * (total - self.done) / done / 60:.1f} min left" if self.done < total else ""

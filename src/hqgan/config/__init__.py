@@ -214,7 +214,9 @@ def _sentence(error: ValidationError, where: str) -> str:
     first = error.errors()[0]
     section, *rest = first["loc"] or ("",)
     # A discriminated union puts the kind into the location; people write the field without it.
-    field = ".".join(map(str, (section, *rest[section in ("generator", "critic") :])))
+    if section in ("generator", "critic"):
+        rest = rest[1:]
+    field = ".".join(map(str, (section, *rest)))
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(field, fields(), n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]}?" if near else "; `hqgan config` prints every field."

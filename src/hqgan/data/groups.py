@@ -13,7 +13,7 @@ from hqgan.data.index import DatasetIndex
 from hqgan.data.near_duplicates import first_alike, perceptual_hash
 from hqgan.data.splits import numbered
 from hqgan.errors import UserError
-from hqgan.io.files import replacing
+from hqgan.io.files import flush, replacing
 
 MAX_NAME = 1024
 """Most characters of a group's name."""
@@ -74,4 +74,5 @@ def _alike(entry: Entry) -> np.ndarray:
     alike = first_alike([perceptual_hash(image) for image in entry.images])
     with suppress(OSError), replacing(path) as temporary, temporary.open("wb") as stream:  # stored only to save time
         np.save(stream, alike)
+        flush(stream)
     return alike

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hqgan.errors import UserError
-from hqgan.io.files import LOCK, exclusive, others, write_atomically
+from hqgan.io.files import others, write_atomically
+from hqgan.io.lock import LOCK, exclusive
 from hqgan.runtime.processes import ALL, Shard
 
 SETTINGS = "settings.json"

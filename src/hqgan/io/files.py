@@ -1,4 +1,4 @@
-"""Files written atomically, that is whole or not at all; tables as CSV; JSON of limited size; folders: their locks and names."""
+"""Files written atomically, that is whole or not at all; tables as CSV; JSON of limited size; names that folders can have."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-
-from hqgan.errors import UserError
-
-LOCK = ".lock"
-"""The locked file. It stays, empty; the system unlocks it when its process ends, also when it is killed."""
 
 LARGEST_JSON = 16 * 2**20
 """In bytes; the JSON of a checkpoint needs a hundredth of that."""
@@ -154,43 +149,6 @@ def read_json(path: Path) -> Any:
         return json.loads(read_limited(path, LARGEST_JSON).decode())
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-
-
-@contextmanager
-def exclusive(folder: Path, patience: float = 0) -> Iterator[None]:
-    """Lock a folder, made where missing, while this process writes to it.
-
-    Args:
-        folder: the folder.
-        patience: seconds to wait for another process that has locked it.
-
-    Raises:
-        UserError: another process has locked it.
-    """
-    from filelock import FileLock, Timeout
-
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / LOCK, timeout=patience):
-            yield
-    except Timeout:
-        raise UserError(
-            f"Another hqgan is at work in {folder}: wait until it has ended, or choose another `out`."
-        ) from None
-    finally:
-        if made and [path.name for path in folder.iterdir()] == [LOCK]:  # nothing was written
-            (folder / LOCK).unlink(missing_ok=True)
-            folder.rmdir()
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Wait until a folder can be locked, and lock it while it is read and changed. The file `LOCK` stays in it."""
-    from filelock import FileLock
-
-    with FileLock(folder / LOCK):
-        yield
 
 
 def unfit_class(names: Sequence[str]) -> str | None:

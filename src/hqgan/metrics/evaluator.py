@@ -147,7 +147,7 @@ class Evaluator:
         order = [np.flatnonzero(np.asarray(labels) == c)[:k] for c, k in enumerate(self._mix)]
         rows = np.concatenate(order).astype(np.int64)
         generated = extract([e for e in self.extractors if e.name in names], np.asarray(images[rows]))
-        return {name: (own, _heads(self._real[name], self._mix)) for name, own in generated.items()}
+        return {name: (generated[name], _heads(self._real[name], self._mix)) for name in names}
 
     def _extract(self, images: np.ndarray, order: Sequence[np.ndarray]) -> dict[str, list[np.ndarray]]:
         """By extractor, features of the images at the places `order` of each class."""
@@ -217,8 +217,9 @@ def evaluate(compared: Comparison, extractors: Sequence[FeatureExtractor]) -> li
     available = np.bincount(real.labels, minlength=len(classes))
     per_class = np.bincount(generated.labels, minlength=len(classes))
     n = int(largest_mix(per_class, available).sum()) or int(available.sum())
-    sides = real, compared.train, classes
-    evaluator = Evaluator(extractors, *sides, seed=compared.seed, n=n, per_class=per_class, thorough=True)
+    evaluator = Evaluator(
+        extractors, real, compared.train, classes, seed=compared.seed, n=n, per_class=per_class, thorough=True
+    )
     return evaluator(generated.images, generated.labels)
 
 

@@ -10,10 +10,9 @@ from hqgan.experiments.compare.results import CompareResult, DataResult, TimeTo
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
 from hqgan.report.figures import ForestRow
+from hqgan.report.run_sections import SCALE
 from hqgan.report.study_sections import findings, source_of
 from hqgan.wording import cell, plural
-
-SCALE = "0 is real vs. real, 1 the PCA-Gaussian baseline"
 
 
 def compare_sections(result: CompareResult, folder: Path) -> list[Section]:

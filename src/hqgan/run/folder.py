@@ -9,7 +9,8 @@ from pathlib import Path
 from hqgan import config as configs
 from hqgan.config import Config
 from hqgan.errors import UserError
-from hqgan.io.files import LOCK, exclusive, others, sweep, write_atomically
+from hqgan.io.files import others, sweep, write_atomically
+from hqgan.io.lock import LOCK, exclusive
 from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.run.log import read_lines
 from hqgan.run.privacy import SECRET

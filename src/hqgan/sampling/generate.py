@@ -18,8 +18,9 @@ import numpy as np
 from hqgan.circuits.backends.registry import Watched
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.errors import UserError
-from hqgan.io.files import LOCK, csv_text, locked, others, sweep, write_atomically
+from hqgan.io.files import csv_text, others, sweep, write_atomically
 from hqgan.io.images import is_whole_png, labelled_rows, read_png, write_png
+from hqgan.io.lock import LOCK, locked
 from hqgan.metrics.record import MetricRow
 from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.processes import ALL, Shard

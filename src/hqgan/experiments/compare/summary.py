@@ -172,8 +172,11 @@ def difference(own: Sequence[RunResult], other: Sequence[RunResult], extractors:
     values = a - b
     drawn = draws(values, a_halves - b_halves, _shared(own))
     p, nearer = p_value(drawn), int((values < 0).sum())
-    names, mean = (own[0].name, other[0].name), float(values.mean())
-    return Pair(*names, mean, *interval(drawn), p, wilcoxon(values), nearer, len(values), p_corrected=p)
+    low, high = interval(drawn)
+    return Pair(
+        name=own[0].name, against=other[0].name, mean=float(values.mean()), low=low, high=high, p_value=p,
+        wilcoxon=wilcoxon(values), nearer=nearer, seeds=len(values), p_corrected=p,
+    )  # fmt: skip
 
 
 def arrays(results: Sequence[RunResult], extractors: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

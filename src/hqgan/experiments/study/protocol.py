@@ -31,7 +31,8 @@ from hqgan.experiments.study.estimate import estimate
 from hqgan.experiments.study.results import StudyResult
 from hqgan.experiments.study.sources import FITTED, source_rows, with_sources
 from hqgan.experiments.study.uses import current_name
-from hqgan.io.files import locked, sweep
+from hqgan.io.files import sweep
+from hqgan.io.lock import locked
 from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.processes import ALL, Shard
 from hqgan.runtime.threads import cores

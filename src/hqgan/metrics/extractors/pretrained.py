@@ -93,5 +93,6 @@ class PretrainedNetworks:
             except UnavailableError as error:
                 self.missing += [(*metric, str(error)) for metric in network.metrics]
         self.extractors = [one.extractor for one in provided.values() if one.extractor]
-        self.class_probabilities = provided.get("inception", Provided()).class_probabilities
-        self.lpips = provided.get("alexnet", Provided()).image_distance
+        of_one = [one.class_probabilities for one in provided.values() if one.class_probabilities]
+        of_two = [one.image_distance for one in provided.values() if one.image_distance]
+        self.class_probabilities, self.lpips = next(iter(of_one), None), next(iter(of_two), None)

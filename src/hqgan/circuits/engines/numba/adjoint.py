@@ -43,7 +43,7 @@ def simulate(lo, hi, amplitudes, circuit, call, states, work, values):
             elementwise.lay_out(lower, plane, circuit.width, work.rows)
             vectors.write_products(state, upper, work.rows, layout, right, kind)
             for s in range(len(circuit.sweeps)):
-                group = five(circuit.sweeps[s])
+                group = five_numbers(circuit.sweeps[s])
                 if group[1] == 0:
                     elementwise.permute(state.reshape(-1), work.scratch[0].reshape(-1), circuit.moves[0])
                 else:
@@ -105,7 +105,7 @@ def backward(lo, hi, amplitudes, circuit, call, states, work, wanted, by_amplitu
             for f in range(len(circuit.families)):
                 measure_back(final, k, f, circuit, call, work, wanted[t])
             for s in range(len(circuit.sweeps) - 1, -1, -1):
-                group = five(circuit.sweeps[s])
+                group = five_numbers(circuit.sweeps[s])
                 if group[1] == 0:
                     elementwise.permute(state, scratch, circuit.moves[1])
                     elementwise.permute(adjoint, scratch, circuit.moves[1])
@@ -122,7 +122,7 @@ def backward(lo, hi, amplitudes, circuit, call, states, work, wanted, by_amplitu
 @compiled
 def measure(state, k, f, circuit, call, work, values):
     """Write the readouts of a family: a final state (planes, rows, lanes) to values (M,)."""
-    l0, l1, w0, w1, turned = five(circuit.families[f])
+    l0, l1, w0, w1, turned = five_numbers(circuit.families[f])
     layout, right, kind = circuit.layout, circuit.bits[1], circuit.kind
     if turned:
         for plane in range(len(state)):
@@ -148,7 +148,7 @@ def measure(state, k, f, circuit, call, work, values):
 @compiled
 def measure_back(final, k, f, circuit, call, work, gradient):
     """Add a family's part to the adjoint of a final state (rows, lanes)."""
-    l0, l1, w0, w1, turned = five(circuit.families[f])
+    l0, l1, w0, w1, turned = five_numbers(circuit.families[f])
     scratch, diagonal, layout, right, kind = work.scratch[0], work.line, circuit.layout, circuit.bits[1], circuit.kind
     if turned:
         change_basis(final, scratch, 0, k, f, circuit, call, work)
@@ -187,6 +187,6 @@ def change_basis(source, target, way, k, f, circuit, call, work):
 
 
 @compiled
-def five(row):
+def five_numbers(row):
     """The numbers of a table's row."""
     return row[0], row[1], row[2], row[3], row[4]

@@ -52,9 +52,8 @@ class Circuit(NamedTuple):
     left_signs: np.ndarray  # (l, upper halves) of the words of all families
     right_signs: np.ndarray  # (r, numbers of a lower half)
     parts: np.ndarray  # (parts, 2) first bit among the rows, and bits; four bits only if X alone is wanted
-    wanted: (
-        int  # of X, Y, Z as 1, 2, 4: their sum; 0 where the readout is not of single qubits: then there are families
-    )
+    # Of X, Y, Z as 1, 2, 4: their sum; 0 where the readout is not of single qubits: then there are families.
+    wanted: int
     local_words: np.ndarray  # (M, 2): bit, and 0, 1, 2 for X, Y, Z
     words: np.ndarray  # (W, 3), by family: which of the left signs, which of the right ones, place in the readout
 
@@ -187,9 +186,8 @@ def _patterns(plan: Plan, bits: int, row_bits: int, lanes: int, dtype: Any) -> t
     """Each row's code, and the signs of each code."""
     if plan.signs is None:
         return np.zeros(2**row_bits, np.uint8), np.ones((1, lanes), dtype)
-    odd = np.resize(plan.signs.numpy() < 0, (2**row_bits, 2**bits)).astype(
-        np.int64
-    )  # idle bits repeat what is below them
+    # Idle bits repeat what is below them.
+    odd = np.resize(plan.signs.numpy() < 0, (2**row_bits, 2**bits)).astype(np.int64)
     among = odd[0]
     # CZs make a quadratic form: the rest is linear in the lane's bits, a parity of those that `touched` has.
     rest = odd ^ odd[:, :1] ^ among

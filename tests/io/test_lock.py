@@ -8,11 +8,11 @@ import pytest
 from hqgan.errors import UserError
 from hqgan.experiments.folder import PROCESSES
 from hqgan.experiments.study import Settings, study
-from hqgan.io.files import LOCK, exclusive
+from hqgan.io.lock import LOCK, exclusive
 from hqgan.reporter import PrintReporter
 from hqgan.runtime.processes import Shard
 
-HOLD = "import sys, time\nfrom pathlib import Path\nfrom hqgan.io.files import exclusive\n\
+HOLD = "import sys, time\nfrom pathlib import Path\nfrom hqgan.io.lock import exclusive\n\
 with exclusive(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
 
 

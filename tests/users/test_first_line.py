@@ -62,13 +62,13 @@ FAILING = {"data fetch"}
 
 
 class Started:
-    """A command under a pseudo-terminal."""
+    """A Python program under a pseudo-terminal."""
 
-    def __init__(self, arguments):
+    def __init__(self, *arguments):
         self.start = time.monotonic()
         self.end, other = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "hqgan", *arguments], stdin=other, stdout=other, stderr=other, start_new_session=True
+            [sys.executable, *arguments], stdin=other, stdout=other, stderr=other, start_new_session=True
         )
         os.close(other)
 
@@ -92,23 +92,30 @@ def filled(name, run, tmp_path):
     return [part.replace("RUN", str(run)).replace("OUT", str(tmp_path / "out")) for part in COMMANDS[name]]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_first_line_comes_within_two_seconds(name, tiny_run, tmp_path):
+def first_line_after(*arguments):
+    """Seconds to the first line of a program: the second of three starts, the fastest first."""
     times = []
     for _ in range(3):
-        command = Started(filled(name, tiny_run, tmp_path))
+        command = Started(*arguments)
         try:
-            assert command.read(30).strip()
+            assert command.read(60).strip()
             times.append(time.monotonic() - command.start)
         finally:
             command.stop()
-    assert sorted(times)[1] < 2, times
+    return sorted(times)[1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_first_line_comes_within_two_seconds(name, tiny_run, tmp_path):
+    # Python alone takes a fiftieth of a second to print; where it takes longer, the machine is busy with other work.
+    limit = max(2, 20 * first_line_after("-c", "print(1)"))
+    assert first_line_after("-m", "hqgan", *filled(name, tiny_run, tmp_path)) < limit
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ENDLESS])
 def test_no_rate_is_zero_or_absurd(name, tiny_run, tmp_path):
-    command = Started(filled(name, tiny_run, tmp_path))
+    command = Started("-m", "hqgan", *filled(name, tiny_run, tmp_path))
     text = ""
     try:
         while part := command.read(120):

@@ -135,10 +135,12 @@ class Terminal(Reporter):
 
     @cached_property
     def _bars(self) -> Any:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        text = TextColumn("{task.description}"), TextColumn("{task.fields[pace]}")
-        return Progress(text[0], BarColumn(), MofNCompleteColumn(), text[1], console=_console())
+        # The spinner and the time show that something is done, also where one step of a task takes minutes.
+        before = SpinnerColumn("line", finished_text=" "), TextColumn("{task.description}"), BarColumn()
+        after = MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[pace]}")
+        return Progress(*before, *after, console=_console())
 
 
 def _console() -> Any:

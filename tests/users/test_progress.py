@@ -1,8 +1,11 @@
 """What people see while hqgan works, on the command line and from Python."""
 
 import re
+import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import hqgan as package
 
@@ -47,3 +50,50 @@ def test_models_and_data_describe_themselves_in_a_line(tiny_run):
     assert all(words in text for words in wanted)
     for thing in model.data():
         assert len(repr(thing)) < 200
+
+
+LONG = {
+    "generate": (("generate", "RUN", "--per-class", "1", "--backend", "aer", "--out", "OUT"), ["generating"]),
+    "evaluate": (("evaluate", "RUN"), ["generating", "measuring"]),
+    "audit": (("audit", "RUN", "--out", "OUT"), ["generating", "comparing", "attacking"]),
+    "circuits gradients": (
+        ("circuits", "gradients", "--qubits", "2", "--depths", "1", "--samples", "10"),
+        ["circuits"],
+    ),
+    "circuits noise": (("circuits", "noise", "RUN", "--machines", "", "--shots", "64"), ["settings"]),
+    "data inspect": (("data", "inspect", "FOLDER", "--size", "32"), ["reading", "decoding", "comparing"]),
+}
+"""Commands that may take long, and the parts whose progress they show."""
+
+
+@pytest.fixture
+def terminal(monkeypatch, hqgan):
+    """The command line where standard error is a terminal, in which a progress bar is drawn."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+        return hqgan(*arguments)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "audit" else name for name in LONG]
+)
+def test_long_work_shows_how_far_it_is(name, terminal, tiny_run, tmp_path):
+    folder = tmp_path / "data"
+    for kind, grey in (("a", 60), ("b", 160)):
+        (folder / kind).mkdir(parents=True)
+        for i in range(4):
+            pixels = np.random.default_rng([grey, i]).integers(grey - 60, grey + 60, (32, 32, 3))
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / kind / f"{i}.png")
+    places = {"RUN": tiny_run, "OUT": tmp_path / "out", "FOLDER": folder}
+    command, tasks = LONG[name]
+    code, _, err = terminal(*(places.get(part, part) for part in command))
+    assert code == 0, err
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", err)
+    for task in tasks:
+        # How much of how much is done, and for how long: in a long step the time alone moves.
+        assert re.search(rf"{task} .*\d+/\d+ \d+:\d\d:\d\d", shown), (task, shown)

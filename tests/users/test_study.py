@@ -9,7 +9,21 @@ import sys
 
 import pytest
 
-SMALL = ["--data", "demo:160", "--size", "32", "--quick", "--seeds", "1", "--steps", "10", "--fill", "fibroma,vascular"]
+SMALL = [
+    "--data",
+    "demo:160",
+    "--size",
+    "32",
+    "--quick",
+    "--seeds",
+    "1",
+    "--steps",
+    "10",
+    "--fill",
+    "fibroma",
+    "--fill",
+    "vascular",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ import numpy as np
 
 from hqgan.data.decode import MAX_BYTES
 from hqgan.io.files import replacing
+from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import workers
 
 VERSION = 3
@@ -112,7 +113,7 @@ def write_texts(stream: IO[bytes], values: Callable[[], Iterable[str]]) -> None:
         stream.write(np.array(piece, f"<U{longest}").tobytes())
 
 
-def hash_files(root: Path, files: Sequence[str], folder: Path) -> list[str]:
+def hash_files(root: Path, files: Sequence[str], folder: Path, reporter: Reporter = SILENT) -> list[str]:
     """Hex SHA-256 of each file's bytes, empty where it cannot be read.
 
     The cache keeps each file's hash with its size, modification time and change time, and an unchanged file is not read
@@ -122,6 +123,7 @@ def hash_files(root: Path, files: Sequence[str], folder: Path) -> list[str]:
         root: the data set's folder.
         files: relative to `root`.
         folder: the cache's folder.
+        reporter: receives how many files are read, as task ``reading``.
     """
     place = folder / "index" / f"{key_of(os.fspath(root.resolve()))}.json"
     known: Any = {}
@@ -142,6 +144,7 @@ def hash_files(root: Path, files: Sequence[str], folder: Path) -> list[str]:
             for file, digest in zip(some, pool.map(_hash_file, [root / file for file in some]), strict=True):
                 if digest:
                     found[file] = [*states[file], digest]
+            reporter.progress("reading", start + len(some), len(unread), "files")
     if found != known:
         # Only saves time: a full or read-only disk is reported where images are stored.
         with suppress(OSError):

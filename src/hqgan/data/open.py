@@ -56,7 +56,8 @@ def open_data(
         choice: which classes and images to take.
         fit: how an image becomes a square: ``crop`` takes its centre, ``squeeze`` resizes all of it, whatever its shape.
         cache: folder for decoded images; None takes ``$HQGAN_CACHE``, else the user's cache folder.
-        reporter: receives how many images are decoded, as task ``decoding``.
+        reporter: receives how many files are read to see whether they are known, as task ``reading``, how many images are
+            decoded, as task ``decoding``, and in how many near-duplicates are looked for, as task ``comparing``.
 
     Raises:
         UserError: there are no usable images, more than 5 % of them are unreadable, or the cache cannot be written.
@@ -82,11 +83,11 @@ def open_data(
         return index.read(files, size, fit) if index.read else decode_all([root / file for file in files], size, fit)
 
     # Decode what is not in the cache; then put images, classes and groups together.
-    key = _key(root, index, index.files is whole.files, size, fit, place)
+    key = _key(root, index, index.files is whole.files, size, fit, place, reporter)
     entry = image_cache.load(place, key, size)
     if entry is None:
         entry = cache_parts.make_entry(place, key, size, index.files, make, part=part, check=check, reporter=reporter)
-    return _assemble(index, entry, size, str(path))
+    return _assemble(index, entry, size, str(path), reporter)
 
 
 def open_configured(config: DataConfig, reporter: Reporter = SILENT) -> ImageData:
@@ -107,12 +108,12 @@ def _index(path: str | Path, label: str, seed: int) -> tuple[Path, DatasetIndex]
     return root if root.is_dir() else root.parent, index
 
 
-def _key(root: Path, index: DatasetIndex, whole: bool, size: int, fit: Fit, place: Path) -> str:
+def _key(root: Path, index: DatasetIndex, whole: bool, size: int, fit: Fit, place: Path, reporter: Reporter) -> str:
     """The cache's key: a hash of everything that decides the pixels."""
     if index.recipe:
         # All names follow from the recipe; a million of them need not be written down to be hashed.
         return image_cache.key_of(*index.recipe, size, [] if whole else list(index.files))
-    contents = image_cache.hash_files(root, [index.archive] if index.archive else index.files, place)
+    contents = image_cache.hash_files(root, [index.archive] if index.archive else index.files, place, reporter)
     named = [index.name, contents, index.files] if index.archive else [list(zip(index.files, contents, strict=True))]
     return image_cache.key_of(RULES[fit], size, *named)
 
@@ -141,7 +142,7 @@ def _refuse_unreadable(root: Path, skipped: Sequence[tuple[str, str]], total: in
         )
 
 
-def _assemble(index: DatasetIndex, entry: image_cache.Entry, size: int, path: str) -> ImageData:
+def _assemble(index: DatasetIndex, entry: image_cache.Entry, size: int, path: str, reporter: Reporter) -> ImageData:
     gone = frozenset(row for row, _ in entry.skipped)
     kept: Sequence[int] = range(len(index.files))
     if gone:
@@ -150,7 +151,7 @@ def _assemble(index: DatasetIndex, entry: image_cache.Entry, size: int, path: st
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.fromiter((numbers[index.labels[i]] for i in kept), np.int64, len(kept))
     ungrouped = np.fromiter((not index.groups[i] for i in kept), bool, len(kept))
-    groups, group_of = groups_of(index, kept, bool(ungrouped.any()), entry, path)
+    groups, group_of = groups_of(index, kept, bool(ungrouped.any()), entry, path, reporter)
     digest = hashlib.sha256(f"{entry.digest} {size} {classes!r}".encode("utf-8", "surrogateescape"))
     digest.update(labels.astype("<i8").tobytes())
     for array in (labels, group_of):

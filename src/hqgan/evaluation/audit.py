@@ -33,7 +33,7 @@ from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 from hqgan.sampling.generate import MANIFEST
 from hqgan.sampling.image_folder import read_folder
-from hqgan.sampling.images import SEED_MARK, fits, images_of, numbered
+from hqgan.sampling.images import SEED_MARK, fits, images_of, numbered, stacked
 from hqgan.sampling.load import Loaded
 from hqgan.types import ImageData, Split
 
@@ -111,15 +111,16 @@ def audit(
     }
     with one_thread():
         reporter.message(f"nearest real images, {wording.plural(permutations, 'permutation')} of lesions")
-        found["nearest"] = nearest(evidence)
+        found["nearest"] = nearest(evidence, reporter)
         if not any(row["n"] for row in found["nearest"]):
             raise UserError(
                 f"{target} has no image of a class with a held-out lesion in {data.name}: there is nothing to compare it with."
             )
+        reporter.message("single images")
         flagged, pairs = single(evidence, rows)
         found["memory"] = [row.as_json() for row in memory(evidence)]
         reporter.message("membership inference")
-        found["membership"] = attacks(evidence, loaded)
+        found["membership"] = attacks(evidence, loaded, reporter)
     least = min(row["p_value"] for row in found["nearest"] if row["class"] is None)
     found["p_value"] = min(1.0, len(evidence.spaces) * least)
     found["flagged"] = [row["file"] for row in flagged]
@@ -144,7 +145,7 @@ def _made(
         {"file": file, "class": name, "seed": seed, "latent_seed": latent, "checkpoint_sha256": loaded.checkpoint_hash}
         for file, name, latent in made
     ]
-    return np.stack(list(images)), labels, rows
+    return stacked(images, len(made), reporter), labels, rows
 
 
 def _from_manifest(folder: Path, files: list[str], labels: np.ndarray, data: ImageData) -> list[dict[str, Any]]:

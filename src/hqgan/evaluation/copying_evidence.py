@@ -20,6 +20,7 @@ from hqgan.metrics.near_duplicates import nearest_copies
 from hqgan.metrics.record import MetricRow
 from hqgan.metrics.subsampling import equal_numbers
 from hqgan.models.build import build_critic
+from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.load import Loaded
 from hqgan.training import checkpoint
 from hqgan.types import ImageData, Split
@@ -76,19 +77,25 @@ def neutral_features(data: ImageData) -> tuple[np.ndarray, Callable[[np.ndarray]
     return project(seen), lambda images: project(networks.run(network, np.asarray(images)))
 
 
-def nearest(evidence: Evidence) -> list[dict[str, Any]]:
-    """The share of generated images nearest to a training image, over all and by class, in each space."""
+def nearest(evidence: Evidence, reporter: Reporter = SILENT) -> list[dict[str, Any]]:
+    """The share of generated images nearest to a training image, over all and by class, in each space.
+
+    `reporter` receives how many of these tests are done, as task ``comparing``.
+    """
     data, labels, seed = evidence.data, evidence.labels, evidence.seed
     a, b = copying.equal_lesions(data.labels, data.groups, evidence.split.train, evidence.held_out, seed)
-    out = []
+    out: list[dict[str, Any]] = []
+    total = len(evidence.spaces) * (1 + len(data.classes))
     for name, (real, made) in evidence.spaces.items():
         for c, title in [(None, None), *enumerate(data.classes)]:
+            reporter.progress("comparing", len(out), total, "tests")
             mine = slice(None) if c is None else labels == c
             train, held_out = (real[a], data.labels[a]), (real[b], data.labels[b])
             test = copying.nearest_share((made[mine], labels[mine]), train, held_out, seed, evidence.permutations)
             lesions = len(a) if c is None else int((data.labels[a] == c).sum())
             out.append({"space": name, "class": title, "share": test.value, "p_value": test.p_value, "n": test.n,
                         "lesions": lesions})  # fmt: skip
+    reporter.progress("comparing", total, total, "tests")
     return out
 
 
@@ -173,8 +180,8 @@ def memory(evidence: Evidence) -> list[MetricRow]:
     return [*out, MetricRow("mifid", "neutral", value=value, real_reference=reference, n=len(one))]
 
 
-def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
-    """Membership inference on generator and critic, each with members against members."""
+def attacks(evidence: Evidence, loaded: Loaded | None, reporter: Reporter = SILENT) -> list[dict[str, Any]]:
+    """Membership inference on generator and critic, each with members against members; `reporter` as in `nearest`."""
     data, labels = evidence.data, evidence.labels
     rows = np.concatenate([evidence.split.train, evidence.held_out])
     members = np.isin(rows, evidence.split.train)
@@ -189,8 +196,9 @@ def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
     scores = {"generator, black box": (near, np.isin(own, labels))}
     if loaded and loaded.config.critic.kind != "none":
         scores["critic"] = (_critic_scores(loaded, data, rows), np.ones(len(rows), bool))
-    out = []
+    out: list[dict[str, Any]] = []
     for name, (score, known) in scores.items():
+        reporter.progress("attacking", len(out), len(scores), "attacks")
         half = copying.halves(known & members, own, lesions, evidence.seed)
         test, control = (
             copying.membership(score[at], who[at], own[at], lesions[at], evidence.seed, evidence.permutations)
@@ -198,6 +206,7 @@ def attacks(evidence: Evidence, loaded: Loaded | None) -> list[dict[str, Any]]:
         )
         out.append({"attack": name, "auroc": test.value, "p_value": test.p_value, "n": test.n,
                     "control_auroc": control.value, "control_p_value": control.p_value})  # fmt: skip
+    reporter.progress("attacking", len(out), len(scores), "attacks")
     return out
 
 

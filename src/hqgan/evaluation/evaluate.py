@@ -98,14 +98,16 @@ def evaluate(
         }
         labels = np.random.default_rng(seed).permutation(held_out.labels)
         reporter.message(f"generating {wording.plural(len(labels), 'image')}")
-        generated = LabelledImages(matched_images(loaded.generator, data.classes, labels, seed), labels)
+        generated = LabelledImages(matched_images(loaded.generator, data.classes, labels, seed, reporter), labels)
     else:
         generated, _ = read_folder(target, data)
     pretrained = PretrainedNetworks(weights or {}, cache_folder(None), download, reporter)
     reporter.message("measuring")
     extractors = extractors_of(data, split, reporter) + pretrained.extractors
     compared = evaluator.Comparison(generated, held_out, train, data.classes, seed)
-    rows = evaluator.evaluate(compared, extractors) + perceptual.rows(pretrained, compared)
+    rows = evaluator.evaluate(compared, extractors, reporter)
+    reporter.message("measuring similarity, modes and skin tone")
+    rows += perceptual.rows(pretrained, compared)
     # Of a folder only as many of each class as keep the mix of the real ones: another mix looks like missing modes.
     mix = largest_mix(*(np.bincount(x.labels, minlength=len(data.classes)) for x in (generated, held_out)))
     places = [np.flatnonzero(generated.labels == c)[:k] for c, k in enumerate(mix)]

@@ -38,7 +38,9 @@ def build_evaluator(data: ImageData, split: Split, real: np.ndarray, seed: int, 
         reporter: receives messages and progress.
     """
     real, train = draw(real, MOST_HELD_OUT), evaluation_subset(split).train
-    return Evaluator(extractors_of(data, split, reporter), data.at(real), data.at(train), data.classes, seed=seed)
+    return Evaluator(
+        extractors_of(data, split, reporter), data.at(real), data.at(train), data.classes, seed=seed, reporter=reporter
+    )
 
 
 @dataclass(frozen=True)

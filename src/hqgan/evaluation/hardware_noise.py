@@ -100,15 +100,16 @@ def noise(
     total = len(settings) + (len(with_images) if evaluator else 0)
     exact = simulate(ansatz, angles, weights)
     readouts, rows = [], []
+    reporter.progress("settings", 0, total, "settings")
     for setting in settings:
         reporter.message(f"readouts of {wording.plural(circuits, 'circuit')}: {setting}")
         readouts.append(_readouts(setting, ansatz, angles, weights, exact))
         reporter.progress("settings", len(readouts), total, "settings")
     if evaluator:
-        plain = matched_images(loaded.generator, loaded.classes, evaluator.labels, seed)
+        plain = matched_images(loaded.generator, loaded.classes, evaluator.labels, seed, reporter)
         for setting in with_images:
             reporter.message(f"{wording.plural(images, 'image')}: {setting}")
-            rows.append(_images(setting, loaded, evaluator, plain, seed))
+            rows.append(_images(setting, loaded, evaluator, plain, seed, reporter))
             reporter.progress("settings", len(settings) + len(rows), total, "settings")
     return {
         "run": str(run),
@@ -197,10 +198,12 @@ def _evaluator(loaded: Loaded, count: int, data_path: str | None, seed: int, rep
     return build_evaluator(data, split, chosen, seed, reporter)
 
 
-def _images(setting: Setting, loaded: Loaded, evaluator: Evaluator, plain: np.ndarray, seed: int) -> dict[str, Any]:
+def _images(
+    setting: Setting, loaded: Loaded, evaluator: Evaluator, plain: np.ndarray, seed: int, reporter: Reporter
+) -> dict[str, Any]:
     start = time.perf_counter()
     noisy = on_backend(loaded, setting.backend, str(setting)).generator
-    made = matched_images(noisy, loaded.classes, evaluator.labels, seed)
+    made = matched_images(noisy, loaded.classes, evaluator.labels, seed, reporter)
     seconds = time.perf_counter() - start
     apart = np.abs(made.astype(int) - plain)
     return {

@@ -22,6 +22,7 @@ from hqgan.metrics.extractors.extractor import FeatureExtractor, extract
 from hqgan.metrics.record import MetricRow
 from hqgan.metrics.subsampling import SMALLEST_CLASS, largest_mix, proportional
 from hqgan.metrics.table import KERNEL_DISTANCE, VALUES, Measured, measure, metrics_of
+from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 from hqgan.types import LabelledImages
 
@@ -56,9 +57,8 @@ class Evaluator:
         classes: Sequence[str],
         *,
         seed: int = 0,
-        n: int | None = None,
-        per_class: np.ndarray | None = None,
-        thorough: bool = False,
+        sizes: Sizes | None = None,
+        reporter: Reporter = SILENT,
     ) -> None:
         """Compute the features of the real images, the real reference and the baseline.
 
@@ -68,15 +68,15 @@ class Evaluator:
             train: training images.
             classes: names; a label is an index into them.
             seed: of every draw.
-            n: real images compared over all classes, in their own class mix; None for all of them.
-            per_class: (C,) images compared by class; None for all real ones.
-            thorough: every metric by class, not the kernel distance alone.
+            sizes: how many images are compared, and how; None for all real ones, and the kernel distance alone by class.
+            reporter: receives how many of the sets of features are measured, as task ``measuring``.
         """
-        self._thorough = thorough
+        self._thorough = sizes is not None and sizes.thorough
+        self._reporter, self._measured = reporter, 0
         self.extractors, self.classes, self.seed = list(extractors), tuple(classes), seed
         available = np.bincount(real.labels, minlength=len(classes))
-        self._mix = proportional(available, available.sum() if n is None else n)
-        self._by_class = np.minimum(available, available if per_class is None else np.asarray(per_class))
+        self._mix = proportional(available, available.sum() if sizes is None else sizes.n)
+        self._by_class = available if sizes is None else np.minimum(available, sizes.per_class)
         self.n = int(self._mix.sum())
         rng = np.random.default_rng(seed)
         self.labels = rng.permutation(np.repeat(np.arange(len(classes)), self._mix))
@@ -109,6 +109,7 @@ class Evaluator:
         labels = np.asarray(labels)
         rng = np.random.default_rng(self.seed)
         order = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in enumerate(self._wanted)]
+        self._measured = 2 * REFERENCE_DRAWS * len(self.extractors)
         measured = self._measure(images, order, self.seed)
         return [self._row(part, name, found) for part, values in measured.items() for name, found in values.items()]
 
@@ -157,6 +158,8 @@ class Evaluator:
 
     def _measure(self, images: np.ndarray, order: Sequence[np.ndarray], seed: int | None) -> Values:
         """Every metric of a sample against the real images, over all classes and by class; arguments as `_extract`."""
+        total = (2 * REFERENCE_DRAWS + 1) * len(self.extractors)
+        self._reporter.progress("measuring", self._measured, total, "sets of features")
         features = self._extract(images, order)
         counts = [len(places) for places in order]
         out: Values = {}
@@ -174,6 +177,8 @@ class Evaluator:
                     sides = _heads(own, self._mix), _heads(real, self._mix)
                     found = measure(metrics, extractor, *sides, own_seed)
                 out[None, extractor.name] = found
+                self._measured += 1
+                self._reporter.progress("measuring", self._measured, total, "sets of features")
                 if KERNEL_DISTANCE not in metrics:
                     continue
                 by_class = metrics if self._thorough else [KERNEL_DISTANCE]
@@ -186,6 +191,21 @@ class Evaluator:
                         found = measure(by_class, extractor, own[c][:k], real[c][:k], own_seed)
                     out[name, extractor.name] = found
         return out
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many images are compared.
+
+    Attributes:
+        n: real images compared over all classes, in their own class mix.
+        per_class: (C,) images compared by class.
+        thorough: every metric by class, not the kernel distance alone.
+    """
+
+    n: int
+    per_class: np.ndarray
+    thorough: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,8 +227,10 @@ class Comparison:
     seed: int = 0
 
 
-def evaluate(compared: Comparison, extractors: Sequence[FeatureExtractor]) -> list[MetricRow]:
-    """Measure one set of generated images once, thoroughly; see `Evaluator` for rows.
+def evaluate(
+    compared: Comparison, extractors: Sequence[FeatureExtractor], reporter: Reporter = SILENT
+) -> list[MetricRow]:
+    """Measure one set of generated images once, thoroughly; see `Evaluator` for rows and for the reporter.
 
     Takes as many images as the generated ones allow in the class mix of the real ones, and by class as many as both have.
     Where a class was not generated at all, the rows over all classes say so and the other classes are still measured.
@@ -217,9 +239,8 @@ def evaluate(compared: Comparison, extractors: Sequence[FeatureExtractor]) -> li
     available = np.bincount(real.labels, minlength=len(classes))
     per_class = np.bincount(generated.labels, minlength=len(classes))
     n = int(largest_mix(per_class, available).sum()) or int(available.sum())
-    evaluator = Evaluator(
-        extractors, real, compared.train, classes, seed=compared.seed, n=n, per_class=per_class, thorough=True
-    )
+    sizes = Sizes(n, per_class, thorough=True)
+    evaluator = Evaluator(extractors, real, compared.train, classes, seed=compared.seed, sizes=sizes, reporter=reporter)
     return evaluator(generated.images, generated.labels)
 
 

@@ -24,7 +24,7 @@ from hqgan.io.lock import LOCK, locked
 from hqgan.metrics.record import MetricRow
 from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.processes import ALL, Shard
-from hqgan.sampling.images import BATCH, Numbered, images_of, numbered, watched_backend
+from hqgan.sampling.images import BATCH, Numbered, images_of, numbered, stacked, watched_backend
 from hqgan.sampling.load import Loaded
 from hqgan.sampling.model_card import model_card
 
@@ -91,6 +91,9 @@ def generate(
     shards = {out / MARKS / f"{start // SHARD:06d}": rows[start : start + SHARD] for start in starts}
     mine, done = share.rows(list(shards.items())), 0
     total = sum(len(shard) for _, shard in mine)
+    if watched:
+        reporter.message(f"{loaded.backend} runs the circuits of up to {BATCH} images in one job")
+    reporter.progress("generating", 0, total)
     for mark, shard in mine:
         if watched or not mark.exists():
             for (file, _, _), image in zip(shard, images_of(loaded, shard)[1], strict=True):
@@ -103,7 +106,7 @@ def generate(
         else:
             done += len(shard)
     if watched:
-        apart = _deviation(loaded, watched, rows, out)
+        apart = _deviation(loaded, watched, rows, out, reporter)
         write_atomically(out / BACKEND, (json.dumps(apart, indent=1) + "\n").encode())
     with _turn(out, manifest):
         if all(mark.exists() for mark in shards):
@@ -151,13 +154,16 @@ def _refuse_torn(shards: Mapping[Path, Sequence[Numbered]], out: Path) -> None:
         )
 
 
-def _deviation(loaded: Loaded, watched: Watched, rows: Sequence[Numbered], out: Path) -> dict[str, Any]:
+def _deviation(
+    loaded: Loaded, watched: Watched, rows: Sequence[Numbered], out: Path, reporter: Reporter
+) -> dict[str, Any]:
     """How far a backend's readouts and the images in `out` lie from those of the exact simulator."""
     exact = copy.deepcopy(loaded.generator)
     for circuit in exact.circuits:
         circuit.backend = simulate
     images = np.stack([read_png(out / file) for file, _, _ in rows]).astype(int)
-    apart = np.abs(np.stack(list(images_of(replace(loaded, generator=exact), rows)[1])) - images)
+    exactly = images_of(replace(loaded, generator=exact), rows)[1]
+    apart = np.abs(stacked(exactly, len(rows), reporter, "generating exactly") - images)
     return {
         "backend": loaded.backend,
         "readouts": {"largest": watched.largest, "mean": watched.mean},

@@ -19,6 +19,7 @@ from hqgan.errors import UserError
 from hqgan.io.files import read_csv
 from hqgan.io.images import to_uint8
 from hqgan.models.base import Generator
+from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.load import Loaded
 from hqgan.wording import listed
 
@@ -155,11 +156,26 @@ def images_of(loaded: Loaded, made: Sequence[Numbered]) -> tuple[np.ndarray, Ite
     return labels, make_images(loaded.generator, labels.tolist(), [latent for _, _, latent in made])
 
 
-def matched_images(generator: Generator, classes: Sequence[str], labels: np.ndarray, seed: int) -> np.ndarray:
+def matched_images(
+    generator: Generator, classes: Sequence[str], labels: np.ndarray, seed: int, reporter: Reporter = SILENT
+) -> np.ndarray:
     """One uint8 image for each label, numbered by class as `hqgan generate` numbers them."""
     numbers = [count() for _ in classes]
     seeds = [latent_seed(seed, classes[label], next(numbers[label])) for label in labels]
-    return np.stack(list(make_images(generator, labels.tolist(), seeds)))
+    return stacked(make_images(generator, labels.tolist(), seeds), len(labels), reporter)
+
+
+def stacked(
+    images: Iterator[np.ndarray], total: int, reporter: Reporter = SILENT, task: str = "generating"
+) -> np.ndarray:
+    """All `total` images (N, S, S, 3); how many are made is reported as `task`."""
+    made = []
+    reporter.progress(task, 0, total)
+    for image in images:
+        made.append(image)
+        if len(made) % BATCH == 0 or len(made) == total:
+            reporter.progress(task, len(made), total)
+    return np.stack(made)
 
 
 def watched_backend(generator: Generator) -> Watched | None:

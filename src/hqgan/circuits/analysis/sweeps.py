@@ -90,9 +90,13 @@ def sweep_gradients(
 ) -> GradientSweep:
     """Measure each circuit's gradient variance with weights over a full turn, and in [0, start) as a preset starts them."""
     rows = []
-    for ansatz in _reported(ansatzes, reporter):
-        variances = Variances(gradient_variance(ansatz, samples, seed), gradient_variance(ansatz, samples, seed, start))
+    for i, ansatz in enumerate(ansatzes):
+        reporter.progress("circuits", 2 * i, 2 * len(ansatzes), "variances")
+        full_turn = gradient_variance(ansatz, samples, seed)
+        reporter.progress("circuits", 2 * i + 1, 2 * len(ansatzes), "variances")
+        variances = Variances(full_turn, gradient_variance(ansatz, samples, seed, start))
         rows.append(GradientRow(ansatz.qubits, ansatz.layers, variances))
+    reporter.progress("circuits", 2 * len(ansatzes), 2 * len(ansatzes), "variances")
     return GradientSweep(samples, seed, start, tuple(rows))
 
 

@@ -19,7 +19,7 @@ from hqgan.experiments.compare.results import CurvePoint, RunResult
 from hqgan.experiments.splits import checked_split, parts_hash
 from hqgan.io.images import labelled_rows, write_png
 from hqgan.metrics import distances, perceptual
-from hqgan.metrics.evaluator import Comparison, Evaluator
+from hqgan.metrics.evaluator import Comparison, Evaluator, Sizes
 from hqgan.metrics.extractors.extractor import FeatureExtractor
 from hqgan.metrics.extractors.pretrained import PretrainedNetworks
 from hqgan.metrics.record import MetricRow, rows_from_json
@@ -72,9 +72,9 @@ class Cell:
         """Compares generated images with the test part."""
         data, test, train = self.data, self.split.test, self.split.train
         # A few images are too few for results by class.
-        none = None if self.images is None else np.zeros(len(data.classes), np.int64)
+        few = None if self.images is None else Sizes(self.images, np.zeros(len(data.classes), np.int64))
         sides = data.at(test), data.at(train)
-        return Evaluator(self.extractors, *sides, data.classes, seed=self.seed, n=self.images, per_class=none)
+        return Evaluator(self.extractors, *sides, data.classes, seed=self.seed, sizes=few, reporter=self.reporter)
 
     @cached_property
     def test_part(self) -> str:
@@ -125,7 +125,7 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> RunResult:
     """
     loaded = _loaded(contestant, run, cell)
     evaluator, data, test, train = cell.evaluator, cell.data, cell.split.test, cell.split.train
-    images = matched_images(loaded.generator, data.classes, evaluator.labels, cell.seed)
+    images = matched_images(loaded.generator, data.classes, evaluator.labels, cell.seed, cell.reporter)
     rows = evaluator(images, evaluator.labels)
     if cell.borrowed is not None:
         made = LabelledImages(images, evaluator.labels)

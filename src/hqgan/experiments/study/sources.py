@@ -104,7 +104,7 @@ def _from_folder(name: str, sizes: np.ndarray, cell: Cell) -> Pool:
     return Pool(images[kept], labels[kept], SourceInfo(name, digest))
 
 
-def _from_run(name: str, sizes: np.ndarray, cell: Cell) -> Pool:
+def _from_run(name: str, sizes: np.ndarray, cell: Cell, reporter: Reporter) -> Pool:
     """Images of a run's averaged generator, the same that `hqgan generate --seed SEED` makes.
 
     Raises:
@@ -117,7 +117,7 @@ def _from_run(name: str, sizes: np.ndarray, cell: Cell) -> Pool:
     shown = int(loaded.values["images"])
     epochs, private = shown / len(cell.split.train), loaded.config.private
     about = SourceInfo(name, loaded.checkpoint_hash, parameters, shown, epochs, verified=True, private=private)
-    return Pool(matched_images(loaded.generator, cell.data.classes, labels, cell.seed), labels, about)
+    return Pool(matched_images(loaded.generator, cell.data.classes, labels, cell.seed, reporter), labels, about)
 
 
 def with_sources(tasks: Sequence[work.Task], cell: Cell, settings: Settings, reporter: Reporter) -> Iterator[work.Task]:
@@ -135,7 +135,7 @@ def with_sources(tasks: Sequence[work.Task], cell: Cell, settings: Settings, rep
             hashes[name] = about.sha256
             continue
         reporter.message(f"generating images: {name}, {cell.name}")
-        pool = _make_pool(name, cell)
+        pool = _make_pool(name, cell, reporter)
         data, test = cell.data, cell.split.test
         names = [f"{data.classes[c]} number {i}" for i, c in enumerate(pool.labels)]
         refuse_copies(pool.images, names, data.images[test], data.files[test], f"the image by {name},")
@@ -168,13 +168,13 @@ def _is_current(name: str, cell: Cell, about: SourceInfo) -> bool:
     return load(cell.run(name)).checkpoint_hash == about.sha256
 
 
-def _make_pool(name: str, cell: Cell) -> Pool:
+def _make_pool(name: str, cell: Cell, reporter: Reporter) -> Pool:
     data = cell.data
     counts = np.bincount(data.labels[cell.split.train], minlength=len(data.classes))
     sizes = plans.pool_sizes(counts, cell.rare)
     if name in FITTED:
         return FITTED[name](name, sizes, cell)
-    return _from_folder(name, sizes, cell) if name in cell.folders else _from_run(name, sizes, cell)
+    return _from_folder(name, sizes, cell) if name in cell.folders else _from_run(name, sizes, cell, reporter)
 
 
 def _picture(pool: Pool, cell: Cell, name: str) -> None:

@@ -80,8 +80,8 @@ def damage(kind: str, path: Path) -> None:
         whole = write(path.with_name("whole.jpg"), 3, quality=95)
         path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
         whole.unlink()
-    elif kind == "gif":
-        picture(1).save(path, format="GIF")
+    elif kind == "tga":
+        picture(1).save(path, format="TGA")
     elif kind in ("8000", "12000", "20000"):
         huge_png(path, int(kind))
     elif kind == "sparse":
@@ -94,10 +94,10 @@ def damage(kind: str, path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("text", "not a PNG, JPEG, BMP, TIFF or WebP image"),
+        ("text", "not a PNG, JPEG, BMP, TIFF, GIF, WEBP"),
         ("empty", "empty file"),
         ("truncated", "truncated"),
-        ("gif", "not a PNG"),
+        ("tga", "not a PNG"),
         ("8000", "8000 x 8000 pixels, more than 50 million"),
         ("12000", "12000 x 12000 pixels, more than 50 million"),
         ("20000", "more than 50 million"),

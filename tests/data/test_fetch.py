@@ -106,7 +106,7 @@ def test_no_network(medmnist, tmp_path):
     ("name", "size", "words"),
     [
         ("HAM10000", 64, r"downloaded by hand.*doi.org/10.7910/DVN/DBW86T"),
-        ("nothing", 64, "no data set 'nothing'; MedMNIST's in colour are dermamnist"),
+        ("nothing", 64, "no data set 'nothing'. MedMNIST's in colour are bloodmnist, dermamnist"),
         ("dermamnist", 65, "dermamnist has images 64 pixels wide, not 65"),
     ],
 )

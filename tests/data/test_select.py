@@ -112,12 +112,12 @@ def test_the_command_line(tree: Path, hqgan) -> None:
     assert [line.split()[1] for line in out.splitlines() if line.startswith("│ ")] == ["scar", "rest", "all"]
     code, _, err = hqgan("data", "inspect", tree, "--merge", "rest")
     assert (code, "NEW=A,B" in err) == (2, True)
-    selection = selection_of(["a, b"], None, "hybridq", None)
+    selection = selection_of({"data.choice.classes": ["a, b"], "data.choice.protocol": "hybridq"}, None)
     assert (selection.classes, selection.protocol) == (("a", "b"), "hybridq")
 
 
 def test_a_class_merged_in_two_options_is_one(tree: Path, hqgan) -> None:
-    code, out, _ = hqgan("data", "inspect", tree, "--size", 16, "--merge", "other=scar", "--merge", "other=mole")
+    code, out, _ = hqgan("data", "inspect", tree, "--size", "32", "--merge", "other=scar", "--merge", "other=mole")
     assert code == 0
     assert "other   │     10" in out
     assert "mole" not in out.split("class")[1]

@@ -17,7 +17,6 @@ from hqgan.runtime.processes import current_shard, only_process
 app = typer.Typer(name="data", help="Look at a data set, or download one.", no_args_is_help=True)
 
 PATH_HELP = "Folder or archive of the data set, or demo for procedural lesions."
-RESIZE_HELP = "Side in pixels to which images are resized, 8 to 1024."
 NAME_HELP = (
     "Data set of MedMNIST, such as dermamnist or retinamnist. For the other data sets that hqgan reads, the command says "
     "where they are published."
@@ -27,20 +26,30 @@ NAME_HELP = (
 @app.command("inspect", cls=Lists)
 def inspect_data(
     path: Annotated[str, typer.Argument(help=PATH_HELP)],
-    size: Annotated[int, option(DATA, RESIZE_HELP)] = 64,
+    size: options.Size = None,
     classes: options.Classes = None,
     merge: options.Merge = None,
     protocol: options.Protocol = None,
     label: options.Label = None,
+    table: options.Table = None,
+    image_column: options.ImageColumn = None,
+    label_column: options.LabelColumn = None,
+    group_column: options.GroupColumn = None,
+    groups: options.Groups = None,
     seed: Annotated[int, seed_of("the split, and of procedural images")] = 0,
     json_file: options.Json = None,
 ) -> None:
     """Show the classes, counts, sizes, groups and unreadable files of a data set, and how it will be split."""
     from hqgan.data import inspect as inspection
 
-    choice = options.selection_of(classes, merge, protocol, label)
+    selected = options.selection_fields(
+        classes, merge, protocol, label, table, image_column, label_column, group_column, groups
+    )
+    choice = options.selection_of(
+        selected | options.given_fields(data__size=size), path
+    )  # the sizes that `hqgan train` takes
     with Terminal() as reporter:
-        found = inspection.inspect(path, size, seed, choice=choice, reporter=reporter)
+        found = inspection.inspect(path, size or 64, seed, choice=choice, reporter=reporter)
     if current_shard().rank:
         return  # of several processes that decode together, one prints
     show_result(json_file, asdict(found), *inspection.summary(found), inspection.class_table(found))

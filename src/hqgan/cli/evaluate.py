@@ -28,6 +28,11 @@ def evaluate(
     merge: options.Merge = None,
     protocol: options.Protocol = None,
     label: options.Label = None,
+    table: options.Table = None,
+    image_column: options.ImageColumn = None,
+    label_column: options.LabelColumn = None,
+    group_column: options.GroupColumn = None,
+    groups: options.Groups = None,
     seed: Annotated[int, seed_of("noise and subsamples")] = 0,
     weights: options.Pretrained = None,
     download: options.Download = False,
@@ -45,7 +50,11 @@ def evaluate(
     from hqgan.evaluation.extractors import check, check_table
     from hqgan.evaluation.real_images import is_run
 
-    choice = options.selection_of(classes, merge, protocol, label)
+    data = options.folder_of(data, table)
+    selected = options.selection_fields(
+        classes, merge, protocol, label, table, image_column, label_column, group_column, groups
+    )
+    choice = options.selection_of(selected, data)
     if check_extractors:
         if not data:
             raise UserError("--check-extractors needs --data, the real images to corrupt.")
@@ -74,6 +83,11 @@ def audit(
     merge: options.Merge = None,
     protocol: options.Protocol = None,
     label: options.Label = None,
+    table: options.Table = None,
+    image_column: options.ImageColumn = None,
+    label_column: options.LabelColumn = None,
+    group_column: options.GroupColumn = None,
+    groups: options.Groups = None,
     seed: Annotated[int, seed_of("images and permutations, and of the split for a folder of images")] = 0,
     out: Annotated[Path | None, option(OUTPUT, AUDIT_HELP)] = None,
     json_file: options.Json = None,
@@ -81,7 +95,11 @@ def audit(
     """Test whether generated images copy training images: a verdict with its p-value, and a list of suspicious files."""
     from hqgan.evaluation import audit as auditing
 
-    choice = options.selection_of(classes, merge, protocol, label)
+    data = options.folder_of(data, table)
+    selected = options.selection_fields(
+        classes, merge, protocol, label, table, image_column, label_column, group_column, groups
+    )
+    choice = options.selection_of(selected, data)
     with Terminal() as reporter:
         found = auditing.audit(run_or_folder, data, out, seed, choice=choice, reporter=reporter)
     show_result(json_file, found, *auditing.table(found))

@@ -53,6 +53,11 @@ def study(
     merge: options.Merge = None,
     protocol: options.Protocol = None,
     label: options.Label = None,
+    table: options.Table = None,
+    image_column: options.ImageColumn = None,
+    label_column: options.LabelColumn = None,
+    group_column: options.GroupColumn = None,
+    groups: options.Groups = None,
     real_fraction: Annotated[list[str] | None, several(DATA, "SHARE", FRACTION_HELP)] = None,
     seeds: options.Seeds = None,
     generators: Annotated[list[str] | None, several(MODEL, "PRESET", GENERATORS_HELP)] = None,
@@ -78,15 +83,19 @@ def study(
     from hqgan.experiments.tables import study_tables
     from hqgan.report.write import write_study
 
-    choice = options.selection_of(classes, merge, protocol, label)
+    data = options.folder_of(data, table)
+    selected = options.selection_fields(
+        classes, merge, protocol, label, table, image_column, label_column, group_column, groups
+    )
+    choice = options.selection_of(selected, data)
     single = options.given_fields(size=size, kimg=kimg, steps=steps, device=device)
     settings = studies.Settings(data or "demo", jobs=jobs, choice=choice, **single)
     if quick:
         settings = studies.quick(settings)
     lists: dict[str, Any] = {
-        "seeds": range(seeds or 0), "generators": split(generators), "given": given, "fill": split(fill),
-        "uses": split(uses), "ratios": numbers(ratios or [], "--ratios"), "classifiers": split(classifiers),
-        "fractions": numbers(real_fraction or [], "--real-fraction", 1),
+        "seeds": range(seeds or 0), "generators": split(generators), "given": given, "uses": split(uses),
+        "fill": options.classes_in(fill, choice, data), "ratios": numbers(ratios or [], "--ratios"),
+        "classifiers": split(classifiers), "fractions": numbers(real_fraction or [], "--real-fraction", 1),
     }  # fmt: skip
     given_lists: dict[str, Any] = {name: tuple(dict.fromkeys(values)) for name, values in lists.items() if values}
     settings = replace(settings, **given_lists, weights=tuple(options.pairs("--weights", weights)))
@@ -109,6 +118,11 @@ def compare(
     merge: options.Merge = None,
     protocol: options.Protocol = None,
     label: options.Label = None,
+    table: options.Table = None,
+    image_column: options.ImageColumn = None,
+    label_column: options.LabelColumn = None,
+    group_column: options.GroupColumn = None,
+    groups: options.Groups = None,
     images: Annotated[int | None, option(DATA, "Number of test images to compare with. (default: all)", min=20)] = None,
     presets: Annotated[
         list[str] | None, several(MODEL, "PRESET", PRESETS_HELP, autocompletion=options.preset_names)
@@ -151,7 +165,12 @@ def compare(
         "kimg": kimg, "size": size, "images": images, "device": device,
     }  # fmt: skip
     settings = replace(settings, **{k: v for k, v in given.items() if v})
-    changes = options.selection_fields(classes, merge, protocol, label) | options.given_fields(training__batch=batch)
+    if table is not None and not data:
+        settings = replace(settings, data=(str(options.folder_of(None, table)),))
+    selected = options.selection_fields(
+        classes, merge, protocol, label, table, image_column, label_column, group_column, groups
+    )
+    changes = options.with_class_names(selected, settings.data[0]) | options.given_fields(training__batch=batch)
     settings = replace(settings, changes=settings.changes | changes | configs.parse_assignments(set_ or []))
     if seconds is not None:
         settings = replace(settings, seconds=seconds, kimg=None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 NAMES = (
-    "backend batch class classes data device download drop_copies fill generators host images jobs kimg label merge "
-    "mitigation noise originals out per_class port protocol public qubits resume seconds seed seeds shots size study "
-    "weights yes"
+    "backend batch class classes data device download drop_copies fill generators group_column groups host image_column "
+    "images jobs kimg label label_column merge mitigation noise originals out per_class port protocol public qubits resume "
+    "seconds seed seeds shots size study table weights yes"
 )
 """Arguments whose flags have the same name."""
 
@@ -15,9 +15,14 @@ FLAGS = {name: f"--{name.replace('_', '-')}" for name in NAMES.split()} | {
     "changes": "--set",
     "contestants": "--presets",
     "data.choice.classes": "--classes",
+    "data.choice.group_column": "--group-column",
+    "data.choice.groups": "--groups",
+    "data.choice.image_column": "--image-column",
     "data.choice.label": "--label",
+    "data.choice.label_column": "--label-column",
     "data.choice.merge": "--merge",
     "data.choice.protocol": "--protocol",
+    "data.choice.table": "--table",
     "data.path": "--data",
     "data.size": "--size",
     "fractions": "--real-fraction",

@@ -22,7 +22,8 @@ DATA, MODEL, OUTPUT, ADVANCED = "Data", "Model and training", "Output", "Advance
 
 LISTS = (
     "Options shown with ... take several values: one after another (--classes nv mel), or by repeating the option "
-    "(--classes nv --classes mel). Commas separate numbers and names, too (--classes nv,mel)."
+    "(--classes nv --classes mel). Commas separate numbers and names, too (--classes nv,mel), except within the name of a "
+    "class ('Melanoma, NOS') and within double quotes."
 )
 """How lists are given, in every command."""
 
@@ -65,8 +66,23 @@ PROTOCOL_HELP = (
     "(default: all images)"
 )
 Protocol = Annotated[str | None, option(DATA, PROTOCOL_HELP)]
-LABEL_HELP = "Column of Fitzpatrick17k that holds the labels. (default: nine_partition_label)"
+LABEL_HELP = (
+    "Column of the labels, where a published data set has several: nine_partition_label for Fitzpatrick17k, diagnosis_3 for "
+    "the ISIC archive. (default: these)"
+)
 Label = Annotated[str | None, option(DATA, LABEL_HELP)]
+TABLE_HELP = "CSV file with a row for each image, as a data set; --data is the images' folder. (default: the table's)"
+Table = Annotated[Path | None, option(DATA, TABLE_HELP)]
+COLUMN_HELP = "Column of --table with {}. (default: found by its name, such as {})"
+ImageColumn = Annotated[str | None, option(DATA, COLUMN_HELP.format("the images' files", "image or filename"))]
+LabelColumn = Annotated[str | None, option(DATA, COLUMN_HELP.format("the classes", "label or diagnosis"))]
+GroupColumn = Annotated[
+    str | None, option(DATA, COLUMN_HELP.format("what stays on one side of the split", "patient_id or lesion_id"))
+]
+GROUPS_HELP = (
+    "CSV file with the columns file and group: the patient or lesion of each image. (default: groups.csv in the data)"
+)
+Groups = Annotated[Path | None, option(DATA, GROUPS_HELP)]
 Size = Annotated[int | None, option(DATA, "Side of the images in pixels, 32 or 64. (default: 64)")]
 
 KIMG_HELP = "Length of training: thousands of real images shown to the critic. (default: the preset's)"
@@ -190,31 +206,92 @@ def given_fields(**values: Any) -> dict[str, Any]:
 
 
 def selection_fields(
-    classes: list[str] | None, merge: list[str] | None, protocol: str | None, label: str | None
+    classes: list[str] | None,
+    merge: list[str] | None,
+    protocol: str | None,
+    label: str | None,
+    table: Path | None,
+    image_column: str | None,
+    label_column: str | None,
+    group_column: str | None,
+    groups: Path | None,
 ) -> dict[str, Any]:
-    """The options that select images and classes, as fields of a config.
+    """The options that select images and classes, as fields of a config; `with_class_names` then parts names at commas.
 
     Raises:
-        UserError: --merge does not read NEW=A,B.
+        UserError: --merge does not read NEW=A,B; a column is given without a table.
     """
     changes: dict[str, Any] = {}
     if classes is not None:
-        changes["data.choice.classes"] = split(classes)
+        changes["data.choice.classes"] = [text for text in classes if text.strip()]
     if merge:
         merged: dict[str, list[str]] = {}
         for text in merge:
             new, sign, old = text.partition("=")
             if not (sign and new.strip() and split([old])):
                 raise UserError(f"--merge takes NEW=A,B, as in malignant=mel,bcc, not {text!r}.")
-            merged[new.strip()] = merged.get(new.strip(), []) + split([old])
+            merged[new.strip()] = [*merged.get(new.strip(), []), old]
         changes["data.choice.merge"] = merged
-    return changes | given_fields(data__choice__protocol=protocol, data__choice__label=label)
+    if table is None and (image_column or label_column or group_column):
+        raise UserError("--image-column, --label-column and --group-column are of a --table; give it, too.")
+    return changes | given_fields(
+        data__choice__protocol=protocol, data__choice__label=label,
+        data__choice__table=table and str(table.expanduser().absolute()), data__choice__image_column=image_column,
+        data__choice__label_column=label_column, data__choice__group_column=group_column,
+        data__choice__groups=groups and str(groups.expanduser().absolute()),
+    )  # fmt: skip
 
 
-def selection_of(
-    classes: list[str] | None, merge: list[str] | None, protocol: str | None, label: str | None
-) -> ClassSelection:
-    """The options that select images and classes, as a `ClassSelection`."""
+def folder_of(data: str | None, table: Path | None) -> str | None:
+    """The data's folder: of a table without one, the table's own."""
+    return str(table.expanduser().absolute().parent) if table is not None and data is None else data
+
+
+def with_class_names(fields: dict[str, Any], data: str | None) -> dict[str, Any]:
+    """Fields in which commas part the names of classes, except those in a name that the data have; see `LISTS`.
+
+    Args:
+        fields: of `selection_fields`.
+        data: the data's folder, listed only where a name has a comma; None is demo.
+    """
+    from hqgan import config as configs
+    from hqgan.data.open import class_names
+    from hqgan.data.select import parted
+
+    classes, merge = fields.get("data.choice.classes"), fields.get("data.choice.merge", {})
+    given = [*(classes or []), *(text for old in merge.values() for text in old)]
+    if not any(set(text) & set(',"') for text in given):
+        known: tuple[str, ...] = ()
+    else:
+        plain = {
+            name: value for name, value in fields.items() if name not in ("data.choice.classes", "data.choice.merge")
+        }
+        known = class_names(data or "demo", configs.preset("demo", plain).data.choice)
+    fields = dict(fields)
+    if merge:
+        fields["data.choice.merge"] = {new: parted(old, known) for new, old in merge.items()}
+    if classes is not None:
+        fields["data.choice.classes"] = parted(classes, (*known, *merge))
+    return fields
+
+
+def selection_of(fields: dict[str, Any], data: str | None) -> ClassSelection:
+    """The options that select images and classes, as a `ClassSelection`.
+
+    Args:
+        fields: of `selection_fields`.
+        data: the data's folder.
+    """
     from hqgan import config as configs
 
-    return configs.preset("demo", selection_fields(classes, merge, protocol, label)).data.choice
+    return configs.preset("demo", with_class_names(fields, data)).data.choice
+
+
+def classes_in(texts: list[str] | None, choice: ClassSelection, data: str | None) -> list[str]:
+    """The values of an option that names classes of the data after these are chosen and merged; see `with_class_names`."""
+    from hqgan.data.open import class_names
+    from hqgan.data.select import parted
+
+    commas = any(set(text) & set(',"') for text in texts or [])
+    known = [*choice.merge, *class_names(data or "demo", choice)] if commas else []
+    return parted(texts or [], known)

@@ -37,6 +37,11 @@ def train(
     merge: options.Merge = None,
     protocol: options.Protocol = None,
     label: options.Label = None,
+    table: options.Table = None,
+    image_column: options.ImageColumn = None,
+    label_column: options.LabelColumn = None,
+    group_column: options.GroupColumn = None,
+    groups: options.Groups = None,
     preset: Annotated[str | None, option(MODEL, PRESET_HELP, autocompletion=options.preset_names)] = None,
     kimg: options.Kimg = None,
     batch: options.Batch = None,
@@ -50,12 +55,21 @@ def train(
 ) -> None:
     """Train a generator. Ctrl-C saves a checkpoint, and --resume continues from it."""
     from hqgan import config as configs
+    from hqgan.run.folder import stored_config
 
+    data = options.folder_of(data, table)
+    selected = options.selection_fields(
+        classes, merge, protocol, label, table, image_column, label_column, group_column, groups
+    )
+    assigned = configs.parse_assignments(set_ or [])
+    place = assigned.get("data.path", data)
+    if selected and resume and place is None and (stored := stored_config(out)):
+        place = stored.data.path
     changes = options.given_fields(
         data__path=data, data__size=size, training__kimg=kimg, training__batch=batch, training__seed=seed,
         training__device=device, privacy__epsilon=dp_epsilon, privacy__delta=dp_delta,
-    ) | options.selection_fields(classes, merge, protocol, label)  # fmt: skip
-    config = run_config(out, preset, changes | configs.parse_assignments(set_ or []), resume, lr)
+    ) | options.with_class_names(selected, place)  # fmt: skip
+    config = run_config(out, preset, changes | assigned, resume, lr)
     if dp_delta is not None and not config.private:
         raise UserError("--dp-delta alone makes nothing private; give --dp-epsilon with it.")
     train_run(config, out, resume)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 Count = Annotated[int, Field(ge=1, le=65_536)]
 Depth = Annotated[int, Field(ge=1, le=256)]
@@ -20,12 +20,26 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+_TABLE_FIELDS = frozenset({"table", "image_column", "label_column", "group_column", "groups"})
+
+
 class ClassSelection(Section):
     """Which images of a data set are used, and what their classes are called."""
 
     label: str = ""
     """Column of the labels, for a data set with several: Fitzpatrick17k has ``label`` (114 classes),
     ``nine_partition_label`` (its default) and ``three_partition_label``."""
+    table: str = ""
+    """CSV file with a row for each image, which takes the place of the data's own layout; data.path is the images' folder."""
+    image_column: str = ""
+    """Column of the table with the images' files; found by its name where empty, as the next two are."""
+    label_column: str = ""
+    """Column of the table with the classes."""
+    group_column: str = ""
+    """Column of the table with what has to stay on one side of the split, such as patients; without one, near-duplicates do."""
+    groups: str = ""
+    """CSV file with the columns file and group, for a data set that has no lesions or patients of its own; ``groups.csv`` in a
+    folder with a sub-folder per class is read by itself."""
     protocol: Literal["", "hybridq"] = ""
     """hybridq: ISIC 2019 as the paper uses it (arXiv 2506.21015): without its ``_downsampled`` images, and a fifth of each
     class, drawn by data.seed."""
@@ -33,6 +47,11 @@ class ClassSelection(Section):
     """Classes to merge: the name of each new class, and the classes that become it."""
     classes: tuple[str, ...] = ()
     """Classes to keep, in this order, after merging; empty keeps all."""
+
+    @model_serializer(mode="wrap")
+    def _only_used(self, handler: Any) -> dict[str, Any]:
+        """Without the table's fields where there is none, as selections were stored before there were tables."""
+        return {name: value for name, value in handler(self).items() if value or name not in _TABLE_FIELDS}
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())

@@ -10,17 +10,35 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from hqgan.runtime.threads import workers
 
 Fit = Literal["crop", "squeeze"]
-RULES: dict[Fit, str] = {"crop": "centre square, lanczos, 1", "squeeze": "squeezed, bilinear, 1"}
+RULES: dict[Fit, str] = {"crop": "centre square, lanczos, 2", "squeeze": "squeezed, bilinear, 2"}
 """How an image becomes a square. Part of every cache key: raise a number whenever the pixels that come out change."""
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 2**30
+LEAST_MAXIMUM = 1 << 14
+"""An image of 16 bits whose brightest value lies below is of 10, 12 or 14 bits, and nothing in it says of how many."""
+
+_ENDINGS = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+    "WEBP": (".webp",),
+    "AVIF": (".avif",),
+    "JPEG2000": (".jp2", ".j2k"),
+}
+_PILLOW = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000"}
+"""Formats that some builds of Pillow lack, and Pillow's names of what reads them."""
+
 # No other decoder is tried, whatever a file claims to be: Pillow's list includes Ghostscript.
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+FORMATS = tuple(name for name in _ENDINGS if name not in _PILLOW or _PILLOW[name] in features.get_supported())
+ENDINGS = frozenset(ending for name in FORMATS for ending in _ENDINGS[name])
+"""Endings of the names of images that this Pillow reads without more."""
 
 CHUNK = 64
 """Files handed to the threads at a time: enough to keep them busy, few enough to stop soon after Ctrl-C."""
@@ -64,9 +82,15 @@ def decode(path: Path, size: int, fit: Fit = "crop") -> Decoded:
                     None, reason=f"{image.width} x {image.height} pixels, more than {MAX_PIXELS // 1_000_000} million"
                 )
             width, height = image.size
+            wide = _is_wide(image)  # known until the pixels are read
             # Let the JPEG decoder shrink by a power of two first, never below four times the target's side.
             image.draft(None, (4 * size, 4 * size))
             orientation = _orientation(image)
+            if wide and 0 < (brightest := _brightest(image)) < LEAST_MAXIMUM:
+                return Decoded(
+                    None,
+                    reason=f"16 bits, but values up to {brightest:,} only: white is not known, save it with 8 bits",
+                )
             pixels = np.asarray(_small(image, size, fit))
         # Turned after cropping and shrinking, where it costs nothing: the square looks the same from every side.
         if orientation >= 5:
@@ -79,7 +103,7 @@ def decode(path: Path, size: int, fit: Fit = "crop") -> Decoded:
     except Image.DecompressionBombError:
         return Decoded(None, reason=f"more than {MAX_PIXELS // 1_000_000} million pixels")
     except Image.UnidentifiedImageError:
-        return Decoded(None, reason="not a PNG, JPEG, BMP, TIFF or WebP image")
+        return Decoded(None, reason=f"not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image")
     except FileNotFoundError:
         return Decoded(None, reason="missing")
     except PermissionError:
@@ -128,12 +152,26 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
+def _is_wide(image: Image.Image) -> bool:
+    """Whether a file has 16 bits for each value: Pillow keeps them of grey images, and the upper 8 of those in colour."""
+    return image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _brightest(image: Image.Image) -> int:
+    """The largest value of a 16-bit image, without its transparency; in colour, the largest that it may have."""
+    if image.mode.startswith("I"):
+        return int(np.asarray(image).max())
+    return int(np.asarray(image.convert("RGB")).max()) << 8 | 255
+
+
 def _rgb(image: Image.Image) -> Image.Image:
     """Any mode to RGB; transparency becomes white."""
     if image.mode.startswith("I"):
         # 16-bit grey: Pillow's own conversion clips everything above 255 to white.
         wide = np.asarray(image)
-        image = Image.fromarray((wide >> 8 if wide.max() > 255 else wide).clip(0, 255).astype(np.uint8))
+        if wide.min() < 0 or wide.max() > 0xFFFF:
+            raise ValueError("pixels of 32 bits have no defined range")
+        image = Image.fromarray((wide >> 8).astype(np.uint8))
     elif image.mode == "F":
         raise ValueError("floating-point pixels have no defined range")
     if image.has_transparency_data:

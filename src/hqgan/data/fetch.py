@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import http.client
 import importlib.util
@@ -17,11 +18,18 @@ from hqgan.wording import listed
 SIZES = (28, 64, 128, 224)
 """Sides in pixels of MedMNIST's archives."""
 
+COLOUR = ("bloodmnist", "dermamnist", "pathmnist", "retinamnist")
+GREY = ("breastmnist", "octmnist", "organamnist", "organcmnist", "organsmnist", "pneumoniamnist", "tissuemnist")
+"""MedMNIST's two-dimensional sets of one label; its package has their addresses and checksums."""
+
 ELSEWHERE = {
     "ham10000": "https://doi.org/10.7910/DVN/DBW86T (CC BY-NC 4.0): both parts of the images, and HAM10000_metadata",
+    "isic2018": "https://challenge.isic-archive.com/data/#2018 (CC BY-NC 4.0): Task 3, input, ground truth and lesion groupings",
     "isic2019": "https://challenge.isic-archive.com/data/#2019 (CC BY-NC 4.0): training input, ground truth and metadata",
     "fitzpatrick17k": "https://github.com/mattgroh/fitzpatrick17k (CC BY-NC-SA 3.0): fitzpatrick17k.csv lists the images",
     "pad-ufes-20": "https://data.mendeley.com/datasets/zr7vgbcyr2/1 (CC BY 4.0): images.zip and metadata.csv",
+    "isic-archive": "https://www.isic-archive.com (by image): isic image download, of the package isic-cli",
+    "dermamnist_corrected": "https://arxiv.org/abs/2401.14497 (CC BY-NC 4.0) says where: dermamnist_corrected_28.npz, or larger",
     "odir-5k": "https://odir2019.grand-challenge.org (for research, by registration): full_df.csv and preprocessed_images",
 }
 """Data sets that have to be downloaded by hand, and the pages of their publishers."""
@@ -47,17 +55,19 @@ def fetch(name: str, size: int, folder: Path, *, reporter: Reporter = SILENT) ->
         raise UserError(
             f"{name} has to be downloaded by hand: {ELSEWHERE[name.lower()]}; then give its folder as `data`."
         )
+    if name not in (*COLOUR, *GREY):
+        near = difflib.get_close_matches(name.lower(), [*COLOUR, *GREY, *ELSEWHERE], 1)
+        raise UserError(
+            f"There is no data set {name!r}{f' (do you mean {near[0]}?)' if near else ''}. MedMNIST's in colour are "
+            f"{listed(COLOUR)}, in grey {listed(GREY)}; to download by hand: {listed(list(ELSEWHERE))}."
+        )
     if importlib.util.find_spec("medmnist") is None:
         raise UserError(
             "MedMNIST's list of archives comes with its package: pip install 'hqgan[medmnist]', and try again."
         )
     known = importlib.import_module("medmnist").INFO
     if name not in known:
-        sets = sorted(n for n in known if known[n]["n_channels"] == 3 and "3d" not in n)
-        raise UserError(
-            f"There is no data set {name!r}; MedMNIST's in colour are {listed(sets)}; to download by hand: "
-            f"{listed(list(ELSEWHERE))}."
-        )
+        raise UserError(f"The installed package medmnist does not know {name}: install a newer one.")
     info = known[name]
     suffix = "" if size == 28 else f"_{size}"
     if size not in SIZES or f"url{suffix}" not in info:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -40,8 +40,14 @@ def groups_of(
         UserError: a name is far too long.
     """
     # A published split is kept as it is, with its duplicates.
-    settled = bool(index.sides) or not some_unknown
-    alike = range(len(kept)) if settled else _alike(entry, reporter)
+    settled = (bool(index.sides) and not index.unchecked) or not some_unknown
+    alike: Sequence[int] | np.ndarray = range(len(kept)) if settled else _alike(entry, reporter)
+    if index.unchecked and not settled:  # near-duplicates on two sides are warned of by `check_sides`
+        first_of: dict[tuple[int, str], int] = {}
+        alike = [
+            first_of.setdefault((int(first), index.sides[i]), k)
+            for k, (i, first) in enumerate(zip(kept, alike, strict=True))
+        ]
     lesions: dict[int, str] = {}
     for i, first in () if settled else zip(kept, alike, strict=True):
         if index.groups[i]:
@@ -55,6 +61,69 @@ def groups_of(
     marks = np.fromiter((_hash64(name, path) for name in names()), np.uint64, len(kept))
     digest = hashlib.sha256(marks.tobytes()).hexdigest()
     return texts(entry.place, f"groups-{digest[:16]}", names), numbered(marks)
+
+
+def check_sides(index: DatasetIndex, kept: Sequence[int], entry: Entry, path: str, reporter: Reporter) -> str:
+    """Refuse groups and pictures that are on two sides of a split that someone made by folders; warn of near-duplicates.
+
+    Args:
+        index: of a data set with sides.
+        kept: rows of the index that have an image.
+        entry: those images in the cache.
+        path: of the data, for error sentences.
+        reporter: receives how many images are compared.
+
+    Returns:
+        A warning, empty where there are no near-duplicates on two sides.
+
+    Raises:
+        UserError: images of one group, or equal pictures, are on two sides.
+    """
+    alike = _alike(entry, reporter)
+    owned = [i for i in kept if index.groups[i]]
+    same_group = _on_two_sides(index, owned, [index.groups[i] for i in owned])
+    near = _on_two_sides(index, kept, alike.tolist())
+    twins = np.bincount(alike, minlength=len(kept))[alike] > 1 if near else np.zeros(len(kept), bool)
+    members = np.flatnonzero(twins).tolist()
+    equal = _on_two_sides(index, [kept[k] for k in members], [entry.images[k].tobytes() for k in members])
+    for pairs, what in ((same_group, "images of one group"), (equal, "the same picture")):
+        if pairs:
+            one, other = pairs[0]
+            more = f", and {len(pairs) - 1:,} more such pairs" if len(pairs) > 1 else ""
+            raise UserError(
+                f"The split of the folders in {path} leaks: {one} and {other} are {what}{more}. Keep them on one side, or "
+                "put all images into one folder per class, and hqgan splits them by group."
+            )
+    if not near:
+        return ""
+    one, other = near[0]
+    pairs_are = "image is a near-duplicate" if len(near) == 1 else "images are near-duplicates"
+    return f"{len(near):,} {pairs_are} of one in another part of the split ({one} and {other}), so that results may be too good."
+
+
+def in_two_classes(files: Sequence[str], labels: Sequence[str], contents: Sequence[str]) -> str:
+    """A warning that names equal files of different classes; empty where there are none.
+
+    Args:
+        files: of the images.
+        labels: the class of each.
+        contents: the hash of each file, empty where it cannot be read.
+    """
+    first: dict[str, int] = {}
+    pairs = [(first.setdefault(content, row), row) for row, content in enumerate(contents) if content]
+    odd = [f"{files[one]} and {files[row]}" for one, row in pairs if labels[one] != labels[row]]
+    if not odd:
+        return ""
+    more = f" and {len(odd) - 3:,} more" if len(odd) > 3 else ""
+    what = "1 image is in two classes" if len(odd) == 1 else f"{len(odd):,} images are in two classes"
+    return f"{what}, of which one is wrong: the same are {'; '.join(odd[:3])}{more}."
+
+
+def _on_two_sides(index: DatasetIndex, rows: Sequence[int], keys: Sequence[Hashable]) -> list[tuple[str, str]]:
+    """Files of equal keys and different sides: the first of each key, and each that is not on its side."""
+    first: dict[Hashable, int] = {}
+    pairs = [(first.setdefault(key, row), row) for row, key in zip(rows, keys, strict=True)]
+    return [(index.files[one], index.files[row]) for one, row in pairs if index.sides[one] != index.sides[row]]
 
 
 def _hash64(name: str, path: str) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from hqgan.data.decode import Decoded, Fit
-from hqgan.errors import UserError
+from hqgan.data.decode import ENDINGS, Decoded, Fit
 from hqgan.wording import listed
 
-IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+SYSTEM = frozenset({
+    "__macosx", "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled",
+    "lost+found", "system volume information", "thumbs.db", "desktop.ini",
+})  # fmt: skip
+"""Names, in small letters, of what systems and network drives put beside images: thumbnails, bins, indices."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class DatasetIndex:
         recipe: what decides every image, where images are computed and not read; else empty.
         read: takes some of `files` in order, a size and a fit, and gives their images; None where each file is an image.
         warning: what everyone who uses these data has to know; may be empty.
+        unchecked: whether `sides` are folders of someone's own, so that one picture or group may be on two of them.
     """
 
     name: str
@@ -49,6 +52,7 @@ class DatasetIndex:
     recipe: tuple[object, ...] = ()
     read: Callable[[Sequence[str], int, Fit], Iterable[Decoded]] | None = None
     warning: str = ""
+    unchecked: bool = False
     taken: dict[str, str] = field(default_factory=dict, repr=False)
     """Files that `add` has added, and their classes."""
 
@@ -67,12 +71,28 @@ class DatasetIndex:
 
 
 def hidden(name: str) -> bool:
-    """Whether a file or folder does not belong to the data: dot files, and what macOS adds to archives."""
-    return name.startswith(".") or name == "__MACOSX"
+    """Whether a file or folder does not belong to the data: dot files, and what systems and network drives add (`SYSTEM`)."""
+    return name.startswith(".") or name.lower() in SYSTEM
+
+
+def is_image(file: str) -> bool:
+    """Whether a file's ending is one of an image that is read."""
+    return os.path.splitext(file)[1].lower() in ENDINGS  # noqa: PTH122 - plain strings: 25,000 files should open at once
+
+
+def unread(files: Iterable[str]) -> str:
+    """How many of `files` are no images that are read, by ending, most first: "12 .heic and 1 .txt"; empty where all are."""
+    endings = Counter(PurePosixPath(file).suffix.lower() or "without an ending" for file in files if not is_image(file))
+    return listed([f"{count:,} {ending}" for ending, count in endings.most_common()]) if endings else ""
 
 
 def walk_images(folder: Path) -> list[str]:
     """Paths of all image files below `folder`, relative to it, sorted; without hidden files, pipes and devices."""
+    return [file for file in walk_files(folder) if is_image(file)]
+
+
+def walk_files(folder: Path) -> list[str]:
+    """Paths of all files below `folder`, relative to it, sorted; without hidden files, pipes and devices."""
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
     # Plain strings instead of paths: a data set of 25,000 files should open at once.
@@ -94,7 +114,7 @@ def walk_images(folder: Path) -> list[str]:
                     if entry.is_symlink() and f"{start}/".startswith(f"{os.path.realpath(entry.path)}/"):
                         continue
                     todo.append((f"{prefix}{entry.name}/", entry.path))
-                elif os.path.splitext(entry.name)[1].lower() in IMAGE_ENDINGS and entry.is_file():  # noqa: PTH122
+                elif entry.is_file():
                     found.append(prefix + entry.name)
     return sorted(found)
 
@@ -108,43 +128,3 @@ def images_by_stem(folder: Path, rather: str = "") -> dict[str, str]:
     for file in sorted(walk_images(folder), key=lambda file: rather not in PurePosixPath(file).parts):
         found.setdefault(PurePosixPath(file).stem.lower(), file)
     return found
-
-
-def table_columns(path: Path) -> set[str]:
-    """The names of a CSV file's columns; empty if it is not a CSV file."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return {name.strip() for name in next(csv.reader(file), [])}
-    except (UnicodeDecodeError, csv.Error):
-        return set()
-
-
-def without_spaces(row: Mapping[Any, Any]) -> dict[str, str]:
-    """A row as `csv.DictReader` gives it, without spaces around names and values; values that are no text are left out."""
-    return {(name or "").strip(): value.strip() for name, value in row.items() if isinstance(value, str)}
-
-
-def table_rows(path: Path, wanted: Collection[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file, without spaces around names and values.
-
-    Args:
-        path: the file, whose first line has the names of the columns.
-        wanted: columns that it must have.
-
-    Raises:
-        UserError: it cannot be read, or lacks a column.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if lacking := sorted(set(wanted) - {name.strip() for name in reader.fieldnames or ()}):
-                raise UserError(f"{path} lacks the columns {listed(lacking)}; download it again.")
-            found = []
-            for row in reader:
-                clean = without_spaces(row)
-                if not clean.keys() >= set(wanted):
-                    raise UserError(f"{path} is cut short in line {reader.line_num}; download it again.")
-                found.append(clean)
-            return found
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not a readable table ({error}); download it again.") from error

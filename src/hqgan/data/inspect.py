@@ -10,9 +10,9 @@ import numpy as np
 
 from hqgan.config.sections import ClassSelection
 from hqgan.data.open import ALL_CLASSES, open_data
-from hqgan.data.splits import SIDES, split_of
+from hqgan.data.splits import SIDES, sides_to_draw, split_of
 from hqgan.reporter import SILENT, Reporter
-from hqgan.wording import plural, table
+from hqgan.wording import listed, plural, table
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Inspection:
         classes: a row for each class.
         original_size: ``min``, ``median`` and ``max`` of width and of height in pixels.
         skipped: (file, reason) of the images that are left out.
-        parted_by_publisher: whether the split is the publisher's.
+        parted_by_publisher: whether the split is the publisher's, or that of folders called train, val and test.
+        drawn: sides that such folders lack, drawn from train.
         warning: what everyone who uses these data has to know; may be empty.
         licence: one line.
         fingerprint: hash of images and labels.
@@ -57,6 +58,7 @@ class Inspection:
     original_size: dict[str, list[int]]
     skipped: tuple[tuple[str, str], ...]
     parted_by_publisher: bool
+    drawn: tuple[str, ...]
     warning: str
     licence: str
     fingerprint: str
@@ -104,6 +106,7 @@ def inspect(
         original_size={name: [int(side) for side in sides] for name, sides in sizes.items()},
         skipped=tuple(data.skipped),
         parted_by_publisher=data.sides is not None,
+        drawn=sides_to_draw(data),
         warning=data.warning,
         licence=data.licence,
         fingerprint=data.fingerprint,
@@ -113,9 +116,13 @@ def inspect(
 def summary(report: Inspection) -> list[str]:
     """The result of `inspect` without its table of classes, one sentence per line."""
     low, middle, high = ("x".join(map(str, report.original_size[name])) for name in ("min", "median", "max"))
+    split = f"split by group, seed {report.seed}"
+    if report.parted_by_publisher:
+        split = "the split of its folders" if report.layout == "folder" else "the publisher's split"
+    if report.drawn:
+        split += f", {listed(report.drawn)} drawn from train by group, seed {report.seed}"
     lines = [
-        f"{report.path}: {report.layout}, {plural(report.images, 'image')} of {plural(report.groups, 'group')}; "
-        + ("the publisher's split" if report.parted_by_publisher else f"split by group, seed {report.seed}"),
+        f"{report.path}: {report.layout}, {plural(report.images, 'image')} of {plural(report.groups, 'group')}; {split}",
         f"original size {low} to {high} pixels, median {middle}; used at {report.size}x{report.size}",
         f"licence: {report.licence}",
         f"fingerprint: {report.fingerprint[:16]}",

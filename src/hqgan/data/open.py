@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from hqgan.config.sections import ClassSelection, DataConfig
 from hqgan.data import cache as image_cache
 from hqgan.data import cache_parts
 from hqgan.data.decode import RULES, Decoded, Fit, decode_all
-from hqgan.data.groups import groups_of
+from hqgan.data.groups import check_sides, groups_of, in_two_classes
 from hqgan.data.index import DatasetIndex
+from hqgan.data.labelled import from_table, with_groups
 from hqgan.data.layouts import recognise
 from hqgan.data.select import choose
 from hqgan.data.synthetic import demo
 from hqgan.errors import UserError
-from hqgan.io.files import unfit_class
+from hqgan.io.files import same_in_other_letters, unfit_class
 from hqgan.reporter import SILENT, Reporter
 from hqgan.types import ImageData
 from hqgan.wording import listed, plural
@@ -68,7 +70,7 @@ def open_data(
         raise UserError("The path of the data is empty: give a data set's folder, or demo for procedural images.")
     place = image_cache.cache_folder(cache)
     # What is there, by the layout that recognises the folder; then the classes and images that are chosen.
-    root, whole = _index(path, choice.label, seed)
+    root, whole = _index(path, choice, seed)
     index = choose(whole, choice, seed)
     if not index.recipe:
         _classes(index.classes, index.labels, str(path))  # before decoding
@@ -83,11 +85,17 @@ def open_data(
         return index.read(files, size, fit) if index.read else decode_all([root / file for file in files], size, fit)
 
     # Decode what is not in the cache; then put images, classes and groups together.
-    key = _key(root, index, index.files is whole.files, size, fit, place, reporter)
+    contents = (
+        []
+        if index.recipe
+        else image_cache.hash_files(root, [index.archive] if index.archive else index.files, place, reporter)
+    )
+    key = _key(index, contents, index.files is whole.files, size, fit)
     entry = image_cache.load(place, key, size)
     if entry is None:
         entry = cache_parts.make_entry(place, key, size, index.files, make, part=part, check=check, reporter=reporter)
-    return _assemble(index, entry, size, str(path), reporter)
+    found = "" if index.recipe or index.archive else in_two_classes(index.files, index.labels, contents)
+    return _assemble(replace(index, warning=f"{index.warning} {found}".strip()), entry, size, str(path), reporter)
 
 
 def open_configured(config: DataConfig, reporter: Reporter = SILENT) -> ImageData:
@@ -97,23 +105,40 @@ def open_configured(config: DataConfig, reporter: Reporter = SILENT) -> ImageDat
     )
 
 
-def _index(path: str | Path, label: str, seed: int) -> tuple[Path, DatasetIndex]:
+def class_names(path: str | Path, choice: ClassSelection = ALL_CLASSES) -> tuple[str, ...]:
+    """The classes that a data set has before any are chosen or merged; no image is opened.
+
+    Args:
+        path: as for `open_data`.
+        choice: its table and columns.
+
+    Raises:
+        UserError: as `open_data`.
+    """
+    return tuple(_index(path, choice, 0)[1].classes)
+
+
+def _index(path: str | Path, choice: ClassSelection, seed: int) -> tuple[Path, DatasetIndex]:
     """The folder of the images, and all that is listed there; of procedural images, their names."""
     count = demo.count_of(str(path))
     if count is not None:
-        return Path(), demo.index(count, seed)
+        if choice.table:
+            raise UserError(
+                "The procedural images have classes of their own: give the folder of the table's images as `data`."
+            )
+        return Path(), with_groups(demo.index(count, seed), choice.groups, Path())
     root = Path(path)
-    index = recognise(root, label)
+    index = from_table(root, choice) if choice.table else recognise(root, choice.label)
+    index = with_groups(index, choice.groups, root)
     _refuse_unreadable(root, index.skipped, index.total)
     return root if root.is_dir() else root.parent, index
 
 
-def _key(root: Path, index: DatasetIndex, whole: bool, size: int, fit: Fit, place: Path, reporter: Reporter) -> str:
+def _key(index: DatasetIndex, contents: list[str], whole: bool, size: int, fit: Fit) -> str:
     """The cache's key: a hash of everything that decides the pixels."""
     if index.recipe:
         # All names follow from the recipe; a million of them need not be written down to be hashed.
         return image_cache.key_of(*index.recipe, size, [] if whole else list(index.files))
-    contents = image_cache.hash_files(root, [index.archive] if index.archive else index.files, place, reporter)
     named = [index.name, contents, index.files] if index.archive else [list(zip(index.files, contents, strict=True))]
     return image_cache.key_of(RULES[fit], size, *named)
 
@@ -151,6 +176,7 @@ def _assemble(index: DatasetIndex, entry: image_cache.Entry, size: int, path: st
     numbers = {name: number for number, name in enumerate(classes)}
     labels = np.fromiter((numbers[index.labels[i]] for i in kept), np.int64, len(kept))
     ungrouped = np.fromiter((not index.groups[i] for i in kept), bool, len(kept))
+    found = check_sides(index, kept, entry, path, reporter) if index.unchecked else ""
     groups, group_of = groups_of(index, kept, bool(ungrouped.any()), entry, path, reporter)
     digest = hashlib.sha256(f"{entry.digest} {size} {classes!r}".encode("utf-8", "surrogateescape"))
     digest.update(labels.astype("<i8").tobytes())
@@ -168,7 +194,7 @@ def _assemble(index: DatasetIndex, entry: image_cache.Entry, size: int, path: st
         licence=index.licence,
         skipped=(*index.skipped, *((index.files[row], reason) for row, reason in entry.skipped)),
         sides=np.array([index.sides[i] for i in kept], np.str_) if index.sides else None,
-        warning=index.warning,
+        warning=" ".join(filter(None, (index.warning, found))),
         ungrouped=ungrouped if ungrouped.any() else None,
         original=entry.original,
     )
@@ -182,6 +208,11 @@ def _classes(known: Sequence[str], labels: Iterable[str], path: str) -> tuple[st
         what = f"one class only ({classes[0]!r})" if classes else "no image"
         raise UserError(f"{path} has {what}: a class-conditional model needs images of two classes or more.")
     if (unfit := unfit_class(classes)) is not None:
+        if (twin := same_in_other_letters(unfit, classes)) is not None:
+            raise UserError(
+                f"{path} has the classes {twin!r} and {unfit!r}, which differ in capital letters alone and would be one "
+                f"folder on some systems: merge them, as in `merge` '{unfit}={twin},{unfit}'."
+            )
         raise UserError(
             f"{path} has a class {unfit!r}, which no folder can be called: give it another name by `merge`."
         )

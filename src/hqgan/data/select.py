@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -58,6 +59,33 @@ def choose(index: DatasetIndex, choice: ClassSelection, seed: int) -> DatasetInd
         groups=[index.groups[i] for i in rows],
         sides=[index.sides[i] for i in rows] if index.sides else [],
     )
+
+
+def parted(texts: Iterable[str], known: Collection[str]) -> list[str]:
+    """Names of classes, as someone typed them: commas part them, but not within a name that is known, nor within quotes.
+
+    Args:
+        texts: such as ``nv,mel`` and ``Melanoma, NOS``.
+        known: the names of the classes.
+    """
+    names: list[str] = []
+    for text in texts:
+        pieces = text.split(",")
+        start = 0
+        while start < len(pieces):
+            longest = range(len(pieces), start, -1)
+            ends = (end for end in longest if ",".join(pieces[start:end]).strip() in known)
+            if (end := next(ends, 0)) == 0:
+                rest = ",".join(pieces[start:])
+                end = start + 1
+                if rest.lstrip().startswith('"') and (close := rest.find('"', rest.index('"') + 1)) > 0:
+                    end = start + rest[: close + 1].count(",") + 1
+            name = ",".join(pieces[start:end]).strip()
+            if len(name) > 1 and name[0] == name[-1] == '"' and name not in known:
+                name = name[1:-1]
+            names += [name] if name else []
+            start = end
+    return names
 
 
 def _known(names: tuple[str, ...], classes: list[str], index: DatasetIndex, option: str) -> None:

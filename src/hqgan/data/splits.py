@@ -17,12 +17,16 @@ from hqgan.io.files import LARGEST_TABLE, read_limited, write_atomically
 from hqgan.types import ImageData, Split
 
 SIDES = ("train", "validation", "test")
+FRACTIONS = (0.7, 0.1, 0.2)
+"""Shares of the images on each side."""
 LISTED = 100_000
 """Up to so many images, a stored split lists the files by name."""
 
 
 def split_of(data: ImageData, seed: int, fraction: float = 1.0) -> Split:
     """The split of a run with this `data.seed` and `data.fraction`: the publisher's split if there is one, else by group.
+
+    Of folders called train and test, validation is drawn from train (`sides_to_draw`).
 
     Args:
         data: the data set.
@@ -33,12 +37,23 @@ def split_of(data: ImageData, seed: int, fraction: float = 1.0) -> Split:
         split = split_by_group(data.labels, data.group_of, seed)
     else:
         split = Split(*(np.flatnonzero(data.sides == side) for side in SIDES))
+        if drawn := sides_to_draw(data):
+            shares = [share if side in drawn else 0.0 for side, share in zip(SIDES, FRACTIONS, strict=True)]
+            own = split.train
+            parts = split_by_group(data.labels[own], data.group_of[own], seed, (1 - sum(shares), *shares[1:]))
+            validation, test = (own[getattr(parts, s)] if s in drawn else getattr(split, s) for s in SIDES[1:])
+            split = Split(own[parts.train], validation, test)
     return subsample_groups(split, data.labels, data.group_of, fraction, seed)
 
 
-def split_by_group(
-    labels: np.ndarray, groups: np.ndarray, seed: int, fractions: Sequence[float] = (0.7, 0.1, 0.2)
-) -> Split:
+def sides_to_draw(data: ImageData) -> tuple[str, ...]:
+    """The sides that folders of someone's own lack: with train and test alone, validation is drawn from train, by group."""
+    if data.sides is None or data.name != "folder":
+        return ()
+    return tuple(side for side in SIDES[1:] if not (data.sides == side).any())
+
+
+def split_by_group(labels: np.ndarray, groups: np.ndarray, seed: int, fractions: Sequence[float] = FRACTIONS) -> Split:
     """Split images into train, validation and test: stratified by class, whole groups on one side.
 
     Every class with three groups or more has at least one on each side; one with two has them in train and test. A

@@ -21,6 +21,9 @@ LARGEST_JSON = 16 * 2**20
 LARGEST_TABLE = 256 * 2**20
 """In bytes; the manifest of a million images needs about that."""
 
+JOINER = "\u200d"
+"""Between the parts of an emoji; it cannot be seen, and is no letter."""
+
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
 
 
@@ -151,6 +154,12 @@ def read_json(path: Path) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def same_in_other_letters(name: str, names: Sequence[str]) -> str | None:
+    """The one of `names` that differs from `name` in capital letters or accents' encoding alone; None where there is none."""
+    plain = unicodedata.normalize("NFC", name).casefold()
+    return next((one for one in names if one != name and unicodedata.normalize("NFC", one).casefold() == plain), None)
+
+
 def unfit_class(names: Sequence[str]) -> str | None:
     """The first class name that cannot be a folder's on some system, or is another's in other letters; None where all can.
 
@@ -160,7 +169,7 @@ def unfit_class(names: Sequence[str]) -> str | None:
     for name in names:
         plain = unicodedata.normalize("NFC", name).casefold()
         if (
-            not name.isprintable()
+            not name.replace(JOINER, "").isprintable()
             or set(name) & set('<>:"/\\|?*')
             or name != name.strip()
             or name.strip(".") == ""

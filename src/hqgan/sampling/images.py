@@ -49,7 +49,8 @@ def counts_by_class(classes: Sequence[str], per_class: int | None, wanted: Seque
         if sign and name not in classes:
             raise UserError(f"There is no class {name!r} in this run; its classes are {listed(classes)}.")
         if not sign or not number.isdecimal() or len(number) > 9:
-            raise UserError(f"`class` takes NAME=COUNT below a billion, as in {name[:200]}=500, not {text[:200]!r}.")
+            shown = (name or text or classes[0])[:200]
+            raise UserError(f"`class` takes NAME=COUNT below a billion, as in {shown}=500, not {text[:200]!r}.")
         counts[name] = int(number)
     if per_class is not None and per_class >= 10**9:
         raise UserError("`per_class` is a number below a billion.")

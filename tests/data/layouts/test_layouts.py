@@ -282,7 +282,7 @@ def test_inspect_prints_what_each_layout_holds(
     else:
         root = request.getfixturevalue(layout)
         root = root() if layout == "ham" else root
-    code, out, err = hqgan("data", "inspect", root, "--size", "16")
+    code, out, err = hqgan("data", "inspect", root, "--size", "32")
     assert code == 0, err
     total = sum(images for images, _ in rows.values())
     assert f"{name}, {total} images of" in out
@@ -298,12 +298,12 @@ def test_inspect_prints_what_each_layout_holds(
     assert printed == rows
 
 
-@pytest.mark.parametrize("table", ["none", "latin-1", "semicolons"])
+@pytest.mark.parametrize("table", ["none", "latin-1"])
 @pytest.mark.parametrize("layout", ["pad", "odir"])
 def test_parts_of_a_data_set_are_not_taken_for_classes(
     layout: str, table: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Its table is missing, in another encoding, or saved by a spreadsheet."""
+    """Its table is missing, or in another encoding."""
     if layout == "pad":
         root, name = pad(tmp_path, ("images/imgs_part_1", "images/imgs_part_2")), "metadata.csv"
     else:
@@ -311,10 +311,8 @@ def test_parts_of_a_data_set_are_not_taken_for_classes(
     path = root / name
     if table == "none":
         path.unlink()
-    elif table == "latin-1":
-        path.write_bytes(path.read_bytes() + "\u00e9".encode("latin-1"))
     else:
-        path.write_text(path.read_text().replace(",", ";"))
+        path.write_bytes(path.read_bytes() + "\u00e9".encode("latin-1"))
     with pytest.raises(UserError, match="looks like (PAD|ODIR)|lacks the columns|not a readable table"):
         open_data(root, 16)
 

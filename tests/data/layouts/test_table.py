@@ -24,5 +24,7 @@ def test_the_sentence_names_every_row(tmp_path: Path) -> None:
 
 
 def test_a_label_is_refused_where_there_is_only_one(tree: Path) -> None:
-    with pytest.raises(UserError, match="is not Fitzpatrick17k, the one data set with several labels"):
+    with pytest.raises(
+        UserError, match="is not Fitzpatrick17k and the ISIC archive, the data sets with several labels"
+    ):
         layouts.recognise(tree, "label")

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hqgan.data.index import DatasetIndex, hidden
-from hqgan.data.layouts import fitzpatrick17k, folder, ham10000, isic2019, medmnist, odir, pad_ufes
+from hqgan.data.index import DatasetIndex, hidden, is_image, unread, walk_files
+from hqgan.data.layouts import (
+    fitzpatrick17k,
+    folder,
+    ham10000,
+    isic2018,
+    isic2019,
+    isic_archive,
+    medmnist,
+    odir,
+    pad_ufes,
+)
 from hqgan.errors import UserError
 from hqgan.wording import listed
 
@@ -32,6 +42,8 @@ class Layout(NamedTuple):
 LAYOUTS = (
     Layout("Fitzpatrick17k", fitzpatrick17k.TABLE, fitzpatrick17k.recognise, several_labels=True),
     Layout("ISIC 2019", isic2019.TRUTH, isic2019.recognise),
+    Layout("ISIC 2018 Task 3", isic2018.TRUTH, isic2018.recognise),
+    Layout("the ISIC archive", "isic-cli's metadata.csv", isic_archive.recognise, several_labels=True),
     Layout("ODIR-5k", odir.TABLE, odir.recognise),
     Layout("PAD-UFES-20", pad_ufes.TABLE, pad_ufes.recognise),
     Layout("HAM10000", ham10000.TABLE, ham10000.recognise),
@@ -61,16 +73,50 @@ def recognise(root: Path, label: str = "") -> DatasetIndex:
         found = sorted(p.name + "/" * p.is_dir() for p in root.iterdir() if not hidden(p.name))
         if not found:
             raise UserError(f"The folder {root} is empty: give the folder that holds the data set.")
-        for layout in LAYOUTS:
-            index = layout.recognise(root, label) if layout.several_labels else layout.recognise(root)
-            if index is None:
-                continue
-            if label and not layout.several_labels:
-                titles = listed([layout.title for layout in LAYOUTS if layout.several_labels])
-                raise UserError(f"{root} is not {titles}, the one data set with several labels; leave the label out.")
+        _, index = _first(root, label, LAYOUTS[:-1])
+        if index is None and (advice := _wrapped(root, label)):
+            raise UserError(advice)
+        if index is None:
+            _, index = _first(root, label, LAYOUTS[-1:])
+        if index is not None:
             return index
+        files = walk_files(root)
+        others = "" if any(map(is_image, files)) else unread(files)
     except OSError as error:
         raise UserError(f"{root} cannot be read ({error.strerror or error}): check its permissions.") from error
     shown = listed(found[:4]) if len(found) <= 4 else f"{', '.join(found[:3])} and {len(found) - 3:,} more"
     known = listed([f"{title} ({sign})" for title, sign, *_ in LAYOUTS])
-    raise UserError(f"The layout of {root} is not known: it holds {shown}; hqgan reads {known}.")
+    none = (
+        f" There is no image of a kind that is read in it, but {others}: save pictures as PNG or JPEG."
+        if others
+        else ""
+    )
+    raise UserError(f"The layout of {root} is not known: it holds {shown}; hqgan reads {known}.{none}")
+
+
+def _first(root: Path, label: str, layouts: Sequence[Layout]) -> tuple[str, DatasetIndex | None]:
+    """The title and index of the first layout that recognises a folder; None where none does."""
+    for layout in layouts:
+        index = layout.recognise(root, label) if layout.several_labels else layout.recognise(root)
+        if index is not None and label and not layout.several_labels:
+            titles = listed([layout.title for layout in LAYOUTS if layout.several_labels])
+            raise UserError(f"{root} is not {titles}, the data sets with several labels; leave the label out.")
+        if index is not None:
+            return layout.title, index
+    return "", None
+
+
+def _wrapped(root: Path, label: str) -> str:
+    """Which folder to give, where one and only one folder lies in another and the innermost is a data set; else empty."""
+    for _ in range(4):
+        inner = [p for p in root.iterdir() if p.is_dir() and not hidden(p.name)]
+        if len(inner) != 1:
+            return ""
+        root = inner[0]
+        try:
+            title, index = _first(root, label, LAYOUTS)
+        except UserError:
+            continue
+        if index is not None and len(index.classes) > 1:
+            return f"The data set ({title}) is one folder further down: give {root} as `data`."
+    return ""

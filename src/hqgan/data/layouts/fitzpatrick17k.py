@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hqgan.data.index import DatasetIndex, images_by_stem, table_rows
+from hqgan.data.index import DatasetIndex, images_by_stem
+from hqgan.data.tables import table_rows
 from hqgan.errors import UserError
 from hqgan.wording import listed
 

@@ -4,45 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from hqgan.data.index import DatasetIndex, hidden, walk_images
-from hqgan.errors import UserError
-from hqgan.wording import listed
+from hqgan.data.index import DatasetIndex, hidden, is_image, unread, walk_files
+from hqgan.data.parts import refuse_parts, refuse_published
+from hqgan.wording import plural
 
-FOREIGN = {
-    "imgs_part_": "PAD-UFES-20 without its metadata.csv, or with one that has no columns patient_id, diagnostic and img_id",
-    "isic_2019_": "ISIC 2019 without its ISIC_2019_Training_GroundTruth.csv",
-    "preprocessed_images": "ODIR-5k without its full_df.csv",
-    "odir-5k": "ODIR-5k without its full_df.csv",
-    "ham10000_images": "HAM10000 without its HAM10000_metadata.csv",
-}
-"""Beginnings of the names of folders that hold images of all classes, and the data set that each belongs to."""
-# Names of folders that are already split, as is common with torchvision's ImageFolder.
-SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
+SIDES = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+         "test": "test", "testing": "test"}  # fmt: skip
+"""Folders of images that are split already, as torchvision's ImageFolder reads them, and our names of the sides."""
 
 
 def recognise(root: Path) -> DatasetIndex | None:
     """List a folder with one sub-folder per class, or None if no sub-folder holds an image.
 
+    Folders called train, val and test that hold such sub-folders are the split.
+
     Raises:
-        UserError: the folders are splits (train, test) or parts of a data set, not classes.
+        UserError: the folders are parts of a data set, not classes, or their images are of kinds that are not read.
     """
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not hidden(p.name))
-    images = {folder.name: walk_images(folder) for folder in folders}
+    entries = sorted(p for p in root.iterdir() if not hidden(p.name))
+    refuse_published(root, [p.name for p in entries])
+    every = {folder.name: walk_files(folder) for folder in entries if folder.is_dir()}
+    images = {name: [file for file in files if is_image(file)] for name, files in every.items()}
     filled = [name for name in images if images[name]]
     if not filled:
         return None
-    parts = {part.lower() for name in filled for part in (name, *PurePosixPath(images[name][0]).parts[:-1])}
-    if foreign := [whose for name, whose in FOREIGN.items() if any(part.startswith(name) for part in parts)]:
-        raise UserError(
-            f"{root} looks like {foreign[0]}: put the publisher's table, comma-separated and in UTF-8, directly into it."
-        )
-    if SPLIT_NAMES & {name.lower() for name in filled}:
-        raise UserError(
-            f"{root} is split already (folders {listed(filled)}), and hqgan makes its own split by group: "
-            "put all images into one folder per class, or name one of these folders."
-        )
+    if split := _split(root, images):
+        return split
+    refuse_parts(root, filled, [part for name in filled for part in PurePosixPath(images[name][0]).parts[:-1]])
     files = [(name, f"{name}/{file}") for name in filled for file in images[name]]
-    return DatasetIndex(
+    index = DatasetIndex(
         name="folder",
         classes=tuple(filled),
         files=[file for _, file in files],
@@ -50,5 +40,50 @@ def recognise(root: Path) -> DatasetIndex | None:
         groups=[""] * len(files),
         licence="unknown",
         total=len(files),
-        skipped=[(f"{name}/", "no image in this folder") for name in images if not images[name]],
+    )
+    for name, found in every.items():
+        if others := unread(found):
+            index.skipped.append(
+                (f"{name}/", f"{others} are of kinds that hqgan does not read; save pictures as PNG or JPEG")
+            )
+        elif not found:
+            index.skipped.append((f"{name}/", "no image in this folder"))
+    if loose := [p for p in entries if is_image(p.name) and p.is_file()]:
+        index.skipped.append((f"{root.name}/", f"{plural(len(loose), 'image')} beside the folders of the classes"))
+    return index
+
+
+def _split(root: Path, images: dict[str, list[str]]) -> DatasetIndex | None:
+    """The index of folders called train, val and test with sub-folders of classes, or None where they are not.
+
+    Args:
+        root: the data's folder.
+        images: of each folder in it, the images below it.
+    """
+    sides = {name: SIDES.get(name.lower()) for name in images}
+    rows = [
+        (file.partition("/")[0], f"{name}/{file}", side)
+        for name, side in sorted(sides.items(), key=lambda item: ("train", "validation", "test", None).index(item[1]))
+        for file in images[name]
+        if side and "/" in file
+    ]
+    found = {side for *_, side in rows}
+    if "train" not in found or len(found) < 2 or any(images[name] and not side for name, side in sides.items()):
+        return None
+    refuse_parts(root, sorted({label for label, *_ in rows}))
+    return DatasetIndex(
+        name="folder",
+        classes=tuple(sorted({label for label, *_ in rows})),
+        files=[file for _, file, _ in rows],
+        labels=[label for label, *_ in rows],
+        groups=[""] * len(rows),
+        licence="unknown",
+        total=len(rows),
+        skipped=[
+            (f"{name}/", f"{plural(count, 'image')} in no folder of a class")
+            for name in images
+            if (count := sum("/" not in file for file in images[name]))
+        ],
+        sides=[side for *_, side in rows],
+        unchecked=True,
     )

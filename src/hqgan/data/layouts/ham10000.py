@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from hqgan.data.index import DatasetIndex, hidden, images_by_stem, without_spaces
+from hqgan.data.index import DatasetIndex, hidden, images_by_stem
+from hqgan.data.tables import ENDINGS, table_columns, table_rows
 from hqgan.errors import UserError
 
 TABLE = "HAM10000_metadata.csv"
@@ -18,7 +18,7 @@ def recognise(root: Path) -> DatasetIndex | None:
     """List HAM10000 under `root`, or None if its metadata table is not directly in it.
 
     Raises:
-        UserError: the image folders are there without the table.
+        UserError: the image folders are there without the table, or the table cannot be read.
     """
     rows = _find_table(root)
     if rows is None:
@@ -42,21 +42,8 @@ def _find_table(root: Path) -> list[tuple[str, str, str]] | None:
     """(image_id, lesion_id, dx) of each row of the first table with HAM10000's columns directly under `root`."""
     for path in sorted(root.iterdir()):
         named = path.name.lower().startswith("ham10000_metadata")
-        if hidden(path.name) or not (named or path.suffix.lower() in {".csv", ".tab"}) or not path.is_file():
+        if hidden(path.name) or not (named or path.suffix.lower() in ENDINGS) or not path.is_file():
             continue
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                # Harvard Dataverse serves the same table with tabs.
-                header = file.readline()
-                file.seek(0)
-                reader = csv.DictReader(file, delimiter="\t" if "\t" in header else ",")
-                names = {name.strip() for name in reader.fieldnames or ()}
-                if names >= COLUMNS:
-                    rows = map(without_spaces, reader)
-                    return [(row.get("image_id", ""), row.get("lesion_id", ""), row.get("dx", "")) for row in rows]
-                if named:
-                    raise UserError(f"{path} lacks the columns lesion_id, image_id and dx; download it again.")
-        except (UnicodeDecodeError, csv.Error) as error:
-            if named:
-                raise UserError(f"{path} is not a readable table ({error}); download it again.") from error
+        if named or table_columns(path) >= COLUMNS:
+            return [(row["image_id"], row["lesion_id"], row["dx"]) for row in table_rows(path, COLUMNS)]
     return None

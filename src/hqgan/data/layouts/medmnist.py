@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,16 +18,20 @@ from hqgan.errors import UserError
 
 SIDES = {"train": "train", "val": "validation", "test": "test"}
 """The names of the three parts in an archive, and ours."""
+_LESIONS = (
+    "actinic keratoses and intraepithelial carcinoma",
+    "basal cell carcinoma",
+    "benign keratosis-like lesions",
+    "dermatofibroma",
+    "melanoma",
+    "melanocytic nevi",
+    "vascular lesions",
+)
 NAMES = {
-    "dermamnist": (
-        "actinic keratoses and intraepithelial carcinoma",
-        "basal cell carcinoma",
-        "benign keratosis-like lesions",
-        "dermatofibroma",
-        "melanoma",
-        "melanocytic nevi",
-        "vascular lesions",
-    ),
+    "dermamnist": _LESIONS,
+    # Split again without the leak, and with the images of ISIC 2018 (arXiv 2401.14497).
+    "dermamnist_corrected": _LESIONS,
+    "dermamnist_extended": _LESIONS,
     "retinamnist": ("0", "1", "2", "3", "4"),
 }
 """The publisher's names of the labels 0, 1, ... of an archive; labels of other archives keep their numbers."""
@@ -36,6 +41,8 @@ LEAKS = {
 }
 LICENCES = {
     "dermamnist": "CC BY-NC 4.0 (Tschandl et al. 2018; Yang et al. 2023)",
+    "dermamnist_corrected": "CC BY-NC 4.0 (Tschandl et al. 2018; Yang et al. 2023; Abhishek et al. 2025)",
+    "dermamnist_extended": "CC BY-NC 4.0 (Tschandl et al. 2018; Yang et al. 2023; Abhishek et al. 2025)",
     "retinamnist": "CC BY 4.0 (DeepDRiD 2020; Yang et al. 2023)",
 }
 MOST_BYTES = 32 * 2**30
@@ -66,7 +73,8 @@ def recognise(path: Path) -> DatasetIndex | None:
         path = archives[0]
     elif path.suffix != ".npz":
         return None
-    kind = path.stem.split("_")[0].lower()
+    # Without the images' size, and without the number that browsers add to a second download: dermamnist_64 (1).
+    kind = re.sub(r"(_\d+)?( ?\(\d+\))?$", "", path.stem.lower())
     files: list[str] = []
     labels: list[int] = []
     sides: list[str] = []

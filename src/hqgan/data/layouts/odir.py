@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hqgan.data.index import DatasetIndex, images_by_stem, table_rows
+from hqgan.data.index import DatasetIndex, images_by_stem
+from hqgan.data.tables import table_rows
 
 TABLE, COLUMNS = "full_df.csv", {"ID", "labels", "filename"}
 CLASSES = ("N", "D", "G", "C", "A", "H", "M", "O")

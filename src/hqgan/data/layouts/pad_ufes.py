@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hqgan.data.index import DatasetIndex, images_by_stem, table_columns, table_rows
+from hqgan.data.index import DatasetIndex, images_by_stem
+from hqgan.data.tables import table_columns, table_rows
 
 TABLE, COLUMNS = "metadata.csv", {"patient_id", "diagnostic", "img_id"}
 CLASSES = ("ACK", "BCC", "MEL", "NEV", "SCC", "SEK")

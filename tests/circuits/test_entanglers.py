@@ -16,7 +16,7 @@ from hqgan.circuits.analysis import drawing
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.backends import ibm, qiskit_machines
 from hqgan.circuits.backends.registry import backend_of
-from hqgan.circuits.engines import dispatch
+from hqgan.circuits.engines import dispatch, small
 from hqgan.circuits.engines.dispatch import simulate
 from hqgan.circuits.entanglers import ENTANGLERS, NO_ENTANGLER, Entangler
 from hqgan.circuits.light_cones import light_cones
@@ -32,10 +32,10 @@ PAULIS = {
 }
 
 
-def on_engine(compiled_from: int) -> Callable[[Ansatz, Path], object]:
+def on_engine(engine: str) -> Callable[[Ansatz, Path], object]:
     def run(ansatz: Ansatz, folder: Path) -> object:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(dispatch, "COMPILED_FROM", compiled_from)
+            patch.setattr(dispatch, "engine_for", lambda ansatz, device: engine)
             # Not `simulate`, where the search for light cones would be the first to refuse.
             return dispatch._whole(ansatz, *(x.detach() for x in inputs(ansatz, 1, 1)))
 
@@ -68,6 +68,7 @@ def _forget() -> Iterator[None]:
     """What is kept for a circuit is kept by its entangler's name, which means something else in each of these tests."""
     kept = (
         dispatch.make_plan,
+        small.program_of,
         light_cones,
         qiskit_machines.translated,
         qiskit_machines.transpiled,
@@ -83,8 +84,9 @@ def _forget() -> Iterator[None]:
 USERS: dict[str, Callable[[Ansatz, Path], object]] = {
     "reference": lambda ansatz, folder: reference(ansatz, *inputs(ansatz, 1, 1)),
     "simulate": lambda ansatz, folder: simulate(ansatz, *inputs(ansatz, 1, 1)),
-    "torch engine": on_engine(99),
-    "compiled engine": on_engine(1),
+    "small circuits": on_engine("small"),
+    "torch engine": on_engine("torch"),
+    "compiled engine": on_engine("compiled"),
     "light cones": lambda ansatz, folder: light_cones(ansatz),
     "pennylane": on_backend("pennylane"),
     "aer": on_backend("aer"),
@@ -122,7 +124,7 @@ def test_a_name_in_no_table_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize(
     ("field", "users"),
     [
-        ("signs", {"simulate", "torch engine", "compiled engine", "light cones", "drawing as text"}),
+        ("signs", {"simulate", "small circuits", "torch engine", "compiled engine", "light cones", "drawing as text"}),
         ("paulis", {"simulate", "compiled engine"}),
         ("pennylane", {"pennylane"}),
         ("qiskit", {"aer", "fake machine", "ibm"}),
@@ -132,12 +134,12 @@ def test_a_name_in_no_table_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, 
 def test_each_field_is_asked_for_by_those_who_need_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, field: str, users: set[str]
 ) -> None:
-    monkeypatch.setattr(dispatch, "COMPILED_FROM", 1)
+    monkeypatch.setattr(dispatch, "engine_for", lambda ansatz, device: "compiled")
     ansatz = planted(monkeypatch, replace(ENTANGLERS["cz"], **{field: None}))
     for user in users:
         with pytest.raises(UserError, match="does not know the entangler 'planted'"):
             USERS[user](ansatz, tmp_path)
-    for user in {"torch engine", "light cones", "pennylane", "aer", "drawing as text"} - users:
+    for user in {"small circuits", "torch engine", "light cones", "pennylane", "aer", "drawing as text"} - users:
         USERS[user](ansatz, tmp_path)
 
 
@@ -165,7 +167,7 @@ def _new(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.usefixtures("_new")
-@pytest.mark.parametrize("compiled_from", [1, 99])
+@pytest.mark.parametrize("engine", ["small", "compiled", "torch"])
 @pytest.mark.parametrize(
     "ansatz_of",
     [
@@ -175,9 +177,9 @@ def _new(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_a_row_is_enough_for_the_simulator(
-    monkeypatch: pytest.MonkeyPatch, compiled_from: int, ansatz_of: Callable[[], Ansatz]
+    monkeypatch: pytest.MonkeyPatch, engine: str, ansatz_of: Callable[[], Ansatz]
 ) -> None:
-    monkeypatch.setattr(dispatch, "COMPILED_FROM", compiled_from)
+    monkeypatch.setattr(dispatch, "engine_for", lambda ansatz, device: engine)
     ansatz = ansatz_of()
     assert_agree(simulate, reference, ansatz, 2, 2, seed=0)
     angles, weights = (x.detach() for x in inputs(ansatz, 2, 2))  # of many turns, so that Paulis pass the entanglers

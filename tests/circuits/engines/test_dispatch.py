@@ -18,13 +18,12 @@ from hqgan.circuits.reference import reference
 from hqgan.errors import UserError
 
 
-@pytest.fixture(params=["matrices", "compiled"], scope="module", autouse=True)
+@pytest.fixture(params=["small", "compiled", "torch"], scope="module", autouse=True)
 def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every test of this file holds for both engines."""
-    before = statevector.COMPILED_FROM
-    statevector.COMPILED_FROM = 1 if request.param == "compiled" else 99
-    yield
-    statevector.COMPILED_FROM = before
+    """Every test of this file holds for all engines."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statevector, "engine_for", lambda ansatz, device: request.param)
+        yield
 
 
 @settings(deadline=None, max_examples=50)

@@ -1,13 +1,14 @@
 """The simulator: every sample of every sub-generator in one call, differentiable once by the adjoint method.
 
-This module only chooses how to run a circuit. If its readouts depend on few qubits, it is cut down to its `light_cones`; if not,
-the compiled engine runs it where it is large and the device is a CPU, and the torch engine otherwise.
+This module only chooses how to run a circuit. If its readouts depend on few qubits, it is cut down to its `light_cones`. On a
+CPU, the engine for small circuits or the compiled engine for large ones runs it; elsewhere, the torch engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,12 +16,12 @@ from torch import Tensor
 from hqgan.circuits.ansatz import Ansatz
 from hqgan.circuits.engines import torch_engine
 from hqgan.circuits.engines.gates import amplitudes_of, postselected
-from hqgan.circuits.engines.plan import make_plan, no_autocast
+from hqgan.circuits.engines.plan import check_memory, make_plan, no_autocast
 from hqgan.circuits.light_cones import Cone, light_cones
 from hqgan.errors import UserError
 
-COMPILED_FROM = 10
-"""Qubits from which a CPU uses the compiled engine; for fewer it saves too little to be worth compiling."""
+SMALL = 11
+"""Qubits up to which a CPU uses the engine for small circuits, whose states fit into a core's cache many at a time."""
 CONES_BELOW = 1 / 8
 """Light cones are used where their states have less than this fraction of the whole state's numbers; a number costs more in many
 small circuits than in a large one."""
@@ -76,14 +77,27 @@ def over_cones(
 
 def _whole(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> Tensor:
     """Readouts (B, k, M) from whole states, on the engine that suits; the arguments have one real type."""
-    plan = make_plan(ansatz, angles.dtype, angles.device)
+    check_memory(ansatz, angles.dtype, angles.device)
     keep = torch.is_grad_enabled() and (angles.requires_grad or weights.requires_grad)
+    engine = engine_for(ansatz, angles.device)
+    if engine == "small":
+        from hqgan.circuits.engines import small  # compiles, or loads what was compiled before
+
+        return small.run(ansatz, keep, angles, weights)
+    plan = make_plan(ansatz, angles.dtype, angles.device)
     # Contiguous: torch would wake its threads for the cosines of a transposed view, and they would stay in the way.
     amplitudes = amplitudes_of(ansatz, angles.transpose(0, 1).contiguous(), weights[:, : plan.absorbed])
     run = torch_engine.run
-    if angles.device.type == "cpu" and ansatz.qubits >= COMPILED_FROM:
-        from hqgan.circuits.engines.numba.engine import run  # compiles, or loads what was compiled before
+    if engine == "compiled":
+        from hqgan.circuits.engines.numba.engine import run
     return run(plan, keep, amplitudes, weights).transpose(0, 1)
+
+
+def engine_for(ansatz: Ansatz, device: torch.device) -> Literal["small", "compiled", "torch"]:
+    """The engine that runs whole states of a circuit on a device."""
+    if device.type != "cpu":
+        return "torch"
+    return "small" if ansatz.qubits <= SMALL else "compiled"
 
 
 def check_inputs(ansatz: Ansatz, angles: Tensor, weights: Tensor) -> None:

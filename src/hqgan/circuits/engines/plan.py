@@ -61,17 +61,8 @@ def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
         ansatz: the circuit.
         dtype: float32 or float64, of angles and readouts.
         device: where the circuit runs.
-
-    Raises:
-        UserError: A state of so many qubits does not fit into the device's memory.
     """
     n = ansatz.qubits
-    size = 8 * 2**n * dtype.itemsize  # a state, its adjoint, a copy of both to write to; real and imaginary part
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if device.type == "cuda":
-        memory = torch.cuda.get_device_properties(device).total_memory
-    if size > memory:
-        raise UserError(f"{plural(n, 'qubit')} need {size / 2**30:,.0f} GiB, and {device} has {memory / 2**30:,.0f}.")
     complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
     groups = even_groups(n)
     # Constants made in inference mode could not be used in training.
@@ -80,7 +71,7 @@ def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
         if ansatz.layers and ansatz.pairs and is_diagonal(ansatz.entangler, SIMULATOR):
             signs = pair_signs(ansatz, ansatz.pairs, n, device).to(dtype)
         elif ansatz.layers and ansatz.pairs:
-            source = _sources(ansatz, device)
+            source = sources(ansatz, device)
             moves = source, torch.argsort(source)
         return Plan(
             ansatz=ansatz,
@@ -93,6 +84,17 @@ def make_plan(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> Plan:
             families=_families(ansatz, groups, dtype, complex_dtype, device),
             chunk=_CHUNK_CPU if device.type == "cpu" else _CHUNK_ACCELERATOR,
         )
+
+
+def check_memory(ansatz: Ansatz, dtype: torch.dtype, device: torch.device) -> None:
+    """Raise UserError if a state of so many qubits does not fit into the device's memory."""
+    size = 8 * 2**ansatz.qubits * dtype.itemsize  # a state, its adjoint, a copy of both; real and imaginary part
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if device.type == "cuda":
+        memory = torch.cuda.get_device_properties(device).total_memory
+    if size > memory:
+        qubits = plural(ansatz.qubits, "qubit")
+        raise UserError(f"{qubits} need {size / 2**30:,.0f} GiB, and {device} has {memory / 2**30:,.0f}.")
 
 
 def no_autocast(device: torch.device) -> torch.autocast:
@@ -116,7 +118,7 @@ def pair_signs(ansatz: Ansatz, pairs: Iterable[tuple[int, int]], n: int, device:
     return 1 - 2 * odd
 
 
-def _sources(ansatz: Ansatz, device: torch.device) -> Tensor:
+def sources(ansatz: Ansatz, device: torch.device) -> Tensor:
     """(2^n,) int64: from which basis state a layer's permuting entanglers take the amplitude of each one."""
     n = ansatz.qubits
     inverse = torch.tensor(required(ansatz.entangler, "permutation", SIMULATOR), device=device).argsort()

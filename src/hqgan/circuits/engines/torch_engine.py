@@ -1,4 +1,4 @@
-"""The torch engine: the adjoint method as matrix products, for small circuits, for CUDA, and to test the compiled engine against.
+"""The torch engine: the adjoint method as matrix products, for CUDA, and to test the compiled engine against.
 
 Encoding and first rotations leave a product state, so the state is written down rather than computed. A
 layer's rotations are fused into one matrix for each group of up to four neighbouring qubits and applied as matrix

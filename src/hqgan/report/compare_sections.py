@@ -49,7 +49,7 @@ def _board(one: DataResult) -> list[Block]:
     ]
     if rows:
         rows.sort(key=lambda r: r.group is not None)
-        picture = figures.forest(rows, [("PCA-Gaussian", 1.0)], "normalised kernel distance to held-out real images")
+        picture = figures.forest(rows, [], "normalised kernel distance to held-out real images", normalised=True)
         text = (
             f"Distance to real test images with 95 % intervals over seeds and lesions; {SCALE}. Classical generators above, "
             "generators with circuits below."
@@ -83,7 +83,6 @@ def _reached(target: TimeTo) -> str:
 
 def _curves(one: DataResult) -> list[Block]:
     series = {name: points for name, points in one.curves.items() if len(points) > 1}
-    known = {name: [p for p in points if p.distance > 0] for name, points in series.items()}
     y = "normalised kernel distance, validation part"
     blocks: list[Block] = []
     for key, scale, label in (
@@ -91,19 +90,19 @@ def _curves(one: DataResult) -> list[Block]:
         ("seconds", 60.0, "minutes of training"),
     ):
         lines = [
-            (n, [getattr(p, key) / scale for p in points], [p.distance for p in points]) for n, points in known.items()
+            (n, [getattr(p, key) / scale for p in points], [p.distance for p in points]) for n, points in series.items()
         ]
-        if lines := [line for line in lines if line[1]]:
-            picture = figures.lines(lines, label, y, log=True)
+        if lines:
+            picture = figures.lines(lines, label, y, "normalised")
             blocks.append(Picture(picture, f"Distance against {label}, means over seeds; {SCALE}."))
-    if hidden := [name for name, points in series.items() if any(p.distance <= 0 for p in points)]:
-        blocks.append(Text(f"Points at or below 0 cannot be drawn on a logarithmic axis: {', '.join(hidden)}.", "note"))
-    rows = [(r, mean) for r in one.leaderboard if (mean := r.distance.mean) is not None and mean > 0]
+    rows = [(r, mean) for r in one.leaderboard if (mean := r.distance.mean) is not None]
     sizes = [r.parameters for r, _ in rows]
     if len(rows) > 1 and max(sizes) > 1.1 * min(sizes):
         dots = [(r.name, r.parameters, mean, bool(r.quantum_parameters)) for r, mean in rows]
         picture = figures.dots(dots, "parameters of the generator", "normalised kernel distance, test part")
-        text = "Distance against parameters: lower and further left is better. Filled: generators with circuits."
+        text = (
+            f"Distance against parameters: lower and further left is better; {SCALE}. Filled: generators with circuits."
+        )
         blocks.append(Picture(picture, text))
     return blocks
 

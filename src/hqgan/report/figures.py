@@ -16,6 +16,9 @@ COLOURS = ("#0b6e75", "#c1442e", "#6a5acd", "#b58900", "#3a7d44", "#8c4a86", "#5
 MARKERS = "osD^vP*"
 GREY = "#5b666e"
 
+REFERENCES = (("real vs. real", 0.0), ("simple baseline", 1.0))
+"""Names and values of the references of a normalised distance."""
+
 
 def svg(figure: Figure) -> str:
     """A figure as an SVG element; the same figure always gives the same text."""
@@ -62,14 +65,16 @@ class ForestRow:
     group: str | None = None
 
 
-def forest(rows: Sequence[ForestRow], marks: Sequence[tuple[str, float]], label: str) -> str:
+def forest(rows: Sequence[ForestRow], marks: Sequence[tuple[str, float]], label: str, normalised: bool = False) -> str:
     """A forest plot: means with intervals, one below the other, by group.
 
     Args:
         rows: in order; groups keep the order in which they first occur.
         marks: labels and values of dotted vertical lines.
         label: of the axis.
+        normalised: whether the values are normalised distances, with their `REFERENCES` as further marks.
     """
+    marks = [*marks, *(REFERENCES if normalised else ())]
     groups = list(dict.fromkeys(row.group for row in rows))
     figure, panel = axes(8.6, 0.9 + 0.26 * len(rows) + 0.2 * len(groups), label, grid="x")
     y, ticks, names = 0.0, [], []
@@ -88,34 +93,43 @@ def forest(rows: Sequence[ForestRow], marks: Sequence[tuple[str, float]], label:
     panel.set_yticks(ticks, names, fontsize=9)
     panel.set_ylim(y - 0.4, -0.9)
     lows = [row.low for row in rows] + [value for _, value in marks]
-    if 0 < 10 * min(lows) < max(row.high for row in rows):  # a far outlier would squeeze the others together
+    if normalised:
+        _normalised(panel, "x")
+    elif 0 < 10 * min(lows) < max(row.high for row in rows):  # a far outlier would squeeze the others together
         _logarithmic(panel, "x")
     return svg(figure)
 
 
-def lines(series: Sequence[tuple[str, Sequence[float], Sequence[float]]], x: str, y: str, log: bool = False) -> str:
+def lines(
+    series: Sequence[tuple[str, Sequence[float], Sequence[float]]],
+    x: str,
+    y: str,
+    scale: Literal["linear", "log", "normalised"] = "linear",
+) -> str:
     """A line chart.
 
     Args:
         series: name, x values and y values of each line.
         x: label of the x axis.
         y: label of the y axis.
-        log: whether y is logarithmic.
+        scale: of y; ``normalised``: y is a normalised distance, with its `REFERENCES` drawn: linear up to 1, logarithmic above.
     """
     figure, panel = axes(6.8, 3.4, x, y)
     for place, (name, across, up) in enumerate(series):
         marker = MARKERS[place % 7] if len(across) <= 70 else ""
         style = ("-", "--", ":")[place // 7 % 3]
         panel.plot(across, up, marker=marker, ms=3.5, lw=1.4, ls=style, color=COLOURS[place % 7], label=name)
-    if log:
+    if scale == "log":
         _logarithmic(panel, "y")
+    elif scale == "normalised":
+        _references(panel)
     if len(series) > 1:
         panel.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
     return svg(figure)
 
 
 def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> str:
-    """Named points on two logarithmic axes.
+    """Named points: a normalised distance against a logarithmic axis.
 
     Args:
         points: name, x, y, and whether the marker is filled.
@@ -123,24 +137,56 @@ def dots(points: Sequence[tuple[str, float, float, bool]], x: str, y: str) -> st
         y: label of the y axis.
     """
     figure, panel = axes(6.8, 3.6, x, y)
-    for name, across, up, filled in points:
-        panel.plot(across, up, "o", ms=6, color=COLOURS[0], mfc=COLOURS[0] if filled else "white")
-        panel.annotate(name, (across, up), xytext=(6, 3), textcoords="offset points", fontsize=8)
-    for axis, values in (("x", [p[1] for p in points]), ("y", [p[2] for p in points])):
-        # An axis spans at least a factor of four, so that points with close values also look close.
-        middle, reach = (min(values) * max(values)) ** 0.5, max(2.0, 1.4 * (max(values) / min(values)) ** 0.5)
-        _logarithmic(panel, axis)
-        panel.set(**{f"{axis}lim": (middle / reach, middle * reach)})
+    for name, right, up, filled in points:
+        panel.plot(right, up, "o", ms=6, color=COLOURS[0], mfc=COLOURS[0] if filled else "white")
+        panel.annotate(name, (right, up), xytext=(6, 3), textcoords="offset points", fontsize=8)
+    across = [point[1] for point in points]
+    # It spans at least a factor of four, so that points with close values also look close.
+    middle, reach = (min(across) * max(across)) ** 0.5, max(2.0, 1.4 * (max(across) / min(across)) ** 0.5)
+    _logarithmic(panel, "x")
+    panel.set_xlim(middle / reach, middle * reach)
+    _references(panel)
     return svg(figure)
+
+
+def _references(panel: Any) -> None:
+    """Make the y axis that of a normalised distance, with its `REFERENCES` as named lines."""
+    _normalised(panel, "y")
+    for name, value in REFERENCES:
+        panel.axhline(value, color=GREY, lw=0.9, ls=":", zorder=0)
+        panel.annotate(name, (1, value), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
+                       ha="right", va="bottom", fontsize=8, color=GREY)  # fmt: skip
 
 
 def _logarithmic(panel: Any, name: str) -> None:
     """Make an axis logarithmic and label it with plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
+    from matplotlib.ticker import LogLocator
 
     panel.set(**{f"{name}scale": "log"})
     axis = panel.xaxis if name == "x" else panel.yaxis
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 1000 * low else (1.0,)))  # labels must not overlap
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    axis.set_major_formatter(lambda value, _: _plain(value))
     axis.set_minor_formatter("")
+
+
+def _normalised(panel: Any, name: str) -> None:
+    """Make an axis that of a normalised distance: linear from 0 to 1, where both references are seen, logarithmic above."""
+    from matplotlib.ticker import NullLocator
+
+    axis, set_scale = (panel.xaxis, panel.set_xscale) if name == "x" else (panel.yaxis, panel.set_yscale)
+    low, high = axis.get_data_interval()
+    low, high = min(low, 0.0), max(high, 1.0)
+    set_scale("symlog", linthresh=1)
+    steps = (1, 2, 5) if high < 1000 else (1,)
+    above = [step * 10**power for power in range(len(f"{high:.0f}")) for step in steps]
+    ticks = [sign * step for step in (0.5, *above) for sign in (-1, 1)] + [0]
+    axis.set_ticks([tick for tick in ticks if low <= tick <= high])
+    panel.set(**{f"{name}lim": (low - 0.12, high * 1.15)})
+    axis.set_major_formatter(lambda value, _: _plain(value))
+    axis.set_minor_locator(NullLocator())
+
+
+def _plain(value: float) -> str:
+    """A number as people write it: ``0.05``, ``2.5``, ``1,000``."""
+    return f"{value:,.10g}" if abs(value) >= 1e-4 or value == 0 else f"{value:g}"

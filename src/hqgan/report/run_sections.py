@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def comparison(runs: list[tuple[str, Path]]) -> Section:
     """The distances of several runs during training in one chart."""
     found = [_distances(name, read_lines(run / "metrics.jsonl"), "fd", "derm") for name, run in runs]
     if series := [line for line in found if line[1]]:
-        picture = figures.lines(series, SHOWN, "normalised Fréchet distance, derm", log=True)
+        picture = figures.lines(series, SHOWN, "normalised Fréchet distance, derm", "normalised")
         block: Block = Picture(picture, f"Distance on the validation part during training: {SCALE}.")
     else:
         block = Text("No run was evaluated with a normalised Fréchet distance (derm) during training.", "note")
@@ -58,7 +57,7 @@ def comparison(runs: list[tuple[str, Path]]) -> Section:
 
 
 def _distances(
-    name: str, lines: list[Result], distance: str, extractor: str | None, above: float = -math.inf
+    name: str, lines: list[Result], distance: str, extractor: str | None
 ) -> tuple[str, list[float], list[float]]:
     """A line for `figures.lines`: a normalised distance in each evaluation that has it, against thousands of images shown."""
     found = [
@@ -68,7 +67,7 @@ def _distances(
         for row in rows_from_json(line["rows"])
         if (row.class_name, row.distance, row.extractor) == (None, distance, extractor)
     ]
-    known = [(x, y) for x, y in found if y is not None and y > above]
+    known = [(x, y) for x, y in found if y is not None]
     return name, [x for x, _ in known], [y for _, y in known]
 
 
@@ -129,9 +128,9 @@ def curves(lines: list[Result]) -> list[Picture]:
     extractors = dict.fromkeys(row.extractor for row in rows_from_json(last) if row.extractor != "laplacian")
     out: list[Picture] = []
     for kind, called in (("fd", "Fréchet"), ("kd", "kernel")):  # a small validation part has no Fréchet distance
-        series = [_distances(str(extractor), lines, kind, extractor, above=0) for extractor in extractors]
+        series = [_distances(str(extractor), lines, kind, extractor) for extractor in extractors]
         if distances := [line for line in series if len(line[1]) > 1]:
-            picture = figures.lines(distances, SHOWN, f"normalised {called} distance", log=True)
+            picture = figures.lines(distances, SHOWN, f"normalised {called} distance", "normalised")
             out.append(Picture(picture, f"Distance by feature extractor on the validation part: {SCALE}."))
             break
     steps = [line for line in lines if line["kind"] == "train"]
@@ -197,7 +196,7 @@ def _by_class(rows: list[MetricRow]) -> Table | None:
 
 def _geometry(found: Result) -> list[Block]:
     series = [(row["of"], list(range(1, len(row["spectrum"]) + 1)), row["spectrum"]) for row in found["jacobian"]]
-    picture = figures.lines(series, "singular value, largest first", "mean singular value", log=True)
+    picture = figures.lines(series, "singular value, largest first", "mean singular value", "log")
     paths = found["interpolation"]
     return [
         table_of(found["jacobian"], "derivative with respect to | effective rank | 95 % | largest possible | share",

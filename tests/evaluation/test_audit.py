@@ -9,7 +9,7 @@ from PIL import Image
 
 from hqgan.data import open_data, split_of
 from hqgan.errors import UserError
-from hqgan.evaluation.audit import audit
+from hqgan.evaluation.audit import audit, warnings_of
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +146,17 @@ def test_nothing_to_compare_with_is_said(tmp_path):
         )
         with pytest.raises(UserError, match="nothing to compare it with"):
             audit(tmp_path / "made", "demo:160", permutations=9)
+
+
+def attack(name, p, control_p):
+    return {"attack": name, "auroc": 0.61, "p_value": p, "n": 100, "control_auroc": 0.57, "control_p_value": control_p}
+
+
+def test_a_failed_control_and_a_successful_attack_are_warnings():
+    found = warnings_of([attack("critic", 0.4, 0.021), attack("generator, black box", 0.0004, 0.3)])
+    assert found == [
+        "Warning: the control of the membership attack (critic) fails: it tells training images from training images "
+        "(AUROC 0.570, p = 0.021), so its result proves nothing.",
+        "Warning: the membership attack (generator, black box) recognises training images (AUROC 0.610, p = 0.0004).",
+    ]
+    assert warnings_of([attack("critic", 0.4, 0.3), attack("generator, black box", 0.006, 0.06)]) == []

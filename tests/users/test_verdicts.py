@@ -39,11 +39,35 @@ def test_an_evaluation_begins_with_its_verdict(hqgan, tiny_run, tmp_path):
     kept = json.loads((tmp_path / "m.json").read_text())
     assert len(kept["metrics"]) > 30
     assert kept["skin"]["rows"]
-    assert " ".join(lines).startswith(kept["sentence"])
+    assert " ".join(out.split()).startswith(kept["sentence"])
     code, whole, err = hqgan("evaluate", run, "--all")
     assert code == 0, err
-    assert " ".join(whole.splitlines()).startswith(kept["sentence"])
+    assert " ".join(whole.split()).startswith(kept["sentence"])
     assert all(words in whole for words in ("Precision (derm)", "Latent geometry", "Skin tone"))
     assert "Precision (derm)" not in out
     assert re.search(r"through the quantum branch .* \[\d+\.\d, \d+\.\d\] ", whole)
     assert "\\[" not in whole
+
+
+def numbers(text):
+    """Every number of a text, percentages too."""
+    return set(re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e-\d+)?%?", text))
+
+
+def test_every_number_of_an_audit_s_sentence_is_in_its_tables_and_a_failed_control_is_a_warning(
+    hqgan, tiny_run, tmp_path
+):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    code, out, err = hqgan("audit", run, "--seed", 3, "--json", tmp_path / "a.json")
+    assert code == 0, err
+    found = json.loads((tmp_path / "a.json").read_text())
+    sentence = found["sentence"]
+    tables = " ".join(line for line in out.splitlines() if line.startswith("│"))
+    assert numbers(sentence) - numbers(tables) == set()
+    # The p-value is the smallest of two, and it says so.
+    assert "corrected for 2 tests" in sentence
+    assert " ".join(out.split()).startswith(sentence)
+    failed = [row for row in found["membership"] if row["control_p_value"] < 0.05]
+    assert failed
+    for row in failed:
+        assert re.search(rf"Warning: the control .*{row['attack']}.* fails.*p = {row['control_p_value']:.2g}", sentence)

@@ -94,6 +94,7 @@ def audit(
 ) -> None:
     """Test whether generated images copy training images: a verdict with its p-value, and a list of suspicious files."""
     from hqgan.evaluation import audit as auditing
+    from hqgan.evaluation.audit_tables import tables
 
     data = options.folder_of(data, table)
     selected = options.selection_fields(
@@ -102,4 +103,4 @@ def audit(
     choice = options.selection_of(selected, data)
     with Terminal() as reporter:
         found = auditing.audit(run_or_folder, data, out, seed, choice=choice, reporter=reporter)
-    show_result(json_file, found, *auditing.table(found))
+    show_result(json_file, found, *tables(found))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hqgan.evaluation.audit_tables import NEAREST_CAPTION, flagged_counts, nearest_head, nearest_rows
 from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.report import figures
 from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read, table_of
@@ -238,32 +239,28 @@ def audit_section(folder: Path, name: str, real: bool) -> Section:
     if found.get("private"):
         text = "These tests were computed from real images and are not covered by the run's epsilon."
         section.blocks.append(Text(text, "warning"))
-    spaces = list(dict.fromkeys(row["space"] for row in found["nearest"]))
-    rows = []
-    for title in dict.fromkeys(row["class"] for row in found["nearest"]):
-        own = [row for row in found["nearest"] if row["class"] == title]
-        shares = [(f"{row['share']:.1%}" if row["n"] else "-", f"{row['p_value']:.2g}") for row in own]
-        rows.append([title or "all", str(own[0]["lesions"]), *(cell for pair in shares for cell in pair)])
-    head = ["class", "lesions on each side", *(cell for space in spaces for cell in (space, "p"))]
     memory = [{**vars(row), "label": row.label} for row in rows_from_json(found["memory"]) if row.value is not None]
+    flagged = flagged_counts(found)
     section.blocks += [
         Table(
-            head,
-            rows,
-            "Share of generated images whose nearest real image is a training image; without copying it is half. "
-            "p-values: by permuting lesions.",
+            nearest_head(found),
+            nearest_rows(found),
+            f"Share of generated images whose nearest real image is a training image. {NEAREST_CAPTION}",
         ),
         table_of(
-            found["membership"],
-            "membership attack | AUROC | p | control | images",
-            "{attack} | {auroc:.3f} | {p_value:.2g} | {control_auroc:.3f} | {n:,}",
+            [{"control_p_value": None, **row} for row in found["membership"]],
+            "membership attack | AUROC | p | control | p of control | images",
+            "{attack} | {auroc:.3f} | {p_value:.2g} | {control_auroc:.3f} | {control_p_value:.2g} | {n:,}",
             "How well training images are distinguished from held-out ones; guessing gives 0.5. Control: two sets of training "
             "images.",
         ),
-        table_of(
-            memory,
-            "memorisation | value | real vs. real | N",
-            "{label} | {value:.3g} | {real_reference:.3g} | {n:,}",
+        Table(
+            ["memorisation", "value", "real vs. real", "N"],
+            [
+                [cell(form, **row) for form in ("{label}", "{value:.3g}", "{real_reference:.3g}", "{n:,}")]
+                for row in memory
+            ]
+            + [[name, f"{count:,}", "-", cell("{:,}", found.get("generated"))] for name, count in flagged.items()],
         ),
     ]
     if found["flagged"]:

@@ -71,3 +71,30 @@ def test_every_number_of_an_audit_s_sentence_is_in_its_tables_and_a_failed_contr
     assert failed
     for row in failed:
         assert re.search(rf"Warning: the control .*{row['attack']}.* fails.*p = {row['control_p_value']:.2g}", sentence)
+
+
+def test_an_evaluation_says_before_measuring_what_the_counts_rule_out(hqgan, tiny_run, tmp_path):
+    made = tmp_path / "made"
+    assert hqgan("generate", tiny_run, "--class", "fibroma=6", "--class", "nevus=25", "--out", made)[0] == 0
+    code, _, err = hqgan("evaluate", made, "--data", "demo:160")
+    assert code == 0, err
+    before = " ".join(err[: err.index("measuring\n")].split())
+    assert (
+        "nothing will be measured over all classes: no images of actinic, basal, keratosis, melanoma and vascular"
+        in before
+    )
+    assert re.search(r"takes 20 generated and 20 real images: fibroma \(6 and \d\)", before)
+
+
+def test_a_comparison_says_before_training_that_no_distance_will_be_measured(
+    hqgan, tiny_changes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0}, raising=False)
+    own = {"data.path", "data.size", "training.kimg", "training.evaluate_kimg"}
+    options = [part for k, v in tiny_changes.items() if k not in own for part in ("--set", f"{k}={json.dumps(v)}")]
+    tiny = ("--data", "demo:100", "--size", 32, "--presets", "demo", "--seeds", 1, "--kimg", 0.016)
+    code, out, err = hqgan("compare", *tiny, *options, "--out", tmp_path / "c")
+    assert code == 0, err
+    assert "No distance" in out or re.search(r"demo +│ +- ", out)
+    before = " ".join(err[: err.index("training demo on")].split())
+    assert re.search(r"no distance will be measured on demo: .*\d", before)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from hqgan.cli import options
+from hqgan.cli.continuing import continuing
 from hqgan.cli.options import ADVANCED, DATA, MODEL, OUTPUT, Lists, numbers, option, several, split
 from hqgan.cli.output import show, show_result
 from hqgan.errors import UserError
@@ -208,5 +209,6 @@ def _stoppable(out: Path) -> Iterator[Reporter]:
         try:
             yield reporter
         except (Interrupted, KeyboardInterrupt):
-            reporter.message(f"Stopped. Continue with the same command; what is finished is in {out}.")
+            line = continuing(out) or "the same command"
+            reporter.message(f"Stopped; what is finished is in {out}. This continues it: {line}")
             raise typer.Exit(130) from None

@@ -30,6 +30,7 @@ def report(
     real: Annotated[bool, option(OUTPUT, REAL_HELP, "--real")] = False,
 ) -> None:
     """Write one self-contained page: curves, sample grids, metrics with intervals, study, audit, circuit and config."""
+    from hqgan.cli.continuing import continuing
     from hqgan.io.files import read_json
     from hqgan.report.run_sections import BESIDE
     from hqgan.report.write import write_report
@@ -37,6 +38,8 @@ def report(
     for path in paths:
         if not path.is_dir():
             raise UserError(f"There is no folder {path}.")
+        if line := continuing(path):
+            raise UserError(f"{path} is not finished; this continues it: {line}")
         if real and (path / "audit.json").exists() and read_json(path / "audit.json").get("private"):
             raise UserError(f"{path} is of a run trained privately: no picture shows real images beside its own.")
         if (path / "config.json").exists():

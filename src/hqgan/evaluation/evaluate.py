@@ -101,6 +101,9 @@ def evaluate(
         generated = LabelledImages(matched_images(loaded.generator, data.classes, labels, seed, reporter), labels)
     else:
         generated, _ = read_folder(target, data)
+    counts = [np.bincount(side.labels, minlength=len(data.classes)) for side in (generated, held_out)]
+    for sentence in evaluator.foreseen(counts[0], counts[1], data.classes):
+        reporter.message(sentence)
     pretrained = PretrainedNetworks(weights or {}, cache_folder(None), download, reporter)
     reporter.message("measuring")
     extractors = extractors_of(data, split, reporter) + pretrained.extractors
@@ -109,7 +112,7 @@ def evaluate(
     reporter.message("measuring similarity, modes and skin tone")
     rows += perceptual.rows(pretrained, compared)
     # Of a folder only as many of each class as keep the mix of the real ones: another mix looks like missing modes.
-    mix = largest_mix(*(np.bincount(x.labels, minlength=len(data.classes)) for x in (generated, held_out)))
+    mix = largest_mix(counts[0], counts[1])
     places = [np.flatnonzero(generated.labels == c)[:k] for c, k in enumerate(mix)]
     mixed = generated.at(np.concatenate(places).astype(np.int64))
     if len(mixed):

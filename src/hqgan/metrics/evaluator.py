@@ -25,6 +25,7 @@ from hqgan.metrics.table import KERNEL_DISTANCE, VALUES, Measured, measure, metr
 from hqgan.reporter import SILENT, Reporter
 from hqgan.runtime.threads import one_thread
 from hqgan.types import LabelledImages
+from hqgan.wording import listed
 
 REFERENCE_DRAWS = 3
 """Draws of training images, and of the PCA-Gaussian, whose mean is the real reference and the baseline."""
@@ -141,6 +142,17 @@ class Evaluator:
         )
         return row.with_interval(found.deviation, VALUES[name].lowest, VALUES[name].highest)
 
+    def images_needed(self, name: str, extractor: str) -> int | None:
+        """Images a side that a kernel distance takes to be normalised, whatever is generated; None where it can be now, or never.
+
+        An estimate from the real images alone: the noise of a kernel distance shrinks with their number.
+        """
+        reference, baseline = (draws[0][None, extractor].get(name) for draws in (self._references, self._baselines))
+        if reference is None or baseline is None or None in (reference.value, reference.deviation, baseline.value):
+            return None
+        gap, noise = abs((baseline.value or 0.0) - (reference.value or 0.0)), CLEARANCE * (reference.deviation or 0.0)
+        return None if noise < gap or not gap else int(np.ceil(self.n * noise / gap))
+
     def features(
         self, images: np.ndarray, labels: np.ndarray, names: Collection[str]
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -242,6 +254,28 @@ def evaluate(
     sizes = Sizes(n, per_class, thorough=True)
     evaluator = Evaluator(extractors, real, compared.train, classes, seed=compared.seed, sizes=sizes, reporter=reporter)
     return evaluator(generated.images, generated.labels)
+
+
+def foreseen(generated: np.ndarray, real: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """What will not be measured because of the numbers of images, and how many it takes; empty where all will be.
+
+    Args:
+        generated: (C,) images of each class.
+        real: (C,) held-out ones.
+        classes: names.
+    """
+    said = []
+    if absent := [name for name, a, b in zip(classes, generated, real, strict=True) if b and not a]:
+        said.append(
+            f"nothing will be measured over all classes: no images of {listed(absent)} were given; generate them, or select the "
+            "other classes of the real data"
+        )
+    sides = list(zip(classes, generated.tolist(), real.tolist(), strict=True))
+    if small := [f"{name} ({a} and {b})" for name, a, b in sides if a and min(a, b) < SMALLEST_CLASS]:
+        said.append(
+            f"not measured by class, which takes {SMALLEST_CLASS} generated and {SMALLEST_CLASS} real images: {listed(small)}"
+        )
+    return said
 
 
 def _heads(parts: Sequence[np.ndarray], counts: np.ndarray) -> np.ndarray:

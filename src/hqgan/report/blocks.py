@@ -19,7 +19,7 @@ class Text:
     """A paragraph; `kind` sets how it is displayed."""
 
     text: str
-    kind: Literal["plain", "finding", "warning", "note"] = "plain"
+    kind: Literal["plain", "warning", "note"] = "plain"
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,39 @@ class Picture:
 
 @dataclass(frozen=True)
 class Code:
-    """Preformatted text, hidden until the reader opens it."""
+    """Preformatted text."""
 
     text: str
 
 
-Block = Text | Table | Picture | Code
+@dataclass(frozen=True)
+class Details:
+    """Blocks that are folded away until the reader opens them; `title` says what they are."""
+
+    title: str
+    blocks: Sequence[Text | Table | Picture | Code]
+
+
+Block = Text | Table | Picture | Code | Details
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict, shown in a box at the top of the page; `level` sets its colour, `of` says what it is on."""
+
+    of: str
+    text: str
+    level: Literal["bad", "unclear", "good", "none"] = "none"
 
 
 @dataclass
 class Section:
-    """A heading and the blocks below it."""
+    """A heading and the blocks below it; its `findings` stand at the top of the page. One without blocks is not shown."""
 
     title: str
     blocks: list[Block] = field(default_factory=list)
     level: int = 2
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def anchor(self) -> str:
@@ -97,7 +115,11 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
     Raises:
         UserError: it cannot be written.
     """
-    page = render(Path(__file__).with_name("report.html"), title=title, lead=lead, sections=sections)
+    findings = [
+        (finding, section.anchor if section.blocks else None) for section in sections for finding in section.findings
+    ]
+    shown = [section for section in sections if section.blocks]
+    page = render(Path(__file__).with_name("report.html"), title=title, lead=lead, sections=shown, findings=findings)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, page.encode())

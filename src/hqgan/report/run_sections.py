@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hqgan.evaluation.audit_tables import NEAREST_CAPTION, flagged_counts, nearest_head, nearest_rows
+from hqgan.evaluation.verdict import HEAD, verdict_of
 from hqgan.metrics.record import MetricRow, rows_from_json
 from hqgan.report import figures
-from hqgan.report.blocks import Block, Code, Picture, Section, Table, Text, png, read, table_of
+from hqgan.report.blocks import Block, Code, Details, Finding, Picture, Section, Table, Text, png, read, table_of
 from hqgan.run.log import read_lines
 from hqgan.wording import at_most, cell, plural
 
@@ -35,14 +36,14 @@ def run_sections(run: Path, name: str, real: bool) -> list[Section]:
     lines = read_lines(run / "metrics.jsonl")
     private = config.get("privacy", {}).get("epsilon") is not None
     sections = [Section(f"Run: {name}", [_facts(run, config, lines), *_pictures(run, real and not private)])]
+    sections.append(_metrics(f"{name}: metrics", run, lines, private))
     if found := curves(lines):
         sections.append(Section(f"{name}: training curves", [*found], 3))
-    sections.append(Section(f"{name}: metrics", _metrics(run, lines, private), 3))
     if (run / CIRCUIT).exists():
         source = (run / CIRCUIT).read_text()
         text = "One of the circuits, with a single layer drawn. Qubit 0 is the top line."
         sections.append(Section(f"{name}: circuit", [Picture(source[source.index("<svg") :], text)], 3))
-    sections.append(Section(f"{name}: config", [Code(json.dumps(config, indent=1))], 3))
+    sections.append(Section(f"{name}: config", [Details("All fields", [Code(json.dumps(config, indent=1))])], 3))
     return sections
 
 
@@ -144,7 +145,8 @@ def curves(lines: list[Result]) -> list[Picture]:
     return out
 
 
-def _metrics(run: Path, lines: list[Result], private: bool) -> list[Block]:
+def _metrics(title: str, run: Path, lines: list[Result], private: bool) -> Section:
+    """The verdict on a run's images, the measures that it rests on, and all others folded."""
     evaluated = [line["rows"] for line in lines if line["kind"] == "evaluate"]
     result: Result = {}
     if (run / "evaluation.json").exists():
@@ -153,11 +155,20 @@ def _metrics(run: Path, lines: list[Result], private: bool) -> list[Block]:
     elif evaluated:
         rows, side = rows_from_json(evaluated[-1]), "validation"
     else:
-        return [Text("Not measured yet; run hqgan evaluate.", "note")]
-    out: list[Block] = []
+        return Section(title, [Text("Not measured yet; run hqgan evaluate.", "note")], 3)
+    verdict = verdict_of(rows)
+    caption = (
+        f"Generated images against real images of the {side} part. Distance: normalised kernel distance by feature extractor; "
+        f"{SCALE}."
+    )
+    section = Section(title, [Table(HEAD, verdict.rows, caption)] if verdict.rows else [], 3)
+    section.findings.append(
+        Finding(f"Images, {title.partition(':')[0]} ({side} part)", verdict.sentence, verdict.level)
+    )
+    out: list[Any] = []
     if private:
         text = "These numbers were computed from real images and are not covered by the run's epsilon."
-        out.append(Text(text, "warning"))
+        section.blocks.append(Text(text, "warning"))
     overall = [row for row in rows if row.class_name is None]
     out.append(
         table_of(
@@ -179,7 +190,8 @@ def _metrics(run: Path, lines: list[Result], private: bool) -> list[Block]:
         out += _geometry(result["geometry"])
     if "skin" in result:
         out += _skin(result["skin"])
-    return out
+    section.blocks.append(Details("All metrics, by class too", out))
+    return section
 
 
 def _by_class(rows: list[MetricRow]) -> Table | None:
@@ -195,7 +207,7 @@ def _by_class(rows: list[MetricRow]) -> Table | None:
     return Table(["extractor", *classes], cells, caption)
 
 
-def _geometry(found: Result) -> list[Block]:
+def _geometry(found: Result) -> list[Text | Table | Picture]:
     series = [(row["of"], list(range(1, len(row["spectrum"]) + 1)), row["spectrum"]) for row in found["jacobian"]]
     picture = figures.lines(series, "singular value, largest first", "mean singular value", "log")
     paths = found["interpolation"]
@@ -210,7 +222,7 @@ def _geometry(found: Result) -> list[Block]:
     ]  # fmt: skip
 
 
-def _skin(found: Result) -> list[Block]:
+def _skin(found: Result) -> list[Text | Table]:
     rows = [
         {**row, "class": row["class"] or "all", "difference": row["generated"] - row["real"]} for row in found["rows"]
     ]
@@ -232,7 +244,8 @@ def audit_section(folder: Path, name: str, real: bool) -> Section:
         real: whether to include the picture of the closest pairs, which shows real images.
     """
     found = read(folder / "audit.json")
-    section = Section(f"Copying audit: {name}", [Text(found["sentence"], "finding")])
+    level: Any = "bad" if found.get("verdict") == "copies" else "unclear" if found.get("warnings") else "good"
+    section = Section(f"Copying audit: {name}", findings=[Finding(f"Copying, {name}", found["sentence"], level)])
     if not found["verified"]:
         text = "Unverified: it is not known whether the generator of these images was trained on this split."
         section.blocks.append(Text(text, "warning"))
@@ -241,7 +254,7 @@ def audit_section(folder: Path, name: str, real: bool) -> Section:
         section.blocks.append(Text(text, "warning"))
     memory = [{**vars(row), "label": row.label} for row in rows_from_json(found["memory"]) if row.value is not None]
     flagged = flagged_counts(found)
-    section.blocks += [
+    tests = [
         Table(
             nearest_head(found),
             nearest_rows(found),
@@ -263,6 +276,7 @@ def audit_section(folder: Path, name: str, real: bool) -> Section:
             + [[name, f"{count:,}", "-", cell("{:,}", found.get("generated"))] for name, count in flagged.items()],
         ),
     ]
+    section.blocks.append(Details("Nearest images, membership attacks, memorisation", tests))
     if found["flagged"]:
         text = f"{len(found['flagged']):,} images are flagged as possible copies; flagged.csv lists them."
         section.blocks.append(Text(text, "note"))

@@ -9,7 +9,7 @@ from hqgan.experiments.splits import DataInfo
 from hqgan.experiments.statistics import Estimate
 from hqgan.experiments.study.results import ArmRow, Family, StudyResult
 from hqgan.report import figures
-from hqgan.report.blocks import Block, Picture, Section, Table, Text, png
+from hqgan.report.blocks import Block, Finding, Picture, Section, Table, Text, png
 from hqgan.report.figures import ForestRow
 from hqgan.types import UNCOVERED
 from hqgan.wording import cell, plural
@@ -31,7 +31,7 @@ def study_sections(result: StudyResult, folder: Path) -> list[Section]:
 def findings(title: str, result: StudyResult | DataResult) -> Section:
     """What a study, or a comparison on one data set, found."""
     warnings = [Text(UNCOVERED, "warning")] if result.private else []
-    return Section(title, [*(Text(text, "finding") for text in result.sentences), *warnings])
+    return Section(title, [*warnings], findings=[Finding(title, " ".join(result.sentences))])
 
 
 def source_of(data: DataInfo) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,10 @@ def write_report(paths: Sequence[Path], out: Path, real: bool = False) -> None:
         elif file := next((file for file in _EXPERIMENTS if (path / file).exists()), None):
             title, parse, sections_of = _EXPERIMENTS[file]
             first, *others = sections_of(_read(path / file, parse), path)
-            sections += [Section(f"{title}: {name}", first.blocks), *(Section(s.title, s.blocks, 3) for s in others)]
+            found = [replace(finding, of=f"{title}: {name}") for finding in first.findings]
+            verdict = Text("What it found stands at the top of this page.", "note")
+            heading = Section(f"{title}: {name}", [*first.blocks, verdict], findings=found)
+            sections += [heading, *(Section(s.title, s.blocks, 3, s.findings) for s in others)]
         elif (path / "audit.json").exists():
             sections.append(audit_section(path, name, real))
         else:

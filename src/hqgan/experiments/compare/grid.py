@@ -23,7 +23,7 @@ from hqgan.experiments import folder
 from hqgan.experiments import study as studies
 from hqgan.experiments.compare import results, summary
 from hqgan.experiments.compare.contestants import Contestant, Settings, check, config_of, contestants_of, data_folder
-from hqgan.experiments.compare.measure import Cell, cell_of, measure, picture
+from hqgan.experiments.compare.measure import Cell, cell_of, foreseen, measure, picture
 from hqgan.experiments.splits import train_on_split
 from hqgan.experiments.study.sources import GAUSSIAN
 from hqgan.io.files import sweep
@@ -77,6 +77,9 @@ def compare(
         found: list[results.DataResult] = []
         for path, name in folders.items():
             measured: list[results.RunResult] = []
+            measured_before = all(one.result_path(out, name, 0).exists() for one in contestants)
+            if not measured_before and (why := foreseen(cells[path])):
+                reporter.message(why)
             for seed in range(settings.seeds):
                 cell = cells[path] if seed == 0 else cell_of(path, seed, settings, borrowed, reporter)
                 for one in contestants:

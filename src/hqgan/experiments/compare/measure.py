@@ -30,6 +30,7 @@ from hqgan.runtime.threads import one_thread
 from hqgan.sampling.images import latent_seed, make_images, matched_images
 from hqgan.sampling.load import Loaded, load, on_backend
 from hqgan.types import ImageData, LabelledImages, Split
+from hqgan.wording import plural
 
 EXTRACTORS = CHECKED
 """Extractors whose kernel distance ranks corrupted images correctly. A contestant's distance is the mean over them, normalised:
@@ -154,6 +155,19 @@ def measure(contestant: Contestant, run: Path, cell: Cell) -> RunResult:
         rows=rows,
         private=loaded.config.private,
     )
+
+
+def foreseen(cell: Cell) -> str | None:
+    """Why no distance can be measured in a cell, with the number of images that it takes; None where one can."""
+    test = cell.data.at(cell.split.test)
+    rows = _headline(cell.evaluator(test.images, test.labels))
+    if any(row.normalised is not None for row in rows):
+        return None
+    needed = [n for row in rows if (n := cell.evaluator.images_needed("kd", str(row.extractor))) is not None]
+    why = f"with {plural(cell.evaluator.n, 'test image')} the simple baseline is not clearly farther than real images"
+    if needed:
+        return f"no distance will be measured on {cell.data.name}: {why}; about {min(needed):,} of them are needed"
+    return f"no distance will be measured on {cell.data.name}: {next((row.reason for row in rows if row.reason), why)}"
 
 
 def distances_of(rows: Sequence[MetricRow]) -> dict[str, float]:

@@ -173,7 +173,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
 
 def fields() -> list[str]:
     """Every dotted field of every kind of config."""
-    return sorted({k for name in PRESETS for k in _flat(preset(name).model_dump(mode="json"))})
+    return sorted({field.name for name in PRESETS for field in described(preset(name))})
 
 
 def described(section: BaseModel, prefix: str = "") -> list[Field]:
@@ -186,7 +186,11 @@ def described(section: BaseModel, prefix: str = "") -> list[Field]:
             found += described(inner, f"{prefix}{name}.")
         else:
             found.append(
-                Field(prefix + name, values[name], " ".join((field.description or "").replace("``", "").split()))
+                Field(
+                    prefix + name,
+                    values.get(name, inner),
+                    " ".join((field.description or "").replace("``", "").split()),
+                )
             )
     return found
 

@@ -1,9 +1,20 @@
 """Files that strangers, spreadsheets and editors have touched: refused with a sentence, or used as what they are."""
 
 import csv
+import hashlib
+import importlib.util
 import io
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+import hqgan as package
 
 HEAD = ["file", "class", "latent_seed", "checkpoint_sha256", "why", "ratio", "training_file"]
 
@@ -66,11 +77,8 @@ def test_a_list_that_would_not_leave_out_the_flagged_copy_is_refused(hqgan, tiny
 
 def test_a_list_that_a_spreadsheet_has_saved_still_leaves_its_copies_out(hqgan, tiny_run, tmp_path, monkeypatch):
     """The audit's own list, through a spreadsheet."""
-    import numpy as np
-    from PIL import Image
-
-    import hqgan as package
-
+    module = "copying" if importlib.util.find_spec("hqgan.metrics.copying") else "privacy"  # before it had that name
+    monkeypatch.setattr(f"hqgan.metrics.{module}.PERMUTATIONS", 99)
     hqgan("generate", tiny_run, "--class", "nevus=9", "--out", tmp_path / "made")
     data, split = package.load(tiny_run).data()
     rows = [i for i in split.train if data.classes[data.labels[i]] == "nevus"][:9]
@@ -85,3 +93,123 @@ def test_a_list_that_a_spreadsheet_has_saved_still_leaves_its_copies_out(hqgan, 
     )
     assert code == 0, err
     assert not {p.name for p in (tmp_path / "kept" / "nevus").iterdir()} & {f"nevus-{i:05d}.png" for i in range(9)}
+
+
+def forge(run, **fields):
+    """Change fields of the newest checkpoint's JSON, dotted names with two underscores for a dot, and sign it again."""
+    path = max((run / "checkpoints").glob("images-*.json"))
+    values = json.loads(path.read_text())
+    del values["json_sha256"]
+    for name, value in fields.items():
+        *into, last = name.split("__")
+        place = values
+        for part in into:
+            place = place[part]
+        place[last] = value
+    text = json.dumps(values, sort_keys=True)
+    values["json_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(json.dumps(values))
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path):
+    """A copy of a run, which may be changed."""
+    return shutil.copytree(tiny_run, tmp_path / "run")
+
+
+@pytest.mark.parametrize("where", ["demo:1000000", "a folder"])
+def test_data_are_not_opened_on_the_word_of_a_checkpoint(hqgan, run, tmp_path, monkeypatch, where):
+    """Neither painted nor walked, with a run.json that says otherwise and without any."""
+    place = tmp_path / "system"
+    place.mkdir()
+    real, painter = os.scandir, next(m for m in list(sys.modules.values()) if hasattr(m, "paint_file"))
+
+    def paint(*arguments):
+        raise AssertionError("an image is painted")
+
+    def walk(path="."):
+        assert not str(path).startswith(str(place)), "a folder is walked"
+        return real(path)
+
+    monkeypatch.setattr(painter, "paint_file", paint)
+    monkeypatch.setattr("os.scandir", walk)
+    forge(run, config__data__path=str(place) if where == "a folder" else where)
+    for command in (("evaluate", run), ("export", run, tmp_path / "out")):
+        code, _, err = hqgan(*command)
+        assert code == 2
+        assert "name the run's own --data" in err
+        (run / "run.json").unlink(missing_ok=True)
+
+
+def test_data_of_other_counts_are_refused_before_they_are_painted(hqgan, run, monkeypatch):
+    painter = next(m for m in list(sys.modules.values()) if hasattr(m, "paint_file"))
+
+    def paint(*arguments):
+        raise AssertionError("an image is painted")
+
+    monkeypatch.setattr(painter, "paint_file", paint)
+    for data in ("demo:20000", "demo:50"):
+        code, _, err = hqgan("evaluate", run, "--data", data)
+        assert code == 2
+        assert "was not trained on" in err
+
+
+def test_the_page_opens_before_its_data(hqgan, run, monkeypatch):
+    """A run's data may be large, or elsewhere: neither keeps the page from opening."""
+    events = []
+    painter = next(m for m in list(sys.modules.values()) if hasattr(m, "paint_file"))
+
+    def paint(*arguments):
+        events.append("painted")
+        raise AssertionError("an image is painted before the page is open")
+
+    def serve(runs, taken, *more):
+        events.append("open")
+        taken.close()
+
+    monkeypatch.setattr(painter, "paint_file", paint)
+    pages = (
+        "hqgan.serve.app" if importlib.util.find_spec("hqgan.serve") else "hqgan.page.app"
+    )  # before they had one name
+    monkeypatch.setattr(f"{pages}.serve", serve, raising=False)
+    monkeypatch.setenv("HQGAN_CACHE", str(run / "cache"))
+    code, _, err = hqgan("serve", run, "--port", 0)
+    assert code == 0, err
+    assert events == ["open"]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a system without /dev/zero")
+def test_a_link_to_an_endless_device_is_not_read(hqgan, run, tmp_path, monkeypatch):
+    """With a limit on memory, so that a package that reads on ends with an error, not with the machine."""
+    resource = pytest.importorskip("resource")
+    link = tmp_path / "flagged.csv"
+    link.symlink_to("/dev/zero")
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30), before[1]))
+    try:
+        code, _, err = hqgan("generate", run, "--class", "nevus=1", "--drop-copies", link, "--out", tmp_path / "out")
+        assert (code, "no regular file" in err) == (2, True), err
+        (run / "metrics.jsonl").unlink()
+        (run / "metrics.jsonl").symlink_to("/dev/zero")
+        code, _, err = hqgan("report", run, "-o", tmp_path / "page.html")
+        assert (code, "no regular file" in err) == (2, True), err
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def test_more_images_than_memory_holds_are_refused(hqgan, run, tmp_path):
+    resource = pytest.importorskip("resource")
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 29), before[1]))
+    try:
+        code, _, err = hqgan("generate", run, "--class", "nevus=999999999", "--out", tmp_path / "out")
+        with pytest.raises(package.UserError, match="999,999,999 images need about"):
+            package.load(run).generate({"nevus": 999_999_999})
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    assert code == 2
+    assert "999,999,999 images need about" in err
+    assert "ask for at most" in err
+    assert not (tmp_path / "out").exists()

@@ -89,6 +89,7 @@ def run_config(out: Path, preset: str | None, changes: dict[str, Any], resume: b
         UserError: there is no run to resume.
     """
     from hqgan import config as configs
+    from hqgan.data import absolute
     from hqgan.run.folder import no_run, stored_config
 
     stored = stored_config(out) if resume or is_same_launch(out) else None
@@ -102,7 +103,8 @@ def run_config(out: Path, preset: str | None, changes: dict[str, Any], resume: b
             "training.lr_generator": lr,
             "training.lr_critic": lr * training.lr_critic / training.lr_generator,
         } | changes
-    return configs.replace(kept, changes) if kept else configs.preset(name, changes)
+    config = configs.replace(kept, changes) if kept else configs.preset(name, changes)
+    return configs.replace(config, {"data.path": absolute(config.data.path)}) if "data.path" in changes else config
 
 
 def train_run(config: Config, out: Path, resume: bool) -> None:

@@ -55,6 +55,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Config:
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset: there is no preset {self.preset[:80]!r}; presets are {listed(sorted(PRESETS))}")
         g = self.generator
         critics = _CRITICS.get(g.kind, _IMAGE_CRITICS)
         if self.critic.kind not in critics:
@@ -210,6 +212,21 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
+def _nearest(field: str) -> str | None:
+    """The field that was probably meant: one of the same last name anywhere in the config, else of the most similar one."""
+
+    def likeness(other: str) -> float:
+        return difflib.SequenceMatcher(None, field, other).ratio()
+
+    by_last: dict[str, list[str]] = {}
+    for known in fields():
+        by_last.setdefault(known.rpartition(".")[2], []).append(known)
+    last = field.rpartition(".")[2]
+    similar = [last] if last in by_last else difflib.get_close_matches(last, by_last, n=1, cutoff=0.7)
+    found = by_last[similar[0]] if similar else difflib.get_close_matches(field, fields(), n=1, cutoff=0.5)
+    return max(found, key=likeness, default=None)
+
+
 def _sentence(error: ValidationError, where: str) -> str:
     first = error.errors()[0]
     section, *rest = first["loc"] or ("",)
@@ -218,8 +235,8 @@ def _sentence(error: ValidationError, where: str) -> str:
         rest = rest[1:]
     field = ".".join(map(str, (section, *rest)))
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field, fields(), n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else "; `hqgan config` prints every field."
+        near = _nearest(field)
+        hint = f"; did you mean {near}?" if near else "; `hqgan config` prints every field."
         return f"{where} has no field {field!r}{hint}"
     given = first.get("input")
     shown = "" if isinstance(given, dict) else f" (it is {given!r})"

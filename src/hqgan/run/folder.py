@@ -132,16 +132,9 @@ def stored_config(out: Path) -> Config | None:
 
 
 def last_evaluation(run: Path) -> list[MetricRow]:
-    """The rows of the newest evaluation in a run's metrics, for its model card; empty where there is none.
-
-    A run may come from a stranger: rows that are no metrics count as none.
-    """
+    """The rows of the newest evaluation in a run's metrics, for its model card; empty where there is none."""
     lines = read_lines(run / "metrics.jsonl")
-    rows = next((line.get("rows") for line in reversed(lines) if line.get("kind") == "evaluate"), None)
-    try:
-        return rows_from_json(rows if isinstance(rows, list) else [])
-    except ValueError:
-        return []
+    return rows_from_json(next((line["rows"] for line in reversed(lines) if line["kind"] == "evaluate"), []))
 
 
 def last_checkpoint_text(out: Path) -> str:

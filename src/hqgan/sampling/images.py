@@ -20,11 +20,15 @@ from hqgan.io.files import read_csv
 from hqgan.io.images import to_uint8
 from hqgan.models.base import Generator
 from hqgan.reporter import SILENT, Reporter
+from hqgan.runtime.memory import check_room
 from hqgan.sampling.load import Loaded
 from hqgan.wording import listed
 
 Numbered = tuple[str, str, int]
 """File, class and latent seed of a generated image."""
+
+ROW = 1000
+"""Bytes that a row of `numbered` and its line of the manifest take, roughly."""
 
 BATCH = 64
 """Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""
@@ -123,7 +127,12 @@ def noise_of(latent_seeds: Sequence[int], size: int) -> torch.Tensor:
 def numbered(
     classes: Sequence[str], counts: Mapping[str, int], seed: int, dropped: Collection[int] = ()
 ) -> list[Numbered]:
-    """The images of a call, class by class; images `dropped` leave their numbers free."""
+    """The images of a call, class by class; images `dropped` leave their numbers free.
+
+    Raises:
+        UserError: there is no memory for so many.
+    """
+    check_room(sum(counts.values()), ROW)
     gone = frozenset(dropped)
     found = []
     for name in classes:
@@ -131,6 +140,15 @@ def numbered(
         kept = ((i, latent) for i, latent in latents if latent not in gone)
         found += [(f"{name}/{name}-{i:05d}.png", name, latent) for i, latent in islice(kept, counts.get(name, 0))]
     return found
+
+
+def check_held(loaded: Loaded, counts: Mapping[str, int]) -> None:
+    """Refuse more images than can be held in memory at once, twice over while they become one array.
+
+    Raises:
+        UserError: there is no memory for so many.
+    """
+    check_room(sum(counts.values()), 2 * 3 * loaded.config.data.size**2)
 
 
 def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Sequence[int]) -> Iterator[np.ndarray]:

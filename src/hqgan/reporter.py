@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from hqgan.wording import printable
+
 LINE_EVERY = 30.0
 """Seconds between two lines where there is no terminal to draw a progress bar on."""
 NOTEBOOK_EVERY = 1.0

@@ -29,7 +29,9 @@ def duration(seconds: float) -> str:
 
 def printable(text: str) -> str:
     """A text with escapes in place of what would move a terminal's cursor, colour it or break the line."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text)
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
+    )
 
 
 def markdown(text: str, most: int = 500) -> str:

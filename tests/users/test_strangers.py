@@ -213,3 +213,128 @@ def test_more_images_than_memory_holds_are_refused(hqgan, run, tmp_path):
     assert "999,999,999 images need about" in err
     assert "ask for at most" in err
     assert not (tmp_path / "out").exists()
+
+
+LICENCE = "CC0\n\n# Approved for diagnosis\n\n<script>x</script> [here](http://x) | a | b |\x1b[31m"
+
+
+def test_a_licence_is_one_line_of_text_in_the_model_card(hqgan, run, tmp_path):
+    forge(run, data__licence=LICENCE, data__name="demo\n## Cleared")
+    code, _, err = hqgan("generate", run, "--class", "nevus=1", "--out", tmp_path / "out")
+    assert code == 0, err
+    card = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    assert not [line for line in card.splitlines() if "Approved" in line and line.startswith("#")]
+    assert "## Cleared" not in card.splitlines()
+    assert "\x1b" not in card
+    assert "<script>" not in card.replace("\\<", "")
+    assert "[here](" not in card.replace("\\[", "")
+    assert "Approved for diagnosis" in card
+
+
+def test_a_preset_is_a_known_one(hqgan, run, tmp_path):
+    forge(run, config__preset="hqgan`\n# Approved")
+    code, _, err = hqgan("generate", run, "--class", "nevus=1", "--out", tmp_path / "out")
+    assert code == 2
+    assert "there is no preset" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_class_is_no_formula_in_a_spreadsheet(hqgan, run, tmp_path):
+    path = max((run / "checkpoints").glob("images-*.json"))
+    names = ["=HYPERLINK(A1,'x')", "+x", "@x", "-x", "'=x"]
+    classes = names + json.loads(path.read_text())["classes"][len(names) :]
+    forge(run, classes=classes)
+    code, _, err = hqgan("generate", run, "--per-class", 1, "--out", tmp_path / "out")
+    assert code == 0, err
+    rows = list(csv.DictReader((tmp_path / "out" / "manifest.csv").read_text().splitlines()))
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "@", "-"))]
+    assert all((tmp_path / "out" / row["file"]).is_file() for row in rows)
+    # and the marks are no part of the names for whoever reads them again
+    (tmp_path / "flagged.csv").write_text((tmp_path / "out" / "manifest.csv").read_text())
+    drop = ("--drop-copies", tmp_path / "flagged.csv")
+    code, _, err = hqgan("generate", run, "--per-class", 1, *drop, "--out", tmp_path / "kept")
+    assert code == 0, err
+    assert {p.name for p in (tmp_path / "kept").glob("*/*.png")} == {f"{name}-00001.png" for name in classes}
+
+
+BAD_LINES = (
+    b'{"kind":"evaluate","rows":[]}',
+    b"\xff",
+    b'{"kind":"train","step":1,"images":8,"loss/critic":"low"}',
+    b'{"kind":"evaluate","step":8,"images":64,"rows":[{"distance":"fd","value":"word"}]}',
+    b'{"kind":"evaluate","step":8,"images":64}',
+)
+
+
+@pytest.mark.parametrize("bad", BAD_LINES)
+def test_a_bad_line_of_the_metrics_is_left_out_and_said(hqgan, run, tmp_path, bad):
+    path = run / "metrics.jsonl"
+    first, *others = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([first, bad, *others]) + b"\n")
+    code, _, err = hqgan("report", run, "-o", tmp_path / "page.html")
+    assert code == 0, err
+    assert "metrics.jsonl is damaged in line 2" in err
+    assert "training curves" in (tmp_path / "page.html").read_text()
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two classes of small pictures in a folder, one with letters that few encodings have."""
+    root = tmp_path / "photos"
+    for name in ("nevus", "ąć"):
+        (root / name).mkdir(parents=True)
+        for i in range(12):
+            noise = np.random.default_rng([i, len(name)]).integers(0, 255, (8, 8, 3), np.uint8)
+            Image.fromarray(noise).resize((40, 40)).save(root / name / f"{i}.png")
+    return root
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_letters_that_a_terminal_lacks_are_escaped(hqgan, photos, monkeypatch, encoding):
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding=encoding) for name in ("stdout", "stderr")}
+    with monkeypatch.context() as patch:
+        for name, stream in streams.items():
+            patch.setattr(sys, name, stream)
+        code, *_ = hqgan("data", "inspect", photos)
+        streams["stdout"].flush()
+    assert code == 0
+    assert rb"\u0105\u0107" in streams["stdout"].buffer.getvalue()
+
+
+def test_home_is_understood_everywhere(hqgan, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HQGAN_CACHE", "~/c")
+    code, _, err = hqgan("generate", "~/run", "--class", "nevus=1", "--out=~/gen")
+    assert code == 0, err
+    assert (tmp_path / "gen" / "manifest.csv").exists()
+    package.load("~/run").save({"nevus": 1}, "~/saved")
+    assert (tmp_path / "saved" / "manifest.csv").exists()
+    assert len(package.open_data("demo:50", 32)) == 50
+    assert list((tmp_path / "c").iterdir())
+    assert not (tmp_path / "~").exists()
+
+
+def test_data_of_a_relative_path_are_found_from_another_folder(hqgan, photos, tmp_path, monkeypatch, set_options):
+    monkeypatch.chdir(tmp_path)
+    pairs = zip(set_options[::2], set_options[1::2], strict=True)
+    settings = [part for pair in pairs if "data.path" not in pair[1] for part in pair]
+    code, _, err = hqgan(
+        "train", "--data", "photos", "--preset", "demo", *settings, "--set", "training.kimg=0.008", "--out", "r"
+    )
+    assert code == 0, err
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    code, _, err = hqgan("export", tmp_path / "r", tmp_path / "out")
+    assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("training.decoder", "generator.decoder"), ("qubits", "generator.circuit.qubits"), ("critic.batch", "training.batch"),
+     ("trainig.lr_critc", "training.lr_critic")],
+)  # fmt: skip
+def test_a_wrong_field_suggests_the_nearest_of_the_whole_config(hqgan, tmp_path, wrong, right):
+    code, _, err = hqgan("train", "--out", tmp_path / "r", "--set", f"{wrong}=1")
+    assert code == 2
+    assert f"did you mean {right}?" in err

@@ -121,7 +121,7 @@ def from_dict(values: Any, where: str = "the config") -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise UserError(_sentence(error, where)) from error
+        raise UserError(_sentence(error, where, values)) from error
 
 
 def read(path: Path) -> Config:
@@ -212,8 +212,11 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-def _nearest(field: str) -> str | None:
-    """The field that was probably meant: one of the same last name anywhere in the config, else of the most similar one."""
+def _nearest(field: str, name: str | None) -> str | None:
+    """The field that was probably meant: one of the same last name anywhere in the config, else of the most similar one.
+
+    Fields of the preset `name` come before those of others.
+    """
 
     def likeness(other: str) -> float:
         return difflib.SequenceMatcher(None, field, other).ratio()
@@ -224,10 +227,13 @@ def _nearest(field: str) -> str | None:
     last = field.rpartition(".")[2]
     similar = [last] if last in by_last else difflib.get_close_matches(last, by_last, n=1, cutoff=0.7)
     found = by_last[similar[0]] if similar else difflib.get_close_matches(field, fields(), n=1, cutoff=0.5)
+    if name is not None:
+        own = _flat(preset(name).model_dump(mode="json"))
+        found = [known for known in found if known in own] or found
     return max(found, key=likeness, default=None)
 
 
-def _sentence(error: ValidationError, where: str) -> str:
+def _sentence(error: ValidationError, where: str, values: Any) -> str:
     first = error.errors()[0]
     section, *rest = first["loc"] or ("",)
     # A discriminated union puts the kind into the location; people write the field without it.
@@ -235,7 +241,12 @@ def _sentence(error: ValidationError, where: str) -> str:
         rest = rest[1:]
     field = ".".join(map(str, (section, *rest)))
     if first["type"] == "extra_forbidden":
-        near = _nearest(field)
+        inner = first.get("input")
+        while isinstance(inner, dict) and len(inner) == 1:  # a section that there is not, with the field that was set
+            (key, inner), *_ = inner.items()
+            field += f".{key}"
+        name = values.get("preset") if isinstance(values, dict) else None
+        near = _nearest(field, name if name in PRESETS else None)
         hint = f"; did you mean {near}?" if near else "; `hqgan config` prints every field."
         return f"{where} has no field {field!r}{hint}"
     given = first.get("input")

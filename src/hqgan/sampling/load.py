@@ -139,7 +139,11 @@ def load(run: str | Path, device: str = "cpu", reporter: Reporter = SILENT) -> L
     Raises:
         UserError: no run there, no checkpoint yet, or a damaged one.
     """
-    path = hub.pull(str(run)[len(hub.PREFIX) :], reporter=reporter) if str(run).startswith(hub.PREFIX) else Path(run).expanduser()
+    path = (
+        hub.pull(str(run)[len(hub.PREFIX) :], reporter=reporter)
+        if str(run).startswith(hub.PREFIX)
+        else Path(run).expanduser()
+    )
     if not path.exists():
         raise UserError(f"There is no run at {path}; one on the Hugging Face hub is {hub.PREFIX}owner/name.")
     if path.is_dir():

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,12 @@ def differences(a: Config, b: Config) -> list[str]:
     return [f"{k}: {left.get(k, absent)} / {right.get(k, absent)}" for k in keys if left.get(k) != right.get(k)]
 
 
+def values_of(config: Config, names: Sequence[str]) -> dict[str, Any]:
+    """The values of some dotted fields."""
+    flat = _flat(config.model_dump(mode="json"))
+    return {name: flat[name] for name in names}
+
+
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
     """``["training.batch=16"]`` to ``{"training.batch": 16}``; the value is JSON, or a plain word."""
     changes: dict[str, Any] = {}
@@ -241,12 +248,12 @@ def _sentence(error: ValidationError, where: str, values: Any) -> str:
         rest = rest[1:]
     field = ".".join(map(str, (section, *rest)))
     if first["type"] == "extra_forbidden":
-        inner = first.get("input")
+        inner, meant = first.get("input"), field
         while isinstance(inner, dict) and len(inner) == 1:  # a section that there is not, with the field that was set
             (key, inner), *_ = inner.items()
-            field += f".{key}"
+            meant += f".{key}"
         name = values.get("preset") if isinstance(values, dict) else None
-        near = _nearest(field, name if name in PRESETS else None)
+        near = _nearest(meant, name if name in PRESETS else None)
         hint = f"; did you mean {near}?" if near else "; `hqgan config` prints every field."
         return f"{where} has no field {field!r}{hint}"
     given = first.get("input")

@@ -40,10 +40,23 @@ class RunLog:
         self.mark, self.mark_images = time.perf_counter(), state.images
         self.files = {name: (out / name).open("a") for name in ("metrics.jsonl", "timing.jsonl")}
 
-    def start(self, describe: dict[str, Any], device: torch.device, processes: int = 1) -> None:
-        """Note this start in run.json."""
+    def start(
+        self,
+        describe: dict[str, Any],
+        device: torch.device,
+        processes: int = 1,
+        changed: dict[str, list[Any]] | None = None,
+    ) -> None:
+        """Note this start in run.json, with old and new value of the fields that it `changed`."""
         images = self.mark_images
-        start = {"resumed_at_images": images, "time": _now(), "device": str(device), "processes": processes}
+        start: dict[str, Any] = {
+            "resumed_at_images": images,
+            "time": _now(),
+            "device": str(device),
+            "processes": processes,
+        }
+        if changed:
+            start["changed"] = {name: {"old": old, "new": new} for name, (old, new) in changed.items()}
         starts = [*self.known.get("starts", []), start]
         machine: dict[str, Any] = {
             "processor": platform.processor() or platform.machine(),

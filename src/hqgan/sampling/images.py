@@ -151,10 +151,15 @@ def check_held(loaded: Loaded, counts: Mapping[str, int]) -> None:
     check_room(sum(counts.values()), 2 * 3 * loaded.config.data.size**2)
 
 
-def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Sequence[int]) -> Iterator[np.ndarray]:
-    """uint8 images (S, S, 3), one for each label and latent seed, in order; the generator in evaluation mode."""
+def make_images(
+    generator: Generator, labels: Sequence[int], latent_seeds: Sequence[int], truncation: float = 1.0
+) -> Iterator[np.ndarray]:
+    """uint8 images (S, S, 3), one for each label and latent seed, in order; the generator in evaluation mode.
+
+    The noise is multiplied by `truncation`.
+    """
     for start in range(0, len(labels), BATCH):
-        noise = noise_of(latent_seeds[start : start + BATCH], generator.noise_size)
+        noise = noise_of(latent_seeds[start : start + BATCH], generator.noise_size) * truncation
         yield from images_of_noise(generator, labels[start : start + BATCH], noise)
 
 
@@ -172,7 +177,7 @@ def images_of_noise(generator: Generator, labels: Sequence[int], noise: torch.Te
 def images_of(loaded: Loaded, made: Sequence[Numbered]) -> tuple[np.ndarray, Iterator[np.ndarray]]:
     """Labels (N,) int64, and an iterator of uint8 images (S, S, 3), for the images that `numbered` lists."""
     labels = np.array([loaded.classes.index(name) for _, name, _ in made], np.int64)
-    return labels, make_images(loaded.generator, labels.tolist(), [latent for _, _, latent in made])
+    return labels, make_images(loaded.generator, labels.tolist(), [latent for _, _, latent in made], loaded.truncation)
 
 
 def matched_images(

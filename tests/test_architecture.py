@@ -7,7 +7,7 @@ import pytest
 
 import hqgan
 
-ORDER = ["_version", "errors", "reporter", "wording", "types", "io", "config", "runtime"]
+ORDER = ["_version", "errors", "wording", "reporter", "types", "io", "config", "runtime"]
 ORDER += ["circuits", "data", "metrics", "models", "training", "sampling", "evaluation"]
 ORDER += ["run", "experiments", "report", "serve", "api", "cli", "__main__", "__init__"]
 """From the bottom up: a folder, or a module beside them, may import what stands before it."""

@@ -21,7 +21,7 @@ import numpy as np
 from PIL.Image import Image
 
 from hqgan import config as configs
-from hqgan.data import open_data
+from hqgan.data import absolute, open_data
 from hqgan.errors import UserError
 from hqgan.evaluation.real_images import data_of
 from hqgan.reporter import SILENT, PrintReporter, Reporter, Terminal
@@ -30,7 +30,7 @@ from hqgan.runtime.devices import resolve_device
 from hqgan.sampling import generate as generation
 from hqgan.sampling import load as trained
 from hqgan.sampling.dataset import AugmentedImages
-from hqgan.sampling.images import images_of, numbered
+from hqgan.sampling.images import check_held, images_of, numbered
 from hqgan.types import ImageData, Split
 from hqgan.wording import listed, plural
 
@@ -68,13 +68,13 @@ def train(
     Raises:
         UserError: bad input, in one sentence.
     """
-    given = {"data.path": str(data), "training.seed": seed, "training.device": device}
+    given = {"data.path": absolute(data), "training.seed": seed, "training.device": device}
     if kimg is not None:
         given["training.kimg"] = kimg
     config = configs.preset(preset, {**given, **(changes or {})})
     with Terminal() as terminal:
         reporter = verbose if isinstance(verbose, Reporter) else terminal if verbose else SILENT
-        return runs.train(config, Path(out), resume=resume, reporter=reporter)
+        return runs.train(config, Path(out).expanduser(), resume=resume, reporter=reporter)
 
 
 def load(run: str | Path, device: str = "cpu") -> Model:
@@ -120,9 +120,11 @@ class Model:
             (N, S, S, 3) uint8, and (N,) int64; class by class in the order of `classes`.
 
         Raises:
-            UserError: nothing asked for, or a class that there is not.
+            UserError: nothing asked for, a class that there is not, or more images than there is memory for.
         """
-        labels, images = images_of(self.loaded, numbered(self.classes, self._counts(counts), seed))
+        wanted = self._counts(counts)
+        check_held(self.loaded, wanted)
+        labels, images = images_of(self.loaded, numbered(self.classes, wanted, seed))
         return np.stack(list(images)), labels
 
     def save(self, counts: int | Mapping[str, int], out: str | Path, seed: int = 0) -> Path:
@@ -134,7 +136,7 @@ class Model:
         Raises:
             UserError: as `generate`, or `out` holds something else.
         """
-        return generation.generate(self.loaded, self._counts(counts), Path(out), seed)
+        return generation.generate(self.loaded, self._counts(counts), Path(out).expanduser(), seed)
 
     def data(self, path: str | Path | None = None) -> tuple[ImageData, Split]:
         """What it was trained on, and the split.

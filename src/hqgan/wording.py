@@ -27,6 +27,19 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} hours"
 
 
+def printable(text: str) -> str:
+    """A text with escapes in place of what would move a terminal's cursor, colour it or break the line."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode() for letter in text
+    )
+
+
+def markdown(text: str, most: int = 500) -> str:
+    """A text from elsewhere as one line of Markdown that reads as it is written: no heading, link, table or HTML."""
+    short = text if len(text) <= most else f"{text[:most]}..."
+    return re.sub(r"([\\`*_\[\]<>|#&!~])", r"\\\1", printable(short))
+
+
 def listed(names: Sequence[str]) -> str:
     """``a, b and c``; for sentences."""
     names = list(names)

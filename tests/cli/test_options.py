@@ -129,7 +129,7 @@ def test_one_learning_rate_keeps_the_presets_ratio(tmp_path, given, rates):
 
 def test_common_fields_have_options_of_their_own(hqgan, tmp_path, monkeypatch):
     given = []
-    monkeypatch.setattr("hqgan.cli.train.train_run", lambda config, out, resume: given.append(config))
+    monkeypatch.setattr("hqgan.cli.train.train_run", lambda config, out, *more: given.append(config))
     options = ("--size", 32, "--batch", 8, "--lr", 1e-4, "--kimg", 3, "--seed", 4, "--data", "demo:200")
     assert hqgan("train", "--preset", "dcgan", "--out", tmp_path / "run", *options)[0] == 0
     (config,) = given

@@ -301,7 +301,7 @@ def test_what_measures_private_runs_says_that_it_is_not_covered(tmp_path, hqgan)
 
 def test_the_command_maps_its_options(hqgan, tmp_path, monkeypatch):
     given = []
-    monkeypatch.setattr("hqgan.cli.train.train_run", lambda config, out, resume: given.append(config))
+    monkeypatch.setattr("hqgan.cli.train.train_run", lambda config, out, *more: given.append(config))
     code, _, _ = hqgan("train", "--dp-epsilon", 2, "--dp-delta", 1e-6, "--out", tmp_path / "x")
     privacy = given[0].privacy.model_dump()
     assert (code, given[0].preset, privacy) == (0, "private", {"epsilon": 2.0, "delta": 1e-6, "clip": 1.0})

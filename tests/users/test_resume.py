@@ -1,7 +1,9 @@
 """Going on with a run: only where there is one, and with the settings and the split that it was started with."""
 
+import io
 import json
 import shutil
+import zipfile
 
 import pytest
 
@@ -81,3 +83,37 @@ def test_a_split_that_is_not_the_runs_own_is_refused(hqgan, tiny_run, tmp_path, 
         assert "Traceback" not in err
     assert (run / "split.json").read_text() == text
     assert (run / "metrics.jsonl").read_bytes() == before
+
+
+def test_another_batch_and_rate_on_resume_are_told_in_run_json(hqgan, tiny_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    more = ("--set", "training.batch=12", "--set", "training.lr_circuit=0.01", "--kimg", 0.1)
+    code, _, err = hqgan("train", "--out", run, "--resume", *more)
+    assert code == 2
+    assert "--allow-change" in err
+    old = json.loads((run / "config.json").read_text())["training"]["lr_circuit"]
+    code, _, err = hqgan("train", "--out", run, "--resume", "--allow-change", *more)
+    assert code == 0, err
+    found = json.loads((run / "run.json").read_text())
+    assert found["starts"][-1]["changed"] == {
+        "training.batch": {"old": 8, "new": 12},
+        "training.lr_circuit": {"old": old, "new": 0.01},
+    }
+    assert found["images"] == 64 + 3 * 12  # three steps more, which reach 100 images
+    code, _, err = hqgan("train", "--out", run, "--resume", "--allow-change", "--set", "training.loss=hinge")
+    assert code == 2
+    assert "training.loss" in err
+
+
+def test_truncation_makes_the_pages_images(hqgan, tiny_run, tmp_path):
+    out = tmp_path / "out"
+    code, _, err = hqgan("generate", tiny_run, "--class", "nevus=3", "--truncation", 0.5, "--seed", 4, "--out", out)
+    assert code == 0, err
+    from hqgan.serve.images import archive
+    from hqgan.serve.runs import open_runs
+
+    (served,) = open_runs([str(tiny_run)], None, "")
+    with zipfile.ZipFile(io.BytesIO(archive(served, "nevus", 4, 3, 0.5))) as made:
+        for name in ("nevus/nevus-00000.png", "nevus/nevus-00002.png", "manifest.csv"):
+            assert made.read(name) == (out / name).read_bytes()

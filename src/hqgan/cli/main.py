@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from hqgan.cli.options import ADVANCED, Lists, option
 from hqgan.cli.output import show, show_result, write_json
 from hqgan.errors import UserError, out_of_memory
 from hqgan.runtime.processes import current_shard, only_process
+from hqgan.wording import printable
 
 app = typer.Typer(
     help="Hybrid classical-quantum GANs for colour images of rare skin diseases.",
@@ -112,6 +114,9 @@ for part in (train, data, share, evaluate, experiments, pages, circuits):
 
 def main() -> None:
     """Run the command line; bad input is one sentence on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal's or a pipe's encoding may lack letters of a class's name
+            stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in sys.argv
     # Accepted anywhere, since people add it at the end of a command that failed.
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
@@ -129,7 +134,7 @@ def main() -> None:
 def _sentence(error: BaseException) -> str | None:
     """What a user is told about an error; None of one that is no user's to correct."""
     if isinstance(error, UserError):
-        return with_flags(str(error))
+        return with_flags("\n".join(map(printable, str(error).split("\n"))))
     if isinstance(error, KeyboardInterrupt):
         return "stopped."
     if isinstance(error, OSError) and (error.filename is not None or error.errno is not None):

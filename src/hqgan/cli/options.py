@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 DATA, MODEL, OUTPUT, ADVANCED = "Data", "Model and training", "Output", "Advanced"
 """Panels of options in ``--help``."""
+
+HOME = re.compile(r"(?:^|(?<==))~(?=/|$)")
+"""The home folder at the start of a value, which shells leave as it is after an equals sign."""
 
 LISTS = (
     "Options shown with ... take several values: one after another (--classes nv mel), or by repeating the option "
@@ -132,6 +136,7 @@ class Lists(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat an option's name before each of its values. Arguments that would be missing are the last of these values."""
+        args = [HOME.sub(lambda found: str(Path(found[0]).expanduser()), arg) for arg in args]
         lists = {name for p in self.params if getattr(p, "multiple", False) for name in p.opts}
         words: list[tuple[str, ...]] = []
         flag, value_follows = "", False

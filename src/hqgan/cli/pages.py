@@ -34,6 +34,7 @@ def report(
     from hqgan.io.files import read_json
     from hqgan.report.run_sections import BESIDE
     from hqgan.report.write import write_report
+    from hqgan.run.log import unreadable_lines
 
     for path in paths:
         if not path.is_dir():
@@ -44,6 +45,11 @@ def report(
             raise UserError(f"{path} is of a run trained privately: no picture shows real images beside its own.")
         if (path / "config.json").exists():
             _draw_circuit(path)
+            for name in ("metrics.jsonl", "timing.jsonl"):
+                if wrong := unreadable_lines(path / name):
+                    more = f" and {len(wrong) - 3:,} more" if len(wrong) > 3 else ""
+                    lines = f"{', '.join(map(str, wrong[:3]))}{more}"
+                    Terminal().message(f"{path / name} is damaged in line {lines}: what stands there is left out")
             if real:
                 from hqgan.run.pictures import draw_beside_real
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,6 +26,9 @@ app = typer.Typer()
 
 RUN_HELP = "The folder of a run, the .json file of a checkpoint, or hf:owner/name on the hub."
 BACKEND_HELP = "What runs the circuits: statevector, pennylane:<device>, aer, fake:<machine> or ibm:<machine>."
+TRUNCATION_HELP = (
+    "Factor for the noise, as on the page of hqgan serve: below 1, images are more typical and less varied."
+)
 EXPORT_HELP = "New folder, with images as OUT/train/CLASS/FILE and so on."
 ORIGINALS_HELP = "How real images are exported: resized to the size of generated ones, or their files copied or linked."
 BALANCED_HELP = "Add generated images to every class until it is as large as the largest."
@@ -38,6 +42,7 @@ def generate(
     class_: options.ClassCounts = None,
     per_class: Annotated[int | None, option(MODEL, "Number of generated images of every class.", min=0)] = None,
     seed: Annotated[int, seed_of("the images")] = 0,
+    truncation: Annotated[float, option(MODEL, TRUNCATION_HELP, min=0.1, max=1)] = 1.0,
     drop_copies: options.DropCopies = None,
     backend: Annotated[str, option(ADVANCED, BACKEND_HELP)] = "statevector",
     shots: Annotated[int | None, option(ADVANCED, "Measurements per circuit, for aer, fake and ibm.", min=1)] = None,
@@ -56,6 +61,9 @@ def generate(
 
     reporter = Terminal()
     loaded, dropped = _load(run, device, drop_copies, reporter)
+    loaded = replace(loaded, truncation=truncation)
+    if drop_copies and truncation != 1:
+        raise UserError("An audit covers images of --truncation 1 only: leave --drop-copies or --truncation away.")
     settings: dict[str, Any] = {"shots": shots, "noise": noise, "mitigation": mitigation}
     runs_on = backend_of(backend, **settings, seed=seed, folder=out, confirm=lambda plan: _confirmed(str(plan), yes))
     if backend != "statevector":

@@ -25,6 +25,9 @@ RATE_HELP = (
     "(default: the preset's)"
 )
 EPSILON_HELP = "Train with differential privacy by lesion, within this epsilon (docs/privacy.md)."
+ALLOW_HELP = (
+    "Let --resume go on with another batch size or other learning rates; run.json tells the old and the new values."
+)
 DELTA_HELP = "The delta that belongs to --dp-epsilon. (default: 1e-5)"
 
 
@@ -52,6 +55,7 @@ def train(
     device: options.Device = None,
     set_: options.Set = None,
     resume: Annotated[bool, option(OUTPUT, "Continue from the newest checkpoint in --out.", "--resume")] = False,
+    allow_change: Annotated[bool, option(ADVANCED, ALLOW_HELP, "--allow-change")] = False,
 ) -> None:
     """Train a generator. Ctrl-C saves a checkpoint, and --resume continues from it."""
     from hqgan import config as configs
@@ -72,7 +76,9 @@ def train(
     config = run_config(out, preset, changes | assigned, resume, lr)
     if dp_delta is not None and not config.private:
         raise UserError("--dp-delta alone makes nothing private; give --dp-epsilon with it.")
-    train_run(config, out, resume)
+    if allow_change and not resume:
+        raise UserError("--allow-change is for --resume: a new run takes its settings from the options.")
+    train_run(config, out, resume, allow_change)
 
 
 def run_config(out: Path, preset: str | None, changes: dict[str, Any], resume: bool, lr: float | None = None) -> Config:
@@ -89,6 +95,7 @@ def run_config(out: Path, preset: str | None, changes: dict[str, Any], resume: b
         UserError: there is no run to resume.
     """
     from hqgan import config as configs
+    from hqgan.data import absolute
     from hqgan.run.folder import no_run, stored_config
 
     stored = stored_config(out) if resume or is_same_launch(out) else None
@@ -102,17 +109,18 @@ def run_config(out: Path, preset: str | None, changes: dict[str, Any], resume: b
             "training.lr_generator": lr,
             "training.lr_critic": lr * training.lr_critic / training.lr_generator,
         } | changes
-    return configs.replace(kept, changes) if kept else configs.preset(name, changes)
+    config = configs.replace(kept, changes) if kept else configs.preset(name, changes)
+    return configs.replace(config, {"data.path": absolute(config.data.path)}) if "data.path" in changes else config
 
 
-def train_run(config: Config, out: Path, resume: bool) -> None:
+def train_run(config: Config, out: Path, resume: bool, allow_change: bool = False) -> None:
     """Train, and say where the run is; when stopped, say how to continue."""
     from hqgan.run import train as run
     from hqgan.training.loop import Interrupted
 
     with Terminal() as reporter:
         try:
-            run.train(config, out, resume=resume, reporter=reporter)
+            run.train(config, out, resume=resume, allow_change=allow_change, reporter=reporter)
         except Interrupted:
             if current_shard().rank == 0:
                 print(f"Stopped and saved. Continue with: hqgan train --out {out} --resume", file=sys.stderr)

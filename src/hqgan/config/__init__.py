@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Config:
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset: there is no preset {self.preset[:80]!r}; presets are {listed(sorted(PRESETS))}")
         g = self.generator
         critics = _CRITICS.get(g.kind, _IMAGE_CRITICS)
         if self.critic.kind not in critics:
@@ -119,7 +122,7 @@ def from_dict(values: Any, where: str = "the config") -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise UserError(_sentence(error, where)) from error
+        raise UserError(_sentence(error, where, values)) from error
 
 
 def read(path: Path) -> Config:
@@ -155,6 +158,12 @@ def differences(a: Config, b: Config) -> list[str]:
     keys = sorted((set(left) | set(right)) - {"training.device"})
     absent = "absent"
     return [f"{k}: {left.get(k, absent)} / {right.get(k, absent)}" for k in keys if left.get(k) != right.get(k)]
+
+
+def values_of(config: Config, names: Sequence[str]) -> dict[str, Any]:
+    """The values of some dotted fields."""
+    flat = _flat(config.model_dump(mode="json"))
+    return {name: flat[name] for name in names}
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
@@ -214,7 +223,28 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-def _sentence(error: ValidationError, where: str) -> str:
+def _nearest(field: str, name: str | None) -> str | None:
+    """The field that was probably meant: one of the same last name anywhere in the config, else of the most similar one.
+
+    Fields of the preset `name` come before those of others.
+    """
+
+    def likeness(other: str) -> float:
+        return difflib.SequenceMatcher(None, field, other).ratio()
+
+    by_last: dict[str, list[str]] = {}
+    for known in fields():
+        by_last.setdefault(known.rpartition(".")[2], []).append(known)
+    last = field.rpartition(".")[2]
+    similar = [last] if last in by_last else difflib.get_close_matches(last, by_last, n=1, cutoff=0.7)
+    found = by_last[similar[0]] if similar else difflib.get_close_matches(field, fields(), n=1, cutoff=0.5)
+    if name is not None:
+        own = _flat(preset(name).model_dump(mode="json"))
+        found = [known for known in found if known in own] or found
+    return max(found, key=likeness, default=None)
+
+
+def _sentence(error: ValidationError, where: str, values: Any) -> str:
     first = error.errors()[0]
     section, *rest = first["loc"] or ("",)
     # A discriminated union puts the kind into the location; people write the field without it.
@@ -222,8 +252,13 @@ def _sentence(error: ValidationError, where: str) -> str:
         rest = rest[1:]
     field = ".".join(map(str, (section, *rest)))
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field, fields(), n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else "; `hqgan config` prints every field."
+        inner, meant = first.get("input"), field
+        while isinstance(inner, dict) and len(inner) == 1:  # a section that there is not, with the field that was set
+            (key, inner), *_ = inner.items()
+            meant += f".{key}"
+        name = values.get("preset") if isinstance(values, dict) else None
+        near = _nearest(meant, name if name in PRESETS else None)
+        hint = f"; did you mean {near}?" if near else "; `hqgan config` prints every field."
         return f"{where} has no field {field!r}{hint}"
     given = first.get("input")
     shown = "" if isinstance(given, dict) else f" (it is {given!r})"

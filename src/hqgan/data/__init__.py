@@ -1,6 +1,6 @@
 """Data sets as memory-mapped uint8 images: opening, caching, splitting, and drawing batches."""
 
-from hqgan.data.open import ALL_CLASSES, check_outside, open_configured, open_data
+from hqgan.data.open import ALL_CLASSES, absolute, check_outside, open_configured, open_data
 from hqgan.data.sampling import BatchSampler, augment_dihedral, dihedral_ways
 from hqgan.data.splits import (
     check_leaks,

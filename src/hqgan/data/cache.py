@@ -53,7 +53,7 @@ class Entry:
 def cache_folder(given: Path | None) -> Path:
     """The argument, else ``$HQGAN_CACHE``, else ``hqgan`` in the user's cache folder (``$XDG_CACHE_HOME``)."""
     if chosen := given or os.environ.get("HQGAN_CACHE"):
-        return Path(chosen)
+        return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hqgan"
 
 

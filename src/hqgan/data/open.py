@@ -6,7 +6,7 @@ The steps are those of `open_data`, in order; each is a module of its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +44,7 @@ def open_data(
     fit: Fit = "crop",
     cache: Path | None = None,
     reporter: Reporter = SILENT,
+    expected: Callable[[DatasetIndex], None] | None = None,
 ) -> ImageData:
     """Open a data set as square uint8 images in a read-only memory map.
 
@@ -60,6 +61,7 @@ def open_data(
         cache: folder for decoded images; None takes ``$HQGAN_CACHE``, else the user's cache folder.
         reporter: receives how many files are read to see whether they are known, as task ``reading``, how many images are
             decoded, as task ``decoding``, and in how many near-duplicates are looked for, as task ``comparing``.
+        expected: refuses what is not there as expected, before any image is decoded.
 
     Raises:
         UserError: there are no usable images, more than 5 % of them are unreadable, or the cache cannot be written.
@@ -72,6 +74,8 @@ def open_data(
     # What is there, by the layout that recognises the folder; then the classes and images that are chosen.
     root, whole = _index(path, choice, seed)
     index = choose(whole, choice, seed)
+    if expected is not None:
+        expected(index)
     if not index.recipe:
         _classes(index.classes, index.labels, str(path))  # before decoding
     part = len(index.files) if index.archive else cache_parts.PART  # an archive can only be read from its start
@@ -98,10 +102,18 @@ def open_data(
     return _assemble(replace(index, warning=f"{index.warning} {found}".strip()), entry, size, str(path), reporter)
 
 
-def open_configured(config: DataConfig, reporter: Reporter = SILENT) -> ImageData:
+def open_configured(
+    config: DataConfig, reporter: Reporter = SILENT, expected: Callable[[DatasetIndex], None] | None = None
+) -> ImageData:
     """`open_data` with the settings of a run's config."""
     return open_data(
-        config.path, config.size, seed=config.seed, choice=config.choice, fit=config.fit, reporter=reporter
+        config.path,
+        config.size,
+        seed=config.seed,
+        choice=config.choice,
+        fit=config.fit,
+        reporter=reporter,
+        expected=expected,
     )
 
 
@@ -127,7 +139,7 @@ def _index(path: str | Path, choice: ClassSelection, seed: int) -> tuple[Path, D
                 "The procedural images have classes of their own: give the folder of the table's images as `data`."
             )
         return Path(), with_groups(demo.index(count, seed), choice.groups, Path())
-    root = Path(path)
+    root = Path(path).expanduser()
     index = from_table(root, choice) if choice.table else recognise(root, choice.label)
     index = with_groups(index, choice.groups, root)
     _refuse_unreadable(root, index.skipped, index.total)
@@ -141,6 +153,17 @@ def _key(index: DatasetIndex, contents: list[str], whole: bool, size: int, fit: 
         return image_cache.key_of(*index.recipe, size, [] if whole else list(index.files))
     named = [index.name, contents, index.files] if index.archive else [list(zip(index.files, contents, strict=True))]
     return image_cache.key_of(RULES[fit], size, *named)
+
+
+def absolute(path: str | Path) -> str:
+    """A data set's path as it is stored: one that means the same from every folder; procedural data keep their name.
+
+    Args:
+        path: as for `open_data`; ``~`` is the home folder.
+    """
+    if not str(path).strip() or demo.count_of(str(path)) is not None:
+        return str(path)
+    return str(Path(path).expanduser().absolute())
 
 
 def check_outside(path: str | Path, out: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from hqgan.config.sections import ClassSelection
 from hqgan.data import ALL_CLASSES, load_split, open_configured, open_data, split_of
+from hqgan.data.index import DatasetIndex
 from hqgan.errors import UserError
+from hqgan.io.files import read_json
 from hqgan.reporter import SILENT, Reporter
 from hqgan.sampling.image_folder import folder_size
 from hqgan.sampling.load import Loaded, check_split, load
@@ -18,6 +21,8 @@ MOST_TRAINING = 20_000
 """Training images that feature extractors are trained on, at most: they are held in memory."""
 MOST_HELD_OUT = 5_000
 """Held-out images that generated ones are compared with, at most."""
+MOST_TIMES = 20
+"""A data set of more than so many times the images that a run was trained on is not the run's."""
 
 
 def evaluation_subset(split: Split) -> Split:
@@ -36,20 +41,64 @@ def is_run(path: Path) -> bool:
     return path.suffix == ".json" or (path / "config.json").exists() or (path / "checkpoints").exists()
 
 
+def own_data_path(loaded: Loaded) -> str:
+    """Where a run's data lay when it was trained here.
+
+    A checkpoint may come from a stranger, and name any folder of this machine: what it says is believed where the run's own
+    run.json says the same.
+
+    Raises:
+        UserError: there is no run.json, as with a run from the hub, or it names another place.
+    """
+    path, folder = loaded.config.data.path, loaded.path.parent.parent
+    try:
+        own = read_json(folder / "run.json")["config"]["data"]["path"]
+    except (OSError, ValueError, KeyError, TypeError):
+        own = None
+    if own != path:
+        told = "has no run.json that says so" if own is None else f"has a run.json that says {str(own)[:80]!r}"
+        raise UserError(
+            f"{loaded.path} says that it was trained on {path[:80]!r}, and its folder {told}: nothing is opened on a stranger's "
+            "word; name the run's own `data`."
+        )
+    return path
+
+
+def _check_counts(loaded: Loaded, path: str, index: DatasetIndex) -> None:
+    """Refuse images whose numbers cannot be those of a run's data, before any is decoded.
+
+    Raises:
+        UserError: classes or counts do not fit the training images that the checkpoint tells.
+    """
+    counts = loaded.values["data"]["training_images"]  # a private run tells none
+    total, most = len(index.files), MOST_TIMES * sum(counts) / loaded.config.data.fraction
+    found = Counter(index.labels) if not counts or total <= most else Counter()
+    if counts and (
+        total > most
+        or set(found) != {name for name in loaded.classes if found[name]}
+        or any(found[name] < n for name, n in zip(loaded.classes, counts, strict=True))
+    ):
+        raise UserError(
+            f"{loaded.path.parent.parent} was not trained on {path}, or that has changed since (it has {total:,} images, "
+            f"training took {sum(counts):,}): give the run's own `data`."
+        )
+
+
 def data_of(loaded: Loaded, data_path: str | None, reporter: Reporter = SILENT) -> tuple[ImageData, Split]:
     """The data that a run was trained on, and its split.
 
     Args:
         loaded: the run.
-        data_path: where the data are; None for where the run found them.
+        data_path: where the data are; None for where the run found them, if it was trained here.
         reporter: receives messages and progress.
 
     Raises:
         UserError: these are not the data that the run was trained on, or not its split.
     """
     config = loaded.config.data
-    path = data_path or config.path
-    data = open_configured(config.model_copy(update={"path": path}), reporter)
+    path = data_path or own_data_path(loaded)
+    config = config.model_copy(update={"path": path})
+    data = open_configured(config, reporter, lambda index: _check_counts(loaded, path, index))
     recorded = loaded.path.parent.parent / "split.json"
     if loaded.config.private:  # it keeps no fingerprint, but its split names files, classes and lesions
         if not recorded.exists():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hqgan.errors import UserError
-from hqgan.io.files import others, write_atomically
+from hqgan.io.files import others, read_json, write_atomically
 from hqgan.io.lock import LOCK, exclusive
 from hqgan.runtime.processes import ALL, Shard
 
@@ -47,7 +47,7 @@ def read_settings(out: Path, kind: Kind, own: str) -> dict[str, Any]:
             raise UserError(f"{out} holds files that are not a {kind}'s; choose another `out`.")
         return {}
     try:
-        before = json.loads(path.read_text())
+        before = read_json(path)
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); choose another `out`.") from error
     # An older study does not say what it is, but it has a fingerprint.

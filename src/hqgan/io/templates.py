@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hqgan.io.images import png
-from hqgan.wording import plural
+from hqgan.wording import markdown, plural
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -39,6 +39,7 @@ def template(path: Path) -> Template:
     environment.tests["of"] = lambda block, name: type(block).__name__ == name
     environment.globals["plural"] = plural
     environment.filters |= {
+        "markdown": markdown,
         "png_uri": png_uri,
         "svg_uri": partial(data_uri, kind="image/svg+xml"),
         "zip_uri": partial(data_uri, kind="application/zip"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hqgan.errors import UserError
-from hqgan.io.files import write_atomically
+from hqgan.io.files import LARGEST_TABLE, read_limited, write_atomically
 from hqgan.io.templates import data_uri, render
 from hqgan.wording import cell
 
@@ -136,7 +136,7 @@ def read(path: Path) -> dict[str, Any]:
         UserError: it is missing or not JSON.
     """
     try:
-        return json.loads(path.read_text())
+        return json.loads(read_limited(path, LARGEST_TABLE).decode())
     except FileNotFoundError:
         raise UserError(f"There is no file {path}.") from None
     except (ValueError, UnicodeDecodeError) as error:

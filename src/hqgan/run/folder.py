@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from hqgan import config as configs
 from hqgan.config import Config
@@ -24,8 +25,13 @@ FILES = ("config.json", "split.json", "run.json", "metrics.jsonl", "timing.jsonl
 
 
 @contextmanager
-def held(config: Config, out: Path, resume: bool, processes: Processes) -> Iterator[None]:
+def held(
+    config: Config, out: Path, resume: bool, processes: Processes, allow_change: bool = False
+) -> Iterator[dict[str, list[Any]]]:
     """Check a run's folder, and lock it while this is open; the first process does both for all.
+
+    Yields:
+        What is changed, see `check_folder`; in the first process only.
 
     Raises:
         UserError: see `check_folder`; or another process writes to it.
@@ -36,20 +42,28 @@ def held(config: Config, out: Path, resume: bool, processes: Processes) -> Itera
             if not was_restarted() and (out / LAUNCH).exists():
                 with exclusive(out):  # left by a launch that was stopped; its name may be this one's
                     (out / LAUNCH).unlink(missing_ok=True)
-            check_folder(config, out, resume)
+            check_folder(config, out, resume, allow_change)
             stack.enter_context(exclusive(out))
-            check_folder(config, out, resume)  # now that nobody else can change it
+            changed.update(check_folder(config, out, resume, allow_change))  # now that nobody else can change it
             if launch():
                 write_atomically(out / LAUNCH, launch().encode())
 
+        changed: dict[str, list[Any]] = {}
         processes.first_alone(take)
-        yield
+        yield changed
         if processes.first:
             (out / LAUNCH).unlink(missing_ok=True)
 
 
-def check_folder(config: Config, out: Path, resume: bool) -> None:
+CHANGEABLE = ("training.batch", "training.lr_generator", "training.lr_critic", "training.lr_circuit")
+"""Fields that a resumed run may change where that is allowed."""
+
+
+def check_folder(config: Config, out: Path, resume: bool, allow_change: bool = False) -> dict[str, list[Any]]:
     """Check whether a run of `config` may start or resume in `out`.
+
+    Returns:
+        Old and new value of each of `CHANGEABLE` that is changed, where `allow_change` allows it.
 
     Raises:
         UserError: `out` is a file, holds other files, holds no run to resume, or one that is not to be resumed or has another
@@ -63,7 +77,7 @@ def check_folder(config: Config, out: Path, resume: bool) -> None:
             raise UserError(f"{out} holds files that are not a run's; choose another `out`.")
         if resume and not (out / LOCK).exists():  # which a run has that was killed before its config was written
             raise no_run(out)
-        return
+        return {}
     if not resume:
         raise UserError(f"{out} holds a run already; go on with it by `resume`, or choose another `out`.")
     if before.private and config.training.kimg > before.training.kimg:
@@ -72,14 +86,27 @@ def check_folder(config: Config, out: Path, resume: bool) -> None:
             "than its epsilon; leave `kimg` away, or start in another `out`."
         )
     # Data may have been moved; that they are the same is seen by their fingerprint.
-    same = {"training.kimg": max(before.training.kimg, config.training.kimg), "data.path": config.data.path}
+    same: dict[str, Any] = {
+        "training.kimg": max(before.training.kimg, config.training.kimg),
+        "data.path": config.data.path,
+    }
+    old, new = configs.values_of(before, CHANGEABLE), configs.values_of(config, CHANGEABLE)
+    found = {name: [old[name], new[name]] for name in CHANGEABLE if old[name] != new[name]}
+    if allow_change and before.private and found:
+        raise UserError(
+            f"The noise of the private run in {out} was planned for its own batch and rates; leave them away."
+        )
+    if allow_change:
+        same |= {name: new for name, (_, new) in found.items()}
     longer = configs.replace(before, same)
     if changed := configs.differences(longer, config):
         more = f" and {len(changed) - 2} more" if len(changed) > 2 else ""
         raise UserError(
             f"`resume` needs the config that {out} was started with; theirs / yours differ in {'; '.join(changed[:2])}{more}. "
-            "Leave the options away to go on with theirs."
+            "Leave the options away to go on with theirs"
+            + (", or change them with `allow_change`." if len(changed) == len(found) else ".")
         )
+    return found if allow_change else {}
 
 
 def no_run(out: Path) -> UserError:
@@ -132,16 +159,9 @@ def stored_config(out: Path) -> Config | None:
 
 
 def last_evaluation(run: Path) -> list[MetricRow]:
-    """The rows of the newest evaluation in a run's metrics, for its model card; empty where there is none.
-
-    A run may come from a stranger: rows that are no metrics count as none.
-    """
+    """The rows of the newest evaluation in a run's metrics, for its model card; empty where there is none."""
     lines = read_lines(run / "metrics.jsonl")
-    rows = next((line.get("rows") for line in reversed(lines) if line.get("kind") == "evaluate"), None)
-    try:
-        return rows_from_json(rows if isinstance(rows, list) else [])
-    except ValueError:
-        return []
+    return rows_from_json(next((line["rows"] for line in reversed(lines) if line["kind"] == "evaluate"), []))
 
 
 def last_checkpoint_text(out: Path) -> str:

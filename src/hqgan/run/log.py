@@ -14,7 +14,7 @@ import torch
 
 import hqgan
 from hqgan.errors import UserError
-from hqgan.io.files import read_json, write_atomically
+from hqgan.io.files import LARGEST_TABLE, read_json, read_limited, write_atomically
 from hqgan.metrics.record import rows_from_json
 from hqgan.training import checkpoint
 from hqgan.training.state import State
@@ -40,10 +40,23 @@ class RunLog:
         self.mark, self.mark_images = time.perf_counter(), state.images
         self.files = {name: (out / name).open("a") for name in ("metrics.jsonl", "timing.jsonl")}
 
-    def start(self, describe: dict[str, Any], device: torch.device, processes: int = 1) -> None:
-        """Note this start in run.json."""
+    def start(
+        self,
+        describe: dict[str, Any],
+        device: torch.device,
+        processes: int = 1,
+        changed: dict[str, list[Any]] | None = None,
+    ) -> None:
+        """Note this start in run.json, with old and new value of the fields that it `changed`."""
         images = self.mark_images
-        start = {"resumed_at_images": images, "time": _now(), "device": str(device), "processes": processes}
+        start: dict[str, Any] = {
+            "resumed_at_images": images,
+            "time": _now(),
+            "device": str(device),
+            "processes": processes,
+        }
+        if changed:
+            start["changed"] = {name: {"old": old, "new": new} for name, (old, new) in changed.items()}
         starts = [*self.known.get("starts", []), start]
         machine: dict[str, Any] = {
             "processor": platform.processor() or platform.machine(),
@@ -102,19 +115,43 @@ class RunLog:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a JSONL file, each of which tells its images; what follows one cut short by a kill is left out."""
-    found = []
-    for text in path.read_bytes().split(b"\n")[:-1] if path.exists() else []:
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            break
-        if not isinstance(line, dict) or any(not isinstance(line.get(k, 0), int) for k in ("images", "step")):
-            break
-        if "images" not in line or (path.name == "metrics.jsonl" and not isinstance(line.get("kind"), str)):
-            break
-        found.append(line)
-    return found
+    """The whole lines of metrics.jsonl or timing.jsonl that hold what such a line holds; others are left out."""
+    return [line for line in _lines(path) if line is not None]
+
+
+def unreadable_lines(path: Path) -> list[int]:
+    """Numbers, from 1 on, of the whole lines that `read_lines` leaves out."""
+    return [number for number, line in enumerate(_lines(path), 1) if line is None]
+
+
+def _lines(path: Path) -> list[dict[str, Any] | None]:
+    """Every whole line; None for one that is damaged."""
+    try:
+        whole = read_limited(path, LARGEST_TABLE) if path.exists() else b""
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read ({error}); restore it from a copy of the run.") from error
+    return [_line(text, path.name) for text in whole.split(b"\n")[:-1]]
+
+
+def _line(text: bytes, name: str) -> dict[str, Any] | None:
+    """A line of a file of this name, or None if it is damaged or of something else."""
+    try:
+        line = json.loads(text)
+        if not isinstance(line, dict) or "images" not in line:
+            return None
+        if any(type(line.get(key, 0)) is not int or line.get(key, 0) < 0 for key in ("images", "step")):
+            return None
+        if name == "timing.jsonl":
+            numbers = [line["seconds"], line.get("images_per_second") or 0]
+        elif name != "metrics.jsonl":
+            numbers = []
+        elif line["kind"] == "evaluate":
+            numbers = [0 for _ in rows_from_json(line["rows"])]
+        else:
+            numbers = [value for key, value in line.items() if key != "kind"] if isinstance(line["kind"], str) else [""]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return line if all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers) else None
 
 
 def read_run(out: Path) -> dict[str, Any]:

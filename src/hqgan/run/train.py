@@ -31,6 +31,7 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    allow_change: bool = False,
     reporter: Reporter = SILENT,
     alone: bool = False,
 ) -> Path:
@@ -40,6 +41,7 @@ def train(
         config: what to do.
         out: the run folder; new or empty, unless `resume`.
         resume: go on from the newest checkpoint in `out`; the config must be the same but may ask for more kimg.
+        allow_change: let a resumed run go on with another batch or learning rates; run.json tells old and new.
         reporter: receives messages and progress; task ``training`` counts the images shown.
         alone: train in this process, even if torchrun has started several.
 
@@ -56,10 +58,10 @@ def train(
     with distributed.together(config.training.device, shard) as processes:
         if not processes.first:
             reporter = SILENT
-        with held(config, out, resume or (is_same_launch(out) and not alone), processes):
+        with held(config, out, resume or (is_same_launch(out) and not alone), processes, allow_change) as changed:
             new = not (out / "config.json").exists()
             try:
-                _in_folder(config, out, processes, reporter)
+                _in_folder(config, out, processes, reporter, changed)
             except UserError:
                 if new and processes.first:
                     forget_refused(out)
@@ -67,7 +69,9 @@ def train(
     return out
 
 
-def _in_folder(config: Config, out: Path, processes: Processes, reporter: Reporter) -> None:
+def _in_folder(
+    config: Config, out: Path, processes: Processes, reporter: Reporter, changed: dict[str, list[Any]]
+) -> None:
     """Train in a folder that is locked."""
     device = processes.device or resolve_device(config.training.device)
     tf32_for_convolutions()
@@ -89,12 +93,12 @@ def _in_folder(config: Config, out: Path, processes: Processes, reporter: Report
     state = start_state(setup)
     mode = mode_of(setup, state)
     if processes.first:
-        _train(setup, state, mode)
+        _train(setup, state, mode, changed)
     else:
         train_loop(state, mode.step, config.training, [], _ignore, processes=processes)
 
 
-def _train(setup: Setup, state: State, mode: RunMode) -> None:
+def _train(setup: Setup, state: State, mode: RunMode, changed: dict[str, list[Any]]) -> None:
     """Train in the first process, which writes the folder."""
     config, reporter = setup.config, setup.reporter
     evaluator = mode.evaluator()
@@ -105,7 +109,7 @@ def _train(setup: Setup, state: State, mode: RunMode) -> None:
         "classes": list(setup.data.classes),
         **mode.description(),
     }
-    log.start(description, setup.device, setup.processes.shard.world)
+    log.start(description, setup.device, setup.processes.shard.world, changed)
     recalibrate = recalibrator(setup)
     save = checkpoint_writer(setup, mode, description, recalibrate, log)
     try:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from hqgan.errors import UserError
-from hqgan.sampling.images import images_of, numbered
+from hqgan.sampling.images import check_held, images_of, numbered
 from hqgan.sampling.load import Loaded
 from hqgan.types import ImageData
 from hqgan.wording import listed
@@ -95,6 +95,7 @@ class AugmentedImages(Dataset[Any]):
             raise UserError(f"Images are counted in whole numbers, not {dict(counts)!r}.")
         self.classes = data.classes
         self.transform = transform
+        check_held(loaded, counts)
         labels, images = images_of(loaded, numbered(data.classes, counts, seed))
         self._made = np.array(list(images), np.uint8).reshape(-1, *data.images.shape[1:])
         self.labels = np.concatenate([data.labels[self._rows], labels])

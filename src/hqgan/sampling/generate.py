@@ -76,7 +76,8 @@ def generate(
         UserError: `out` holds anything else; it is left as it is.
     """
     rows = numbered(loaded.classes, counts, seed, dropped)
-    manifest = manifest_of(rows, loaded, seed)
+    more = {} if loaded.truncation == 1 else {"truncation": loaded.truncation}
+    manifest = manifest_of(rows, loaded, seed, **more)
     watched = watched_backend(loaded.generator)
     if watched and share.world > 1:
         raise UserError(f"{loaded.backend} runs in one process; start hqgan without torchrun.")

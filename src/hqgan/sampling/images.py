@@ -20,11 +20,15 @@ from hqgan.io.files import read_csv
 from hqgan.io.images import to_uint8
 from hqgan.models.base import Generator
 from hqgan.reporter import SILENT, Reporter
+from hqgan.runtime.memory import check_room
 from hqgan.sampling.load import Loaded
 from hqgan.wording import listed
 
 Numbered = tuple[str, str, int]
 """File, class and latent seed of a generated image."""
+
+ROW = 1000
+"""Bytes that a row of `numbered` and its line of the manifest take, roughly."""
 
 BATCH = 64
 """Images made in one call. Every call has this many, so that an image does not depend on how many were asked for."""
@@ -123,7 +127,12 @@ def noise_of(latent_seeds: Sequence[int], size: int) -> torch.Tensor:
 def numbered(
     classes: Sequence[str], counts: Mapping[str, int], seed: int, dropped: Collection[int] = ()
 ) -> list[Numbered]:
-    """The images of a call, class by class; images `dropped` leave their numbers free."""
+    """The images of a call, class by class; images `dropped` leave their numbers free.
+
+    Raises:
+        UserError: there is no memory for so many.
+    """
+    check_room(sum(counts.values()), ROW)
     gone = frozenset(dropped)
     found = []
     for name in classes:
@@ -133,10 +142,24 @@ def numbered(
     return found
 
 
-def make_images(generator: Generator, labels: Sequence[int], latent_seeds: Sequence[int]) -> Iterator[np.ndarray]:
-    """uint8 images (S, S, 3), one for each label and latent seed, in order; the generator in evaluation mode."""
+def check_held(loaded: Loaded, counts: Mapping[str, int]) -> None:
+    """Refuse more images than can be held in memory at once, twice over while they become one array.
+
+    Raises:
+        UserError: there is no memory for so many.
+    """
+    check_room(sum(counts.values()), 2 * 3 * loaded.config.data.size**2)
+
+
+def make_images(
+    generator: Generator, labels: Sequence[int], latent_seeds: Sequence[int], truncation: float = 1.0
+) -> Iterator[np.ndarray]:
+    """uint8 images (S, S, 3), one for each label and latent seed, in order; the generator in evaluation mode.
+
+    The noise is multiplied by `truncation`.
+    """
     for start in range(0, len(labels), BATCH):
-        noise = noise_of(latent_seeds[start : start + BATCH], generator.noise_size)
+        noise = noise_of(latent_seeds[start : start + BATCH], generator.noise_size) * truncation
         yield from images_of_noise(generator, labels[start : start + BATCH], noise)
 
 
@@ -154,7 +177,7 @@ def images_of_noise(generator: Generator, labels: Sequence[int], noise: torch.Te
 def images_of(loaded: Loaded, made: Sequence[Numbered]) -> tuple[np.ndarray, Iterator[np.ndarray]]:
     """Labels (N,) int64, and an iterator of uint8 images (S, S, 3), for the images that `numbered` lists."""
     labels = np.array([loaded.classes.index(name) for _, name, _ in made], np.int64)
-    return labels, make_images(loaded.generator, labels.tolist(), [latent for _, _, latent in made])
+    return labels, make_images(loaded.generator, labels.tolist(), [latent for _, _, latent in made], loaded.truncation)
 
 
 def matched_images(

@@ -35,6 +35,7 @@ class Loaded:
         checkpoint_hash: SHA-256 of the checkpoint's tensors file.
         values: the checkpoint's JSON: images shown, classes, data, licence.
         backend: what runs the circuits, in words.
+        truncation: factor that the noise of its images is multiplied by; below 1 they are more typical and less varied.
     """
 
     generator: Generator
@@ -44,6 +45,7 @@ class Loaded:
     checkpoint_hash: str
     values: dict[str, Any]
     backend: str = "statevector"
+    truncation: float = 1.0
 
 
 Number = Annotated[StrictInt, Field(ge=0)]
@@ -139,7 +141,11 @@ def load(run: str | Path, device: str = "cpu", reporter: Reporter = SILENT) -> L
     Raises:
         UserError: no run there, no checkpoint yet, or a damaged one.
     """
-    path = hub.pull(str(run)[len(hub.PREFIX) :], reporter=reporter) if str(run).startswith(hub.PREFIX) else Path(run)
+    path = (
+        hub.pull(str(run)[len(hub.PREFIX) :], reporter=reporter)
+        if str(run).startswith(hub.PREFIX)
+        else Path(run).expanduser()
+    )
     if not path.exists():
         raise UserError(f"There is no run at {path}; one on the Hugging Face hub is {hub.PREFIX}owner/name.")
     if path.is_dir():

@@ -16,7 +16,7 @@ import numpy as np
 from hqgan.errors import UserError
 from hqgan.evaluation.audit import FLAGGED
 from hqgan.evaluation.copying_evidence import Closest, closest, neutral_features
-from hqgan.evaluation.real_images import data_of
+from hqgan.evaluation.real_images import data_of, own_data_path
 from hqgan.reporter import SILENT, Reporter
 from hqgan.run.folder import stored_config
 from hqgan.runtime.devices import resolve_device
@@ -25,6 +25,8 @@ from hqgan.sampling.images import read_dropped
 from hqgan.sampling.load import Loaded, load
 from hqgan.training import checkpoint
 from hqgan.types import ImageData
+
+NOT_FOUND = "The images that this run was trained on were not found; give their path with hqgan serve --data."
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,27 @@ class Near:
 
 @dataclass(frozen=True)
 class RealImages:
-    """The images that a run was trained on.
+    """The images that a run was trained on, opened when they are first asked for: the page does not wait for them.
 
     Attributes:
-        data: the data set.
-        train: rows of the training part; no other images are shown.
+        open: gives the data set, and the rows of its training part; no other images are shown.
     """
 
-    data: ImageData
-    train: np.ndarray
+    open: Callable[[], tuple[ImageData, np.ndarray]]
+
+    @cached_property
+    def _opened(self) -> tuple[ImageData, np.ndarray]:
+        return self.open()
+
+    @property
+    def data(self) -> ImageData:
+        """The data set."""
+        return self._opened[0]
+
+    @property
+    def train(self) -> np.ndarray:
+        """Rows of its training part."""
+        return self._opened[1]
 
     @cached_property
     def _features(self) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
@@ -109,14 +123,14 @@ def open_runs(runs: Sequence[str], data: str | None, hidden: str, reporter: Repo
         runs: as for `hqgan.sampling.load.load`, or folders of runs in training that have no checkpoint yet.
         data: path of the real images; None for the path that each run was trained on.
         hidden: a sentence that says why real images are not shown; empty if they may be shown.
-        reporter: receives what is missing, and the progress of decoding.
+        reporter: receives what is missing, and the progress of decoding, now or when real images are first asked for.
 
     Raises:
         UserError: a run cannot be loaded, or `data` was given and a run was trained on other data.
     """
     device = str(resolve_device("auto"))
     found: list[Served] = []
-    known: dict[tuple[str, bytes], RealImages] = {}
+    known: dict[tuple[str, ...], RealImages] = {}
     for run in runs:
         path = Path(run)
         if path.is_dir() and stored_config(path) and checkpoint.latest(path / "checkpoints") is None:
@@ -126,7 +140,8 @@ def open_runs(runs: Sequence[str], data: str | None, hidden: str, reporter: Repo
         folder = loaded.path.parent.parent
         real = hidden or _real(loaded, data, reporter)
         if isinstance(real, RealImages):  # features of the same images are computed once
-            real = known.setdefault((real.data.fingerprint, real.train.tobytes()), real)
+            config = loaded.config.data.model_dump_json()
+            real = known.setdefault((config, loaded.values["data"]["fingerprint"], str(folder.resolve())), real)
         name = run if run.startswith(PREFIX) else _name(folder)
         found.append(Served(name, folder, loaded, real, _flagged(loaded, folder, reporter)))
     counts = Counter(served.name for served in found)
@@ -145,14 +160,24 @@ def _real(loaded: Loaded, data: str | None, reporter: Reporter) -> RealImages | 
         if data is not None:
             reporter.message(f"{loaded.path.parent.parent} is a private run: {data} is not opened for it")
         return "This run was trained privately: no real images are shown beside its own."
-    try:
+    if data is not None:  # the user's own word, which is checked at once
         images, split = data_of(loaded, data, reporter)
+        return RealImages(lambda: (images, split.train))
+    try:
+        own_data_path(loaded)
     except UserError as error:
-        if data is not None:
-            raise
         reporter.message(f"nearest real images are not shown: {error}")
-        return "The images that this run was trained on were not found; give their path with hqgan serve --data."
-    return RealImages(images, split.train)
+        return NOT_FOUND
+
+    def open_now() -> tuple[ImageData, np.ndarray]:
+        try:
+            images, split = data_of(loaded, None, reporter)
+        except UserError as error:
+            reporter.message(f"nearest real images are not shown: {error}")
+            raise UserError(NOT_FOUND) from error
+        return images, split.train
+
+    return RealImages(open_now)
 
 
 def _flagged(loaded: Loaded, folder: Path, reporter: Reporter) -> frozenset[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,7 +71,11 @@ def train(
         Diverged: with the values that are not finite.
         Interrupted: after the step in which Ctrl-C or SIGTERM came; a second Ctrl-C stops at once.
     """
-    total, log_every = steps_of(config.kimg, config), steps_of(config.log_kimg, config)
+    each, log_every = images_per_step(config), steps_of(config.log_kimg, config)
+    total = steps_of(config.kimg, config)
+    if state.images != state.step * each:  # the batch was another before
+        total = state.step + max(0, math.ceil((config.kimg * 1000 - state.images) / each))
+    images = state.images + (total - state.step) * each
     with _stop_requests() as stop:
         while state.step < total:
             logged = (state.step + 1) % log_every == 0 or state.step + 1 == total
@@ -90,7 +95,7 @@ def train(
                     found = hook.call(state)
                     if found is not None:
                         record(hook.name, state, found)
-            reporter.progress("training", state.images, total * images_per_step(config))
+            reporter.progress("training", state.images, images)
             if processes.any(bool(stop)):
                 raise Interrupted
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ PATHS_HELP = "Folders of runs (shown with their audits), studies and audits."
 REAL_HELP = "Show real images beside generated ones. These are pictures of patients."
 RUNS_HELP = "Folders of runs, .json files of checkpoints, or hf:owner/name on the Hugging Face hub."
 SHOW_REAL_HELP = "Show real images of patients even if other machines can open the page."
+ROOT_HELP = "Path under which a proxy shows the page, such as /lesions, or its whole address there."
 HOST_HELP = "Address to listen on; 0.0.0.0 lets other machines open the page."
 
 
@@ -76,6 +78,7 @@ def serve(
     show_real: Annotated[bool, option(DATA, SHOW_REAL_HELP, "--show-real")] = False,
     host: Annotated[str, option(ADVANCED, HOST_HELP)] = "127.0.0.1",
     port: Annotated[int, option(ADVANCED, "Port to listen on; 0 takes any free one.", min=0, max=65535)] = 7860,
+    root_path: Annotated[str, option(ADVANCED, ROOT_HELP)] = "",
 ) -> None:
     """Show runs on a web page: images, circuits, nearest real images, training curves. Ctrl-C ends it."""
     if find_spec("gradio") is None:
@@ -83,7 +86,8 @@ def serve(
     from hqgan.serve.app import listen, serve
     from hqgan.serve.runs import open_runs
 
-    here = _is_loopback(host)
+    root_path = _root(root_path)
+    here = _is_loopback(host) and not root_path  # whoever reaches the proxy reaches the page
     hidden = "" if here or show_real else (
         "The page is open to other machines, so real patients' images are not shown; --show-real shows them."
     )  # fmt: skip
@@ -99,8 +103,17 @@ def serve(
     def started() -> None:
         print(f"{plural(len(opened), 'run')} at http://{name}:{place[1]} (Ctrl-C ends it).", flush=True)
 
-    serve(opened, taken, names, started)
+    serve(opened, taken, names, started, root_path)
     print("Ended.")
+
+
+def _root(text: str) -> str:
+    """The path, or the address, under which a proxy shows the page, without the slash at its end."""
+    if text and not re.fullmatch(r"(https?://[A-Za-z0-9._:\[\]-]+)?(/[A-Za-z0-9._~-]+)*/?", text):
+        raise UserError(
+            f"`root_path` {text[:200]!r} is not a path such as /lesions, nor an address such as https://example.org/lesions."
+        )
+    return text.rstrip("/")
 
 
 def _is_loopback(host: str) -> bool:

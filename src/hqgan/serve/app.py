@@ -77,7 +77,9 @@ def blocks(runs: Sequence[Served]) -> gr.Blocks:
                                         min_width=100)  # fmt: skip
                 with gr.Row(visible=False, elem_classes="hq-more") as of_runs:
                     other = gr.Dropdown(names, value=min(1, len(runs) - 1), label="Compare with", filterable=False)
-                stage = gr.HTML(elem_id="hq-stage", js_on_load=ON_LOAD, min_height=320)
+                # The first images come with the page itself, before any request is answered.
+                first = views.first(runs) if runs[0].loaded else views.html.waiting()
+                stage = gr.HTML(str(first), elem_id="hq-stage", js_on_load=ON_LOAD, min_height=320)
             with gr.Column(min_width=0, elem_id="hq-how"):
                 truncation = gr.Slider(
                     limits.LEAST_TRUNCATION, 1, 1, step=0.05, label="Truncation", info="Below 1: more typical, less varied.",
@@ -117,7 +119,8 @@ def blocks(runs: Sequence[Served]) -> gr.Blocks:
         # Only one request is computed at a time, over all tabs; of several clicks in one tab only the last counts.
         work = {**private, "concurrency_id": "work", "concurrency_limit": 1, "trigger_mode": "always_last"}
         showing = {"fn": show, "inputs": everything, "outputs": stage, "show_progress": "minimal", **work}
-        page.load(**showing)
+        if not runs[0].loaded:
+            page.load(**showing)
         for control in (seed, start, end, image, backend, shots, other, truncation, count, frames):
             control.change(**showing)
         name.input(**showing)
@@ -131,8 +134,8 @@ def blocks(runs: Sequence[Served]) -> gr.Blocks:
     return page
 
 
-def application(page: gr.Blocks, hosts: Sequence[str] | None) -> RequestFilter:
-    """The ASGI application that answers requests, with the request filter around it."""
+def application(page: gr.Blocks, hosts: Sequence[str] | None, root_path: str = "") -> RequestFilter:
+    """The ASGI application that answers requests, with the request filter around it; for `root_path` see `serve`."""
     import gradio as gr
     from fastapi import FastAPI
 
@@ -143,7 +146,7 @@ def application(page: gr.Blocks, hosts: Sequence[str] | None) -> RequestFilter:
     )  # fmt: skip
     page.state_session_capacity = limits.SESSIONS
     outer = gr.mount_gradio_app(
-        FastAPI(docs_url=None, redoc_url=None, openapi_url=None), page, "/",
+        FastAPI(docs_url=None, redoc_url=None, openapi_url=None), page, "/", root_path=root_path or None,
         theme=theme, css=Path(__file__).with_name("style.css").read_text(encoding="utf-8"),
         footer_links=[], run_history=False, enable_monitoring=False, show_error=False, ssr_mode=False, mcp_server=False,
         pwa=False, max_file_size="1b", allowed_paths=[], app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
@@ -157,7 +160,7 @@ def application(page: gr.Blocks, hosts: Sequence[str] | None) -> RequestFilter:
         page.state_holder.session_data.pop(session, None)
 
     functions = {number: len(fn.inputs) for number, fn in page.fns.items() if fn.fn is not None}
-    return RequestFilter(outer, hosts, functions, forget)
+    return RequestFilter(outer, hosts, functions, forget, root_path)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -180,9 +183,22 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    runs: Sequence[Served], taken: socket.socket, hosts: Sequence[str] | None, started: Callable[[], None]
+    runs: Sequence[Served],
+    taken: socket.socket,
+    hosts: Sequence[str] | None,
+    started: Callable[[], None],
+    root_path: str = "",
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM. gradio's temporary files go to a folder that is removed at the end."""
+    """Serve until Ctrl-C or SIGTERM. gradio's temporary files go to a folder that is removed at the end.
+
+    Args:
+        runs: what is shown.
+        taken: a listening socket.
+        hosts: names that a request may use for this machine; None for any.
+        started: called when the page is there.
+        root_path: the path, such as /lesions, under which a proxy shows the page, or the page's whole address there; empty for
+            no proxy.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:
         sys.exit(128 + number)
@@ -194,7 +210,7 @@ def serve(
             os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
             import uvicorn
 
-            app = application(blocks(runs), hosts)
+            app = application(blocks(runs), hosts, root_path)
             config = uvicorn.Config(
                 app, log_level="error", access_log=False, server_header=False, proxy_headers=False, ws="none",
                 limit_concurrency=limits.CONNECTIONS, timeout_keep_alive=5, timeout_graceful_shutdown=1,

@@ -13,7 +13,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from hqgan.serve.limits import BODY, MOST_CHARACTERS, SESSIONS, UNREAD
 
@@ -27,8 +27,13 @@ _READ = re.compile(
     re.ASCII,
 )
 _WORK, _ANSWERS = "/gradio_api/queue/join", "/gradio_api/queue/data"
-_HEADERS = {b"host", b"accept", b"accept-encoding", b"content-type", b"content-length", b"if-none-match"}
-"""Headers that are passed on to gradio. Others, such as X-Forwarded-Host, could change the address that it believes it has."""
+_HEADERS = {
+    b"host", b"accept", b"accept-encoding", b"content-type", b"content-length", b"if-none-match",
+    b"x-forwarded-host", b"x-forwarded-proto",
+}  # fmt: skip
+"""Headers that are passed on to gradio; the last two change the address that it believes it has, and pass behind a proxy only."""
+
+_ICON = b'<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22/%3E">'
 
 # gradio runs inline scripts and compiles functions from text, hence unsafe-inline and unsafe-eval.
 SAFE = {
@@ -52,6 +57,8 @@ class RequestFilter:
         hosts: host names that a request may use; None for any, where the page is open to other machines.
         functions: number of inputs of each of the page's functions, by the function's number.
         forget: called with the session of a tab that has not fetched its answers, once there are more than `SESSIONS`.
+        root_path: the path, or the whole address, under which a proxy shows the page; empty for no proxy. Whether the proxy
+            takes the path off or passes it on, both are understood, and so are its X-Forwarded-Host and X-Forwarded-Proto.
     """
 
     def __init__(
@@ -60,8 +67,10 @@ class RequestFilter:
         hosts: Sequence[str] | None,
         functions: dict[int, int],
         forget: Callable[[str], Awaitable[None]],
+        root_path: str = "",
     ) -> None:
         self.app, self.hosts, self.functions, self.forget = app, hosts, functions, forget
+        self.proxied, self.root = bool(root_path), urlsplit(root_path).path.rstrip("/")
         # Requests by tab whose answers have not been sent yet. gradio itself would keep any number of answers.
         self.unread: OrderedDict[str, int] = OrderedDict()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -105,15 +114,28 @@ class RequestFilter:
             return
         headers = dict(scope["headers"])
         path, method = scope["path"], scope["method"]
+        if self.root and path == self.root:  # the page's own addresses are relative to the path with its slash
+            await refuse(send, 307, "The page is one slash further.", (b"location", f"{self.root}/".encode("latin-1")))
+            return
+        if not self.proxied:  # then nobody but a visitor could have set them
+            scope = {**scope, "headers": [(k, v) for k, v in scope["headers"] if not k.startswith(b"x-forwarded-")]}
+        if self.root and path.startswith(f"{self.root}/"):
+            path = path.removeprefix(self.root)
+            scope = {**scope, "path": path, "raw_path": path.encode()}
         host = headers.get(b"host", b"").decode("latin-1")
         origin = headers.get(b"origin", b"").decode("latin-1")
+        if self.proxied:
+            host = headers.get(b"x-forwarded-host", host.encode("latin-1")).decode("latin-1")
+            # A proxy that gives neither name leaves this: browsers set it, and no page can.
+            origin = "" if headers.get(b"sec-fetch-site") == b"same-origin" else origin
         if self.hosts is not None and re.sub(r":\d*$", "", host) not in self.hosts:
             await refuse(send, 421, "This page is not served under that name.")
         elif origin and origin.partition("://")[2] != host:
             await refuse(send, 403, "Requests from other sites are not allowed.")
         elif method in ("GET", "HEAD") and len(path) < 200 and _READ.fullmatch(path) and ".." not in path:
             # The query is dropped: gradio would read stored states from it, which the page does not use.
-            await self.app(_plain(scope), receive, send)
+            whole = self.root and (method, path) == ("GET", "/")
+            await self.app(_plain(scope), receive, _with_icon(send) if whole else send)
         elif method == "GET" and path == _ANSWERS:
             await self._answers(scope, receive, send)
         elif method == "POST" and path == _WORK:
@@ -170,6 +192,26 @@ class RequestFilter:
         await self.app(plain, body_first, taken)
 
 
+def _with_icon(send: Send) -> Send:
+    """Send the page with an icon in it: browsers would ask for one outside the path under which a proxy shows the page."""
+    start: dict[str, Any] = {}
+    parts: list[bytes] = []
+
+    async def gathering(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            start.update(message)
+            return
+        parts.append(message.get("body", b""))
+        if message.get("more_body", False):
+            return
+        whole = b"".join(parts).replace(b"<head>", b"<head>" + _ICON, 1)
+        headers = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]
+        await send({**start, "headers": [*headers, (b"content-length", b"%d" % len(whole))]})
+        await send({"type": "http.response.body", "body": whole})
+
+    return gathering
+
+
 def _plain(scope: Scope, query: bytes = b"") -> dict[str, Any]:
     """The request with the given query and without the headers that gradio does not need."""
     headers = [(k, v) for k, v in scope["headers"] if k in _HEADERS]
@@ -209,9 +251,9 @@ def _plain_value(value: Any) -> bool:
     return value is None or isinstance(value, float)
 
 
-async def refuse(send: Send, status: int, sentence: str) -> None:
-    """Refuse a request with a status and one sentence."""
+async def refuse(send: Send, status: int, sentence: str, *more: tuple[bytes, bytes]) -> None:
+    """Refuse a request with a status, one sentence and perhaps more headers."""
     body = sentence.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body)), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -172,6 +172,11 @@ def download(request: ImageRequest) -> str:
     return html.link(f"{request.name}-seed{request.seed}.zip", data, request.count)
 
 
+def first(runs: Sequence[Served]) -> str:
+    """The HTML that the page begins with: what its controls select before anybody moves them."""
+    return answer(runs, IMAGES, 0, (runs[0].generator().classes[0], "0", 1, 16), (0, 1, 8, 0, "statevector", 1024, 0))
+
+
 def answer(runs: Sequence[Served], view: Any, run: Any, about: Sequence[Any], more: Sequence[Any]) -> str:
     """The HTML that a request asks for, or the sentence why it is refused.
 

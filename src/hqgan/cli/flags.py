@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 NAMES = (
-    "allow_change backend batch class classes data device download drop_copies fill generators group_column groups host image_column "
-    "images jobs kimg label label_column merge mitigation noise originals out per_class port protocol public qubits resume "
-    "root_path seconds seed seeds shots size study table weights yes"
+    "allow_change backend batch class classes data device download drop_copies fill generators group_column groups "
+    "host image_column images jobs kimg label label_column merge mitigation noise originals out per_class port "
+    "protocol public qubits resume root_path seconds seed seeds shots size study table weights yes"
 )
 """Arguments whose flags have the same name."""
 

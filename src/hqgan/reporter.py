@@ -97,7 +97,7 @@ class Terminal(Reporter):
     def message(self, text: str) -> None:
         """Print one dim line, above the progress bars where there are any."""
         console = self._bars.console if "_bars" in vars(self) else _console()
-        console.print(printable(text), style="dim", highlight=False, markup=False)
+        console.print(printable(text), style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def progress(self, task: str, done: int, total: int, unit: str = "images") -> None:
         """Move a task's progress bar, or print a line every `LINE_EVERY` seconds and when a training has ended."""

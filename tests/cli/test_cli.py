@@ -128,7 +128,7 @@ def test_config_prints_every_field_with_its_value_and_help(hqgan, tmp_path):
 
 
 def test_evaluate_a_run_and_a_folder_of_its_images(hqgan, tiny_run, tmp_path):
-    code, out, err = hqgan("evaluate", tiny_run, "--json", tmp_path / "m.json")
+    code, out, err = hqgan("evaluate", tiny_run, "--all", "--json", tmp_path / "m.json")
     assert code == 0, err
     result = json.loads((tmp_path / "m.json").read_text())
     row = result["metrics"][0]

@@ -14,7 +14,7 @@ def started(monkeypatch):
     """What would have been served."""
     calls = []
 
-    def serve(runs, taken, hosts, started):
+    def serve(runs, taken, hosts, started, root_path):
         started()
         calls.append((runs, hosts))
         taken.close()

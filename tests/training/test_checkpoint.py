@@ -163,7 +163,7 @@ def test_facts_of_gigabytes_are_refused_unread(tmp_path):
         stream.truncate(40 * 2**30)
     tracemalloc.start()
     try:
-        with pytest.raises(UserError, match="far more than facts take"):
+        with pytest.raises(UserError, match="more than the 17 that are read"):
             checkpoint.read(path)
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:

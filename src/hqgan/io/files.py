@@ -132,12 +132,12 @@ def read_limited(path: Path, most: int) -> bytes:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is no regular file")
-    with path.open("rb") as stream:  # never more than allowed, whatever size it says it has
-        data = stream.read(most + 1)
-    if len(data) > most:
-        raise ValueError(
-            f"it has {max(status.st_size, len(data)) / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} that are read"
-        )
+    data = b""
+    if status.st_size <= most:
+        with path.open("rb") as stream:  # never more than allowed: it may grow while it is read
+            data = stream.read(most + 1)
+    if (size := max(status.st_size, len(data))) > most:
+        raise ValueError(f"it has {size / 1e6:,.0f} MB, more than the {most / 1e6:,.0f} that are read")
     return data
 
 

@@ -6,6 +6,7 @@ their own. Private training replaces `AdversarialStep.train_critic` (`hqgan.trai
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -52,7 +53,7 @@ class Autocast:
         return narrowed
 
 
-class TrainingStep:
+class TrainingStep(ABC):
     """What the training loop repeats. `step_of` and `hqgan.run.mode` choose one.
 
     Each of several processes computes with its shard of the batch, and all end with the same weights.
@@ -67,9 +68,9 @@ class TrainingStep:
         self.config, self.batches, self.processes = config, batches, processes
         self.autocast, self.augment = Autocast(config.precision), Augmentation(config.augment)
 
+    @abstractmethod
     def __call__(self, state: State, *, with_norms: bool = False) -> tuple[Values, Values]:
         """Move `state` by one generator step; return losses by name and, if asked for, gradient norms by part."""
-        raise NotImplementedError
 
     def log_values(self, state: State) -> Values:
         """Further values to log beside the mean losses."""
